@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One failure as every protocol tells it: google.rpc.Status with ErrorInfo,
+ * BadRequest, RetryInfo and QuotaFailure. Encoded and decoded here by hand,
+ * so that server, client and gateway share one form.
+ */
+#ifndef QM_STATUS_H
+#define QM_STATUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define STATUS_DOMAIN "mesh.quazzar"
+#define STATUS_MAX_META 8
+#define STATUS_MAX_FIELDS 16
+
+struct status_meta {
+	char *key, *value;
+};
+
+struct status_field {
+	char *field;       /* path, e.g. "device.label" */
+	char *description; /* the rule, in plain words */
+};
+
+/* Strings on the heap, owned by the status. */
+struct status {
+	enum grpc_code code;
+	enum err err; /* ERR_NONE when there is no ErrorInfo of ours */
+	char *message;
+	struct status_meta meta[STATUS_MAX_META];
+	size_t n_meta;
+	struct status_field fields[STATUS_MAX_FIELDS];
+	size_t n_fields;
+	uint64_t retry_ms; /* 0: no RetryInfo */
+	char *quota_subject, *quota_description;
+};
+
+/* Sets code, reason and words; what was there is dropped. Returns e. */
+int status_set(struct status *s, enum err e, const char *fmt, ...) _printf_(3, 4);
+void status_meta(struct status *s, const char *key, const char *fmt, ...) _printf_(3, 4);
+void status_field(struct status *s, const char *field, const char *fmt, ...) _printf_(3, 4);
+void status_retry(struct status *s, uint64_t ms);
+void status_quota(struct status *s, const char *subject, const char *fmt, ...) _printf_(3, 4);
+/* Value of a metadata key or NULL. */
+const char *status_get(const struct status *s, const char *key);
+/* Frees; the status is OK afterwards. */
+void status_done(struct status *s);
+int status_copy(const struct status *s, struct status *ret) _must_check_;
+
+/* google.rpc.Status bytes on the heap; -ENOMEM. */
+int status_encode(const struct status *s, uint8_t **ret, size_t *ret_len) _must_check_;
+/* The reverse; unknown details are skipped. -EBADMSG. */
+int status_decode(const void *p, size_t len, struct status *ret) _must_check_;
+/* JSON text of google.rpc.Status with "@type" details, on the heap; NULL out of memory. */
+char *status_json(const struct status *s);
+/* grpc-message percent coding; ret on the heap, NULL out of memory. */
+char *status_percent(const char *message);
+char *status_unpercent(const char *value);
+
+#endif

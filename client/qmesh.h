@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libqmesh: gRPC client for Quazzar Mesh on libnghttp2 and OpenSSL. The node
+ * and the command line use nothing else. One client is one target: it keeps a
+ * connection (made on demand, made again after loss) on an I/O thread of its
+ * own; calls may be started from any thread. Typed stubs over this are
+ * generated: gen/rpc/stubs.h (qm_create_device and so on).
+ */
+#ifndef QMESH_H
+#define QMESH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct qm_client;
+struct qm_call;
+
+/* Metadata: lower-case name; "-bin" values are raw bytes here, base64 on the wire. */
+struct qm_md {
+	const char *name;
+	const char *value;
+	size_t value_len;
+};
+
+struct qm_options {
+	/* "https://host:port", "http://127.0.0.1:port" (h2c), "unix:/path" (h2c). */
+	const char *target;
+	/* PEM file of CAs to trust; NULL: the system's, unless a pin is given. */
+	const char *ca_file;
+	/* SHA-256 of the server's SPKI; when n_pins > 0 the pin alone is the trust. */
+	const uint8_t (*pins)[32];
+	size_t n_pins;
+	/* Name to check in the certificate; NULL: the target's host. */
+	const char *server_name;
+	/* Bytes of one received message at most; 0: 4 MiB. */
+	size_t max_message;
+	/* PING when nothing was heard for so long; the connection is given up after 10 s more. 0:
+	 * 20 s. */
+	uint32_t keepalive_ms;
+	/* Connect at most so long; 0: 10 s. */
+	uint32_t connect_ms;
+	const char *user_agent;
+};
+
+/* 0, -EINVAL (target), -ENOMEM, -ENOENT (ca_file). Does not connect yet. */
+int qm_client_new(const struct qm_options *options, struct qm_client **ret_client);
+/* Ends open calls with CANCELLED; callbacks have run when it returns. Never from a callback. */
+void qm_client_free(struct qm_client *client);
+/* New pins (after a key rotation); used from the next connection on. */
+int qm_client_set_pins(struct qm_client *client, const uint8_t (*pins)[32], size_t n);
+
+struct qm_call_options {
+	uint32_t timeout_ms; /* sent as grpc-timeout and enforced here; 0: none */
+	const struct qm_md *metadata;
+	size_t n_metadata;
+	/* Idempotent: may be sent again after a failure that may have reached the server. */
+	bool idempotent;
+};
+
+/* What comes back, on the I/O thread. Must not block. All but done may be NULL. */
+struct qm_handler {
+	/* Initial metadata; valid during the call. */
+	void (*metadata)(void *arg, const struct qm_md *md, size_t n);
+	/* One message; valid during the call. */
+	void (*message)(void *arg, const uint8_t *p, size_t len);
+	/* Last, once. status->code 0: fine. Failure to reach the server: UNAVAILABLE with err
+	 * CP_UNREACHABLE. */
+	void (*done)(void *arg, const struct status *status);
+};
+
+/*
+ * Starts a unary or server-stream call with one request message (copied).
+ * 0 and *ret_call (may be NULL: fire and forget): done will run. -ENOMEM,
+ * -EINVAL: done will not run.
+ */
+int qm_start(struct qm_client *client, const char *path, const void *request, size_t len,
+	     const struct qm_call_options *options, const struct qm_handler *handler, void *arg,
+	     struct qm_call **ret_call);
+/* RST_STREAM(CANCEL); done runs with CANCELLED unless it ran already. */
+void qm_call_cancel(struct qm_call *call);
+/* Gives up the handle; the call goes on. Every handle from qm_start needs this once. */
+void qm_call_release(struct qm_call *call);
+/* Flow control for streams: messages are handed over while on; starts on. */
+void qm_call_read(struct qm_call *call, bool on);
+
+/* Answer of a blocking unary call; free with qm_reply_done. */
+struct qm_reply {
+	struct status status;
+	uint8_t *message; /* NULL unless status.code is 0 */
+	size_t len;
+	struct qm_md *metadata; /* initial and trailing */
+	size_t n_metadata;
+};
+
+/* Blocks. 0: reply filled, the outcome is in reply->status. -ENOMEM, -EINVAL. */
+int qm_unary(struct qm_client *client, const char *path, const void *request, size_t len,
+	     const struct qm_call_options *options, struct qm_reply *ret_reply);
+/* Wipes and frees. */
+void qm_reply_done(struct qm_reply *reply);
+/* Value of a metadata key or NULL. */
+const char *qm_reply_get(const struct qm_reply *reply, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One call from arrival to answer, whatever door it came through. A handler is
+ *
+ *   int fn(struct call *call, const In *in, Out *out)      unary
+ *   int fn(struct call *call, const In *in)                server stream
+ *
+ * It returns 0 (answer out), < 0 (-errno: INTERNAL), > 0 (enum err, best by
+ * call_fail) or CALL_PARKED: somebody calls call_finish later, from any
+ * thread. in and out live in the call's arena: handlers free nothing.
+ */
+#ifndef QM_CALL_H
+#define QM_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/frame.h"
+#include "base/log.h"
+#include "base/method.h"
+#include "base/status.h"
+#include "base/text.h"
+
+struct call;
+struct exchange;
+
+/* Returned by a handler: the answer comes by call_finish. */
+#define CALL_PARKED 0x10000
+
+/* Who calls. Filled by the daemon's authenticate hook; tenant and ids come from the credential
+ * only. */
+struct caller {
+	enum audience audience; /* AUDIENCE_PUBLIC until proven otherwise */
+	struct uuid tenant_id;
+	struct uuid user_id;    /* USER */
+	struct uuid session_id; /* USER */
+	struct uuid node_id;    /* AGENT, and USER through a node */
+	enum role role;         /* USER */
+	char name[129];         /* user or node */
+	bool via_agent;         /* a person's call that a node passed on */
+	int64_t expires_at_ms;  /* wall time; 0: never */
+	char address[64];       /* of the person or node; a trusted node may name its client's */
+};
+
+/* How a call's results leave; a door fills one. All run on the call's loop but encode. */
+struct call_door {
+	const char *name;
+	/*
+	 * Request bytes -> message in call->arena. Runs after the guards. 0, enum err
+	 * with call->status set, -ENOMEM.
+	 */
+	int (*decode)(struct call *call, ProtobufCMessage **ret_in);
+	/* Message -> bytes as this door writes them; on whatever thread the handler ran. */
+	int (*encode)(struct call *call, const ProtobufCMessage *msg, struct frame **ret_frame);
+	/* One message of a stream, or the answer of a unary call. Takes the reference. */
+	void (*message)(struct call *call, struct frame *frame);
+	/* Last: call->status tells how it ended. */
+	void (*done)(struct call *call);
+	/* Frames as gRPC writes them may be shared: call_send_frame works. */
+	bool shares_frames;
+};
+
+struct call {
+	struct arena arena;
+	const struct method *method;
+	void *owner; /* as given to service_add: struct cp *, struct node * */
+	struct caller caller;
+	struct status status; /* of a refusal */
+	struct log_ctx log;
+	char request_id[33];
+	uint64_t deadline_ms; /* clock_boot_ms; 0: none */
+	const struct call_door *door;
+	struct exchange *exchange; /* NULL in loopback calls of tests, or once gone */
+	void *door_data;
+	ProtobufCMessage *in;
+	ProtobufCMessage *out; /* unary: initialised before the handler runs */
+	void *user;            /* the handler's own, across parking */
+};
+
+/* --- for handlers --- */
+
+/* Sets the refusal's words; returns e. */
+int call_fail(struct call *call, enum err e, const char *fmt, ...) _printf_(3, 4);
+/* FIELD_INVALID that names the field and the rule. */
+int call_field(struct call *call, const char *field, const char *fmt, ...) _printf_(3, 4);
+/* Zeroed memory that lives as long as the call. */
+#define call_alloc(call, len) arena_alloc(&(call)->arena, (len))
+/* Request metadata or HTTP header (lower-case name), or NULL. */
+const char *call_metadata(const struct call *call, const char *name);
+/* Metadata of the answer (initial, or HTTP header); copied. Before the first message. */
+int call_header(struct call *call, const char *name, const char *fmt, ...) _printf_(3, 4);
+/* The request as protobuf bytes, packed in the arena: what a node passes on. */
+int call_request_bytes(struct call *call, const uint8_t **ret_p, size_t *ret_len) _must_check_;
+/* Ms left until the deadline; UINT64_MAX: none. */
+uint64_t call_remaining_ms(const struct call *call);
+
+/* --- parked calls and streams; from any thread --- */
+
+struct call *call_ref(struct call *call);
+void call_unref(struct call *call);
+CLEANUP_DEFINE(struct call, call_unref);
+/* Ends a parked call or a stream. r as a handler returns it; once, later ones are ignored. */
+void call_finish(struct call *call, int r);
+/* Answers a parked unary call with protobuf bytes from elsewhere (decoded, encoded by the door). */
+void call_finish_bytes(struct call *call, const void *p, size_t len);
+/* Sends a message on a server stream. 0, ERR_CANCELLED when it is over. */
+int call_send(struct call *call, const ProtobufCMessage *msg);
+/* Sends a frame shared with other streams (with its 5 bytes); takes no reference. */
+int call_send_frame(struct call *call, struct frame *frame);
+/* Frames sent and not yet taken by the engine. */
+size_t call_queued(struct call *call);
+/*
+ * fn runs once on the call's loop when the caller went away or the deadline
+ * passed, or when the call ended. At once if it already did. Must not block.
+ */
+void call_on_end(struct call *call, void (*fn)(struct call *call, void *arg), void *arg);
+/* fn runs on the call's loop after ms, unless the call ended first. One at a time per call. */
+void call_after(struct call *call, uint64_t ms, void (*fn)(struct call *call, void *arg),
+		void *arg);
+bool call_is_over(struct call *call);
+
+#endif

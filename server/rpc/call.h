@@ -74,6 +74,7 @@ struct call {
 	const struct call_door *door;
 	struct exchange *exchange; /* NULL in loopback calls of tests, or once gone */
 	void *door_data;
+	const char *session_cookie; /* set by the REST door: a session when there is no authorization */
 	ProtobufCMessage *in;
 	ProtobufCMessage *out; /* unary: initialised before the handler runs */
 	void *user;            /* the handler's own, across parking */

@@ -23,6 +23,8 @@ struct text {
 void text_add(struct text *t, const void *p, size_t len);
 void text_adds(struct text *t, const char *s);
 void text_addf(struct text *t, const char *fmt, ...) _printf_(2, 3);
+/* A quoted JSON string. */
+void text_add_json(struct text *t, const char *s);
 /* The string, owned by the caller; NULL when failed. The builder is empty afterwards. */
 char *text_take(struct text *t);
 /* Wipes and frees. */

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Curve25519 keys and what is derived from them, by libsodium. Only values;
+ * whoever holds a private one wipes it.
+ */
+#include "base/key.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "base/text.h"
+
+void key_make(struct key *ret_private, struct key *ret_public)
+{
+	randombytes_buf(ret_private->b, KEY_LEN);
+	ret_private->b[0] &= 248;
+	ret_private->b[31] = (uint8_t)((ret_private->b[31] & 127) | 64);
+	key_public(ret_private, ret_public);
+}
+
+void key_public(const struct key *private, struct key *ret_public)
+{
+	/* Cannot fail: the base point is not of low order. */
+	if (crypto_scalarmult_curve25519_base(ret_public->b, private->b) != 0)
+		memset(ret_public->b, 0, KEY_LEN);
+}
+
+const char *key_text(const struct key *k, char *ret)
+{
+	text_base64(k->b, KEY_LEN, ret);
+	return ret;
+}
+
+int key_parse(const char *s, struct key *ret_key)
+{
+	struct key k;
+	size_t len = 0;
+	int r;
+
+	/* WireGuard's tools know one form only: the standard alphabet, padded. */
+	if (strnlen(s, KEY_TEXT_LEN + 1) != KEY_TEXT_LEN || s[KEY_TEXT_LEN - 1] != '=' ||
+	    strpbrk(s, "-_"))
+		return -EINVAL;
+	r = text_unbase64(s, KEY_TEXT_LEN, k.b, KEY_LEN, &len);
+	if (r == 0 && len == KEY_LEN)
+		*ret_key = k;
+	else
+		r = -EINVAL;
+	key_wipe(&k);
+	return r;
+}
+
+int key_parse_hex(const char *s, struct key *ret_key)
+{
+	return text_unhex(s, ret_key->b, KEY_LEN);
+}
+
+/* Below 2^255 - 19: the one spelling of a coordinate that a peer ever sends. */
+static bool canonical(const struct key *k)
+{
+	if (k->b[31] & 0x80)
+		return false;
+	if (k->b[31] != 0x7f || k->b[0] < 0xed)
+		return true;
+	for (int i = 1; i < 31; i++) {
+		if (k->b[i] != 0xff)
+			return true;
+	}
+	return false;
+}
+
+bool key_usable(const struct key *k)
+{
+	/* Any scalar shows it: a point of low order times the cofactor is zero. */
+	static const uint8_t scalar[KEY_LEN] = {8, [31] = 64};
+	uint8_t shared[KEY_LEN];
+
+	return canonical(k) && crypto_scalarmult_curve25519(shared, scalar, k->b) == 0;
+}
+
+bool key_equal(const struct key *a, const struct key *b)
+{
+	return sodium_memcmp(a->b, b->b, KEY_LEN) == 0;
+}
+
+bool key_is_zero(const struct key *k)
+{
+	return sodium_is_zero(k->b, KEY_LEN) == 1;
+}
+
+void key_wipe(struct key *k)
+{
+	sodium_memzero(k->b, KEY_LEN);
+}
+
+void key_wipe_bytes(void *p, size_t len)
+{
+	if (p)
+		sodium_memzero(p, len);
+}
+
+static void derive(const struct key *from, const char *purpose, const uint8_t id[16],
+		   uint32_t version, struct key *ret)
+{
+	const uint8_t be[4] = {(uint8_t)(version >> 24), (uint8_t)(version >> 16),
+			       (uint8_t)(version >> 8), (uint8_t)version};
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, from->b, KEY_LEN, KEY_LEN);
+	crypto_generichash_update(&state, (const uint8_t *)purpose, strlen(purpose));
+	crypto_generichash_update(&state, id, 16);
+	crypto_generichash_update(&state, be, sizeof(be));
+	crypto_generichash_final(&state, ret->b, KEY_LEN);
+	sodium_memzero(&state, sizeof(state));
+}
+
+void key_psk_node(const struct key *k_psk, const uint8_t node_id[16], uint32_t psk_version,
+		  struct key *ret_k_n)
+{
+	derive(k_psk, "psk-node/1", node_id, psk_version, ret_k_n);
+}
+
+void key_psk_device(const struct key *k_n, const uint8_t device_id[16], uint32_t key_version,
+		    struct key *ret_psk)
+{
+	derive(k_n, "psk-dev/1", device_id, key_version, ret_psk);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quazzar.mesh.v1.AuthService: methods and policy. Made from proto/ by scripts/gen; never edited. */
+#include "gen/rpc/auth_service.h"
+
+const struct method auth_service_methods[4] = {
+	[METHOD_AUTH_LOGIN] = {
+		.path = "/quazzar.mesh.v1.AuthService/Login",
+		.name = "Login",
+		.service = &auth_service_desc,
+		.index = METHOD_AUTH_LOGIN,
+		.kind = METHOD_UNARY,
+		.in = &pb__login_request__descriptor,
+		.out = &pb__login_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_PUBLIC,
+			.runs_on = RUNS_ON_FORWARD,
+			.rate = RATE_WINDOW_LOGIN,
+			.audit = "session.login",
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+		},
+	},
+	[METHOD_AUTH_LOGOUT] = {
+		.path = "/quazzar.mesh.v1.AuthService/Logout",
+		.name = "Logout",
+		.service = &auth_service_desc,
+		.index = METHOD_AUTH_LOGOUT,
+		.kind = METHOD_UNARY,
+		.in = &pb__logout_request__descriptor,
+		.out = &pb__logout_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_USER,
+			.runs_on = RUNS_ON_FORWARD,
+			.rate = RATE_WINDOW_NONE,
+			.audit = "session.logout",
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 204,
+			.idempotent = true,
+		},
+	},
+	[METHOD_AUTH_WHO_AM_I] = {
+		.path = "/quazzar.mesh.v1.AuthService/WhoAmI",
+		.name = "WhoAmI",
+		.service = &auth_service_desc,
+		.index = METHOD_AUTH_WHO_AM_I,
+		.kind = METHOD_UNARY,
+		.in = &pb__who_am_irequest__descriptor,
+		.out = &pb__who_am_iresponse__descriptor,
+		.policy = {
+			.audience = AUDIENCE_USER,
+			.runs_on = RUNS_ON_FORWARD,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+			.idempotent = true,
+			.no_side_effects = true,
+		},
+	},
+	[METHOD_AUTH_CHANGE_PASSWORD] = {
+		.path = "/quazzar.mesh.v1.AuthService/ChangePassword",
+		.name = "ChangePassword",
+		.service = &auth_service_desc,
+		.index = METHOD_AUTH_CHANGE_PASSWORD,
+		.kind = METHOD_UNARY,
+		.in = &pb__change_password_request__descriptor,
+		.out = &pb__change_password_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_USER,
+			.runs_on = RUNS_ON_FORWARD,
+			.rate = RATE_WINDOW_LOGIN,
+			.audit = "user.password",
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 204,
+		},
+	},
+};
+
+const struct service auth_service_desc = {
+	.name = "quazzar.mesh.v1.AuthService",
+	.methods = auth_service_methods,
+	.n_methods = 4,
+};

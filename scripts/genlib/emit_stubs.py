@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gen/rpc/stubs: typed calls over client/qmesh.h."""
+
+from contract_check import stub_name
+from emit import banner, header, includes, lower_name, quote, type_name
+
+HEADER_WORDS = """/*
+ * Typed calls. Compiled into qm_client (gen/rpc/stubs.c), which has the
+ * transport. Unary calls block:
+ *
+ *   0       the call was made: its outcome is in ret_reply->status, and on OK
+ *           *ret_out is the answer (NULL otherwise; free it with the message's
+ *           free_unpacked and no allocator)
+ *   < 0     nothing was sent: -ENOMEM, -EINVAL; ret_reply is not filled
+ *
+ * options may be NULL. A method that the contract calls idempotent is sent as
+ * such whatever options->idempotent says.
+ *
+ * Streams: qm_*_start is qm_start with a typed request; messages arrive in
+ * handler->message as bytes for the answer's unpack.
+ */
+"""
+
+HELPERS = """
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Options as the contract wants them. */
+static struct qm_call_options merged(const struct qm_call_options *options, bool idempotent)
+{
+\tstruct qm_call_options o = {0};
+
+\tif (options)
+\t\to = *options;
+\to.idempotent = o.idempotent || idempotent;
+\treturn o;
+}
+
+/* The request as bytes; at least one, so that NULL means out of memory. */
+static uint8_t *packed(const ProtobufCMessage *in, size_t *ret_len)
+{
+\tsize_t len = protobuf_c_message_get_packed_size(in);
+\tuint8_t *p = malloc(len ? len : 1);
+
+\tif (p)
+\t\t*ret_len = protobuf_c_message_pack(in, p);
+\treturn p;
+}
+
+/* Requests may hold secrets. */
+static void wipe_free(uint8_t *p, size_t len)
+{
+\texplicit_bzero(p, len);
+\tfree(p);
+}
+
+/* An answer that is no message of its type counts as the server's failure. */
+static void unpack_reply(const ProtobufCMessageDescriptor *desc, struct qm_reply *reply,
+\t\t\t ProtobufCMessage **ret_out)
+{
+\t*ret_out = NULL;
+\tif (reply->status.code != GRPC_OK)
+\t\treturn;
+\t*ret_out = protobuf_c_message_unpack(desc, NULL, reply->len, reply->message);
+\tif (!*ret_out)
+\t\tstatus_set(&reply->status, ERR_INTERNAL, "the answer is no %s", desc->name);
+}
+
+static int unary(struct qm_client *client, const char *path, bool idempotent,
+\t\t const struct qm_call_options *options, const ProtobufCMessage *in,
+\t\t struct qm_reply *ret_reply)
+{
+\tstruct qm_call_options o = merged(options, idempotent);
+\tsize_t len = 0;
+\tuint8_t *p = packed(in, &len);
+\tint r;
+
+\tif (!p)
+\t\treturn -ENOMEM;
+\tr = qm_unary(client, path, p, len, &o, ret_reply);
+\twipe_free(p, len);
+\treturn r;
+}
+
+static int start(struct qm_client *client, const char *path, bool idempotent,
+\t\t const struct qm_call_options *options, const ProtobufCMessage *in,
+\t\t const struct qm_handler *handler, void *arg, struct qm_call **ret_call)
+{
+\tstruct qm_call_options o = merged(options, idempotent);
+\tsize_t len = 0;
+\tuint8_t *p = packed(in, &len);
+\tint r;
+
+\tif (!p)
+\t\treturn -ENOMEM;
+\tr = qm_start(client, path, p, len, &o, handler, arg, ret_call);
+\twipe_free(p, len);
+\treturn r;
+}
+"""
+
+
+def c_bool(value):
+    return "true" if value else "false"
+
+
+def unary_signature(method):
+    return (f"int qm_{stub_name(method)}(struct qm_client *client, "
+            "const struct qm_call_options *options,\n"
+            f"\t\tconst {type_name(method.input)} *in, struct qm_reply *ret_reply,\n"
+            f"\t\t{type_name(method.output)} **ret_out)")
+
+
+def stream_signature(method):
+    return (f"int qm_{stub_name(method)}_start(struct qm_client *client,\n"
+            "\t\tconst struct qm_call_options *options,\n"
+            f"\t\tconst {type_name(method.input)} *in, const struct qm_handler *handler,\n"
+            "\t\tvoid *arg, struct qm_call **ret_call)")
+
+
+def stub_methods(contract):
+    return [m for m in contract.methods() if not m.client_streaming]
+
+
+def signature(method):
+    return stream_signature(method) if method.server_streaming else unary_signature(method)
+
+
+def stubs_header(contract):
+    methods = stub_methods(contract)
+    rows = []
+    for method in methods:
+        words = f"/* {method.path} */\n"
+        rows.append(words + signature(method) + ";\n")
+    body = (HEADER_WORDS + '#include "client/qmesh.h"\n'
+            + includes(m for method in methods for m in (method.input, method.output))
+            + "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n" + "".join(rows)
+            + "\n#ifdef __cplusplus\n}\n#endif\n")
+    return header("stubs.h", "Client stubs.", body)
+
+
+def stub_body(method):
+    idempotent = c_bool(method.policy.idempotent)
+    if method.server_streaming:
+        return (f"{stream_signature(method)}\n{{\n"
+                f"\treturn start(client, {quote(method.path)}, {idempotent}, options,\n"
+                "\t\t     &in->base, handler, arg, ret_call);\n}\n")
+    return (f"{unary_signature(method)}\n{{\n"
+            f"\tint r = unary(client, {quote(method.path)}, {idempotent}, options,\n"
+            "\t\t      &in->base, ret_reply);\n\n"
+            "\tif (r == 0)\n"
+            f"\t\tunpack_reply(&{lower_name(method.output)}__descriptor, ret_reply,\n"
+            "\t\t\t     (ProtobufCMessage **)ret_out);\n"
+            "\treturn r;\n}\n")
+
+
+def emit_stubs(contract):
+    methods = stub_methods(contract)
+    source = (banner("Client stubs.") + '#include "gen/rpc/stubs.h"\n' + HELPERS + "\n"
+              + "\n".join(stub_body(method) for method in methods))
+    return {"rpc/stubs.h": stubs_header(contract), "rpc/stubs.c": source}

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define CHUNK_FIRST_LEN 1024
-#define CHUNK_MAX_LEN   65536
-#define ALIGN_LEN       16
+#define CHUNK_MAX_LEN 65536
+#define ALIGN_LEN 16
 
 struct arena_chunk {
 	struct arena_chunk *next;

@@ -43,8 +43,7 @@ int64_t clock_wall_ms(void)
 
 static void read_boot_id(void)
 {
-	_cleanup_(close_fdp) int fd =
-		open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	_cleanup_(close_fdp) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0 && read(fd, boot_id, BOOT_ID_LEN) != BOOT_ID_LEN)
 		boot_id[0] = '\0';

@@ -13,11 +13,11 @@
 #include "base/sign.h"
 #include "base/text.h"
 
-#define TOKEN_MAX_LEN    8192
-#define SIGN_BASE64_LEN  86
-#define HEADER_MAX_LEN   256
-#define HEADER_ENC_LEN   (TEXT_BASE64_LEN(HEADER_MAX_LEN) + 1)
-#define HEADER_WORD_MAX  64
+#define TOKEN_MAX_LEN 8192
+#define SIGN_BASE64_LEN 86
+#define HEADER_MAX_LEN 256
+#define HEADER_ENC_LEN (TEXT_BASE64_LEN(HEADER_MAX_LEN) + 1)
+#define HEADER_WORD_MAX 64
 
 /* Words that need no escaping in JSON; others are a bug of ours. */
 static bool header_word(const char *s)

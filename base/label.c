@@ -18,6 +18,12 @@
 static const char *const reserved[] = {"cp",   "gw",     "ns",        "www",
 				       "wpad", "isatap", "localhost", "mesh"};
 
+/* Joiners are invisible, but emoji and Persian words are written with them. */
+static bool is_joiner(int32_t c)
+{
+	return c == 0x200c || c == 0x200d;
+}
+
 /* Invisible or direction-changing characters make two labels look like one. */
 static bool character_allowed(int32_t c)
 {
@@ -26,10 +32,12 @@ static bool character_allowed(int32_t c)
 	case UTF8PROC_CATEGORY_CF:
 	case UTF8PROC_CATEGORY_CS:
 	case UTF8PROC_CATEGORY_CO:
-	case UTF8PROC_CATEGORY_CN:
 	case UTF8PROC_CATEGORY_ZL:
 	case UTF8PROC_CATEGORY_ZP:
 		return false;
+	case UTF8PROC_CATEGORY_CN:
+		/* Emoji younger than our tables. */
+		return c >= 0x1f000 && c <= 0x1fffd;
 	default:
 		return true;
 	}
@@ -42,7 +50,10 @@ static const char *check_characters(const int32_t *chars, size_t n)
 	if (n > LABEL_MAX_CHARS)
 		return "the label has more than 64 characters";
 	for (size_t i = 0; i < n; i++) {
-		if (!character_allowed(chars[i]))
+		bool joins = is_joiner(chars[i]) && i > 0 && i + 1 < n && chars[i - 1] >= 0x80 &&
+			     chars[i + 1] >= 0x80;
+
+		if (!joins && !character_allowed(chars[i]))
 			return "the label has control, invisible or direction characters";
 	}
 	return NULL;

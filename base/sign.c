@@ -6,7 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#define PASSWORD_OPS     2
+#define PASSWORD_OPS 2
 #define PASSWORD_MEM_LEN (19 * 1024 * 1024)
 
 _Static_assert(PASSWORD_HASH_LEN == crypto_pwhash_argon2id_STRBYTES, "room for the text");

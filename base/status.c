@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What goes into a failure: code, reason, words, details. Owned by one call.
+ * Setters never fail: when memory is short a detail is missing, the code is not.
+ */
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define WORDS_MAX_LEN 4096
+
+static char *format(const char *fmt, va_list ap)
+{
+	char *s = NULL;
+
+	if (vasprintf(&s, fmt, ap) < 0)
+		return NULL;
+	if (strnlen(s, WORDS_MAX_LEN + 1) > WORDS_MAX_LEN) {
+		size_t len = WORDS_MAX_LEN;
+
+		/* Not in the middle of a character. */
+		while (len && ((unsigned char)s[len] & 0xc0) == 0x80)
+			len--;
+		s[len] = '\0';
+	}
+	return s;
+}
+
+int status_set(struct status *s, enum err e, const char *fmt, ...)
+{
+	char *words;
+	va_list ap;
+
+	/* First the words: they may quote what is dropped below. */
+	va_start(ap, fmt);
+	words = format(fmt, ap);
+	va_end(ap);
+	status_done(s);
+	s->code = err_grpc(e);
+	s->err = e;
+	s->message = words;
+	return (int)e;
+}
+
+void status_meta(struct status *s, const char *key, const char *fmt, ...)
+{
+	char *value, *name;
+	va_list ap;
+
+	va_start(ap, fmt);
+	value = format(fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; value && i < s->n_meta; i++) {
+		if (strcmp(s->meta[i].key, key) == 0) {
+			free(s->meta[i].value);
+			s->meta[i].value = value;
+			return;
+		}
+	}
+	name = strdup(key);
+	if (!value || !name || s->n_meta == STATUS_MAX_META) {
+		free(value);
+		free(name);
+		return;
+	}
+	s->meta[s->n_meta++] = (struct status_meta){name, value};
+}
+
+void status_field(struct status *s, const char *field, const char *fmt, ...)
+{
+	char *description, *name = strdup(field);
+	va_list ap;
+
+	va_start(ap, fmt);
+	description = format(fmt, ap);
+	va_end(ap);
+	if (!description || !name || s->n_fields == STATUS_MAX_FIELDS) {
+		free(description);
+		free(name);
+		return;
+	}
+	s->fields[s->n_fields++] = (struct status_field){name, description};
+}
+
+void status_retry(struct status *s, uint64_t ms)
+{
+	s->retry_ms = ms;
+}
+
+void status_quota(struct status *s, const char *subject, const char *fmt, ...)
+{
+	char *description, *name = strdup(subject);
+	va_list ap;
+
+	va_start(ap, fmt);
+	description = format(fmt, ap);
+	va_end(ap);
+	if (!description || !name) {
+		free(description);
+		free(name);
+		return;
+	}
+	free(s->quota_subject);
+	free(s->quota_description);
+	s->quota_subject = name;
+	s->quota_description = description;
+}
+
+const char *status_get(const struct status *s, const char *key)
+{
+	for (size_t i = 0; i < s->n_meta; i++) {
+		if (strcmp(s->meta[i].key, key) == 0)
+			return s->meta[i].value;
+	}
+	return NULL;
+}
+
+void status_done(struct status *s)
+{
+	for (size_t i = 0; i < s->n_meta; i++) {
+		free(s->meta[i].key);
+		free(s->meta[i].value);
+	}
+	for (size_t i = 0; i < s->n_fields; i++) {
+		free(s->fields[i].field);
+		free(s->fields[i].description);
+	}
+	free(s->message);
+	free(s->quota_subject);
+	free(s->quota_description);
+	*s = (struct status){.code = GRPC_OK};
+}
+
+static int copy_string(const char *from, char **to)
+{
+	if (!from)
+		return 0;
+	*to = strdup(from);
+	return *to ? 0 : -ENOMEM;
+}
+
+int status_copy(const struct status *s, struct status *ret)
+{
+	_cleanup_(status_done) struct status copy = {
+		.code = s->code, .err = s->err, .retry_ms = s->retry_ms};
+	int r;
+
+	r = copy_string(s->message, &copy.message);
+	for (size_t i = 0; r == 0 && i < s->n_meta; i++) {
+		copy.n_meta = i + 1;
+		r = copy_string(s->meta[i].key, &copy.meta[i].key);
+		if (r == 0)
+			r = copy_string(s->meta[i].value, &copy.meta[i].value);
+	}
+	for (size_t i = 0; r == 0 && i < s->n_fields; i++) {
+		copy.n_fields = i + 1;
+		r = copy_string(s->fields[i].field, &copy.fields[i].field);
+		if (r == 0)
+			r = copy_string(s->fields[i].description, &copy.fields[i].description);
+	}
+	if (r == 0)
+		r = copy_string(s->quota_subject, &copy.quota_subject);
+	if (r == 0)
+		r = copy_string(s->quota_description, &copy.quota_description);
+	if (r)
+		return r;
+	*ret = copy;
+	copy = (struct status){.code = GRPC_OK};
+	return 0;
+}
+
+static void add_member(struct text *t, const char *name, const char *value)
+{
+	text_addf(t, "\"%s\":", name);
+	text_add_json(t, value ? value : "");
+}
+
+/* Opens a detail; the first one opens the list too. */
+static void open_detail(struct text *t, bool *first, const char *type)
+{
+	text_addf(t, "%s{\"@type\":\"type.googleapis.com/google.rpc.%s\"",
+		  *first ? ",\"details\":[" : ",", type);
+	*first = false;
+}
+
+static void add_details_json(const struct status *s, struct text *t)
+{
+	bool first = true;
+
+	if (s->err != ERR_NONE) {
+		open_detail(t, &first, "ErrorInfo");
+		text_addf(t, ",\"reason\":\"%s\",\"domain\":\"" STATUS_DOMAIN "\"",
+			  err_reason(s->err));
+		for (size_t i = 0; i < s->n_meta; i++) {
+			text_adds(t, i ? "," : ",\"metadata\":{");
+			text_add_json(t, s->meta[i].key);
+			text_adds(t, ":");
+			text_add_json(t, s->meta[i].value);
+		}
+		text_adds(t, s->n_meta ? "}}" : "}");
+	}
+	if (s->n_fields) {
+		open_detail(t, &first, "BadRequest");
+		text_adds(t, ",\"fieldViolations\":[");
+		for (size_t i = 0; i < s->n_fields; i++) {
+			text_adds(t, i ? ",{" : "{");
+			add_member(t, "field", s->fields[i].field);
+			text_adds(t, ",");
+			add_member(t, "description", s->fields[i].description);
+			if (s->err != ERR_NONE)
+				text_addf(t, ",\"reason\":\"%s\"", err_reason(s->err));
+			text_adds(t, "}");
+		}
+		text_adds(t, "]}");
+	}
+	if (s->retry_ms) {
+		open_detail(t, &first, "RetryInfo");
+		text_addf(t, ",\"retryDelay\":\"%llu", (unsigned long long)(s->retry_ms / 1000));
+		if (s->retry_ms % 1000)
+			text_addf(t, ".%03u", (unsigned)(s->retry_ms % 1000));
+		text_adds(t, "s\"}");
+	}
+	if (s->quota_subject) {
+		open_detail(t, &first, "QuotaFailure");
+		text_adds(t, ",\"violations\":[{");
+		add_member(t, "subject", s->quota_subject);
+		text_adds(t, ",");
+		add_member(t, "description", s->quota_description);
+		text_adds(t, "}]}");
+	}
+	if (!first)
+		text_adds(t, "]");
+}
+
+char *status_json(const struct status *s)
+{
+	_cleanup_(text_done) struct text t = TEXT_INIT(256 * 1024);
+
+	text_addf(&t, "{\"code\":%d,", (int)s->code);
+	add_member(&t, "message", s->message);
+	add_details_json(s, &t);
+	text_adds(&t, "}");
+	return text_take(&t);
+}

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One JSON codec for every generated message, driven by protobuf-c's
- * descriptors, on jansson. Two modes: REST (proto names, defaults emitted) and
- * CANONICAL (lowerCamelCase, defaults omitted). Input takes both spellings.
- * int64 and uint64 as strings out, numbers or strings in; bytes base64; enums
- * by name out, name or number in; Timestamp and Duration in their text forms;
- * maps as objects.
+ * descriptors. Two modes: REST (proto names, defaults emitted) and CANONICAL
+ * (lowerCamelCase, defaults omitted). Input takes both spellings. int64 and
+ * uint64 as strings out, numbers or strings in; bytes base64; enums by name
+ * out, name or number in; Timestamp and Duration in their text forms; maps as
+ * objects. Absent messages and oneof members are left out, null is absent.
+ *
+ * Text is read straight into the arena, without a tree between: what is
+ * secret lies in memory that is wiped, and all 64 bits of a number arrive.
  */
 #ifndef QM_JSON_H
 #define QM_JSON_H
@@ -18,7 +21,7 @@
 
 enum json_mode { JSON_REST, JSON_CANONICAL };
 
-#define JSON_MAX_DEPTH 32
+#define JSON_MAX_DEPTH 32 /* objects and arrays inside each other */
 
 /* Where and why a document was refused. */
 struct json_error {

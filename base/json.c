@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message -> text. Reading is in json_decode.c. One pass over the descriptor, no state. */
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json_field.h"
+#include "base/json_time.h"
+
+static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, struct text *out,
+			  unsigned depth);
+
+/* Bytes of a well-formed UTF-8 sequence at s; 0 if it is none. */
+static size_t sequence_len(const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+	for (size_t i = 1; i < len; i++) {
+		if (!s[i])
+			return 0;
+	}
+	return text_utf8_ok(s, len) ? len : 0;
+}
+
+/*
+ * '<', '>' and '&' are escaped too, so that an answer that somebody puts into
+ * a page is no markup; U+2028 and U+2029 end lines in JavaScript.
+ */
+static size_t quote_special(struct text *out, const char *s)
+{
+	static const char short_from[] = "\"\\\n\r\t";
+	static const char *const short_to[] = {"\\\"", "\\\\", "\\n", "\\r", "\\t"};
+	const char *at = strchr(short_from, *s);
+	size_t len;
+
+	if (at) {
+		text_add(out, short_to[at - short_from], 2);
+		return 1;
+	}
+	if ((unsigned char)*s < 0x80) {
+		text_addf(out, "\\u%04x", (unsigned char)*s);
+		return 1;
+	}
+	len = sequence_len(s);
+	if (len == 0) {
+		text_add(out, "\\ufffd", 6);
+		return 1;
+	}
+	if (memcmp(s, "\xe2\x80\xa8", 3) == 0 || memcmp(s, "\xe2\x80\xa9", 3) == 0)
+		text_adds(out, s[2] == '\xa8' ? "\\u2028" : "\\u2029");
+	else
+		text_add(out, s, len);
+	return len;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+}
+
+void json_quote(struct text *out, const char *s)
+{
+	text_add(out, "\"", 1);
+	while (*s) {
+		const char *start = s;
+
+		while (is_plain((unsigned char)*s))
+			s++;
+		text_add(out, start, (size_t)(s - start));
+		if (*s)
+			s += quote_special(out, s);
+	}
+	text_add(out, "\"", 1);
+}
+
+static void add_u64(struct text *out, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	text_add(out, digits + at, sizeof(digits) - at);
+}
+
+static void add_i64(struct text *out, int64_t n)
+{
+	if (n < 0)
+		text_add(out, "-", 1);
+	add_u64(out, n < 0 ? -(uint64_t)n : (uint64_t)n);
+}
+
+/* The shortest decimal that reads back as the same number. */
+static void add_double(struct text *out, double d, bool is_float)
+{
+	char s[40];
+
+	if (isnan(d)) {
+		text_adds(out, "\"NaN\"");
+		return;
+	}
+	if (isinf(d)) {
+		text_adds(out, d > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+		return;
+	}
+	for (int digits = is_float ? 6 : 15; digits <= 17; digits++) {
+		snprintf(s, sizeof(s), "%.*g", digits, d);
+		if (is_float ? strtof(s, NULL) == (float)d : strtod(s, NULL) == d)
+			break;
+	}
+	text_adds(out, s);
+}
+
+static int add_base64(struct text *out, const ProtobufCBinaryData *b)
+{
+	char *s = malloc(TEXT_BASE64_LEN(b->len) + 1);
+
+	if (!s)
+		return err_origin(-ENOMEM);
+	text_base64(b->data, b->len, s);
+	text_add(out, "\"", 1);
+	text_adds(out, s);
+	text_add(out, "\"", 1);
+	explicit_bzero(s, TEXT_BASE64_LEN(b->len));
+	free(s);
+	return 0;
+}
+
+static void add_enum(struct text *out, const ProtobufCEnumDescriptor *desc, int n)
+{
+	const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(desc, n);
+
+	if (!v) {
+		add_i64(out, n);
+		return;
+	}
+	text_add(out, "\"", 1);
+	text_adds(out, v->name);
+	text_add(out, "\"", 1);
+}
+
+static void add_quoted_number(struct text *out, bool is_signed, uint64_t n)
+{
+	text_add(out, "\"", 1);
+	if (is_signed)
+		add_i64(out, (int64_t)n);
+	else
+		add_u64(out, n);
+	text_add(out, "\"", 1);
+}
+
+/* One value at p. */
+static int encode_value(const ProtobufCFieldDescriptor *f, const void *p, enum json_mode mode,
+			struct text *out, unsigned depth)
+{
+	const char *s;
+
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_INT32:
+	case PROTOBUF_C_TYPE_SINT32:
+	case PROTOBUF_C_TYPE_SFIXED32:
+		add_i64(out, *(const int32_t *)p);
+		return 0;
+	case PROTOBUF_C_TYPE_UINT32:
+	case PROTOBUF_C_TYPE_FIXED32:
+		add_u64(out, *(const uint32_t *)p);
+		return 0;
+	case PROTOBUF_C_TYPE_INT64:
+	case PROTOBUF_C_TYPE_SINT64:
+	case PROTOBUF_C_TYPE_SFIXED64:
+		add_quoted_number(out, true, *(const uint64_t *)p);
+		return 0;
+	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_FIXED64:
+		add_quoted_number(out, false, *(const uint64_t *)p);
+		return 0;
+	case PROTOBUF_C_TYPE_FLOAT:
+		add_double(out, (double)*(const float *)p, true);
+		return 0;
+	case PROTOBUF_C_TYPE_DOUBLE:
+		add_double(out, *(const double *)p, false);
+		return 0;
+	case PROTOBUF_C_TYPE_BOOL:
+		text_adds(out, *(const protobuf_c_boolean *)p ? "true" : "false");
+		return 0;
+	case PROTOBUF_C_TYPE_ENUM:
+		add_enum(out, f->descriptor, *(const int *)p);
+		return 0;
+	case PROTOBUF_C_TYPE_STRING:
+		s = *(const char *const *)p;
+		json_quote(out, s ? s : "");
+		return 0;
+	case PROTOBUF_C_TYPE_BYTES:
+		return add_base64(out, p);
+	default:
+		return encode_message(*(ProtobufCMessage *const *)p, mode, out, depth + 1);
+	}
+}
+
+static int encode_time(const ProtobufCMessage *msg, enum json_form form, struct text *out)
+{
+	const ProtobufCMessageDescriptor *desc = msg->descriptor;
+	char s[JSON_TIME_MAX];
+	int64_t seconds;
+	int32_t nanos;
+	bool ok;
+
+	if (desc->n_fields != 2)
+		return err_origin(-EBADMSG);
+	seconds = *(int64_t *)json_field_at(msg, &desc->fields[0]);
+	nanos = *(int32_t *)json_field_at(msg, &desc->fields[1]);
+	ok = form == JSON_FORM_TIMESTAMP ? json_time_text(seconds, nanos, s)
+					 : json_time_duration_text(seconds, nanos, s);
+	if (!ok)
+		return err_origin(-EBADMSG);
+	text_addf(out, "\"%s\"", s);
+	return 0;
+}
+
+/* {"key": value, ...}; a key of any type is written as a string. */
+static int encode_map(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
+		      enum json_mode mode, struct text *out, unsigned depth)
+{
+	ProtobufCMessage *const *entries = *(ProtobufCMessage *const **)json_field_at(msg, f);
+	size_t n = *json_field_count(msg, f);
+
+	text_add(out, "{", 1);
+	for (size_t i = 0; i < n; i++) {
+		const ProtobufCFieldDescriptor *fields = entries[i]->descriptor->fields;
+		bool quoted;
+		size_t at;
+		int r;
+
+		if (i)
+			text_add(out, ",", 1);
+		at = out->len;
+		r = encode_value(&fields[0], json_field_at(entries[i], &fields[0]), mode, out,
+				 depth);
+		quoted = !out->failed && out->s[at] == '"';
+		if (!r && !quoted && !out->failed) {
+			char key[24];
+
+			snprintf(key, sizeof(key), "%s", out->s + at);
+			out->len = at;
+			text_addf(out, "\"%s\"", key);
+		}
+		text_add(out, ":", 1);
+		if (!r && fields[1].type == PROTOBUF_C_TYPE_MESSAGE &&
+		    !*(void **)json_field_at(entries[i], &fields[1]))
+			text_adds(out, "{}");
+		else if (!r)
+			r = encode_value(&fields[1], json_field_at(entries[i], &fields[1]), mode,
+					 out, depth);
+		if (r)
+			return err_trace(r);
+	}
+	text_add(out, "}", 1);
+	return 0;
+}
+
+static int encode_repeated(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
+			   enum json_mode mode, struct text *out, unsigned depth)
+{
+	size_t n = *json_field_count(msg, f);
+	const char *p = *(const char *const *)json_field_at(msg, f);
+	size_t size = json_field_size(f);
+
+	if (depth + 1 > JSON_MAX_DEPTH)
+		return err_origin(-EBADMSG);
+	if (json_field_is_map(msg->descriptor, f))
+		return encode_map(msg, f, mode, out, depth + 1);
+	text_add(out, "[", 1);
+	for (size_t i = 0; i < n; i++) {
+		int r;
+
+		if (i)
+			text_add(out, ",", 1);
+		r = encode_value(f, p + i * size, mode, out, depth + 1);
+		if (r)
+			return err_trace(r);
+	}
+	text_add(out, "]", 1);
+	return 0;
+}
+
+static bool is_default(const ProtobufCFieldDescriptor *f, const void *p)
+{
+	static const char zero[8];
+
+	if (f->type == PROTOBUF_C_TYPE_STRING)
+		return !*(const char *const *)p || **(const char *const *)p == '\0';
+	if (f->type == PROTOBUF_C_TYPE_BYTES)
+		return ((const ProtobufCBinaryData *)p)->len == 0;
+	return memcmp(p, zero, json_field_size(f)) == 0;
+}
+
+/* Is there anything to write? Defaults count in REST, absence never does. */
+static bool is_written(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
+		       enum json_mode mode)
+{
+	const void *p = json_field_at(msg, f);
+
+	if (f->label == PROTOBUF_C_LABEL_REPEATED)
+		return mode == JSON_REST || *json_field_count(msg, f) > 0;
+	if (json_field_is_oneof(f)) {
+		return *json_field_case(msg, f) == f->id &&
+		       (f->type != PROTOBUF_C_TYPE_MESSAGE || *(void *const *)p);
+	}
+	if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+		return *(void *const *)p != NULL;
+	if (f->label == PROTOBUF_C_LABEL_OPTIONAL && f->quantifier_offset)
+		return *(const protobuf_c_boolean *)json_field_case(msg, f);
+	return mode == JSON_REST || !is_default(f, p);
+}
+
+static int encode_member(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
+			 enum json_mode mode, struct text *out, unsigned depth)
+{
+	if (f->label == PROTOBUF_C_LABEL_REPEATED)
+		return encode_repeated(msg, f, mode, out, depth);
+	return encode_value(f, json_field_at(msg, f), mode, out, depth);
+}
+
+static void add_name(const ProtobufCFieldDescriptor *f, enum json_mode mode, struct text *out)
+{
+	char camel[128];
+
+	text_add(out, "\"", 1);
+	if (mode == JSON_CANONICAL && strlen(f->name) < sizeof(camel)) {
+		json_field_camel(f->name, camel);
+		text_adds(out, camel);
+	} else {
+		text_adds(out, f->name);
+	}
+	text_add(out, "\":", 2);
+}
+
+static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, struct text *out,
+			  unsigned depth)
+{
+	const ProtobufCMessageDescriptor *desc = msg->descriptor;
+	enum json_form form = json_field_form(desc);
+	bool first = true;
+
+	if (form == JSON_FORM_TIMESTAMP || form == JSON_FORM_DURATION)
+		return encode_time(msg, form, out);
+	if (form == JSON_FORM_NONE || depth > JSON_MAX_DEPTH)
+		return err_origin(-EBADMSG);
+	text_add(out, "{", 1);
+	for (unsigned i = 0; i < desc->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &desc->fields[i];
+		int r;
+
+		if (!is_written(msg, f, mode))
+			continue;
+		if (!first)
+			text_add(out, ",", 1);
+		first = false;
+		add_name(f, mode, out);
+		r = encode_member(msg, f, mode, out, depth);
+		if (r)
+			return err_trace(r);
+	}
+	text_add(out, "}", 1);
+	return 0;
+}
+
+int json_encode(const ProtobufCMessage *msg, enum json_mode mode, struct text *out)
+{
+	return encode_message(msg, mode, out, 1);
+}
+
+int json_encode_field(const ProtobufCMessage *msg, const char *field, enum json_mode mode,
+		      struct text *out)
+{
+	const ProtobufCFieldDescriptor *f = json_field_find(msg->descriptor, field);
+
+	if (!f)
+		return err_origin(-EBADMSG);
+	if (f->label != PROTOBUF_C_LABEL_REPEATED && f->type == PROTOBUF_C_TYPE_MESSAGE &&
+	    !is_written(msg, f, mode)) {
+		text_adds(out, "{}");
+		return 0;
+	}
+	return encode_member(msg, f, mode, out, 1);
+}

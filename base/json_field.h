@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What JSON needs to know of protobuf-c's descriptors: names in both
+ * spellings, presence, maps, the messages with a text form of their own. Pure.
+ */
+#ifndef QM_JSON_FIELD_H
+#define QM_JSON_FIELD_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum json_form { JSON_FORM_OBJECT, JSON_FORM_TIMESTAMP, JSON_FORM_DURATION, JSON_FORM_NONE };
+
+/* By proto name or lowerCamelCase; NULL: no such field. */
+const ProtobufCFieldDescriptor *json_field_find(const ProtobufCMessageDescriptor *desc,
+						const char *name);
+/* The lowerCamelCase of a proto name; ret holds at least strlen(name) + 1. */
+void json_field_camel(const char *name, char *ret);
+/* A map<>: protoc makes a repeated message <FieldName>Entry {key = 1, value = 2}. */
+bool json_field_is_map(const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescriptor *f);
+bool json_field_is_oneof(const ProtobufCFieldDescriptor *f);
+/* The case member of the field's oneof. */
+uint32_t *json_field_case(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
+size_t *json_field_count(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
+void *json_field_at(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
+/* Bytes of one value in memory. */
+size_t json_field_size(const ProtobufCFieldDescriptor *f);
+/* How a message is written; NONE: a google.protobuf type without a JSON form here. */
+enum json_form json_field_form(const ProtobufCMessageDescriptor *desc);
+
+#endif

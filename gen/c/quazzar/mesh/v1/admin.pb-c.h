@@ -47,6 +47,9 @@ typedef struct Pb__RemoveNodeResponse Pb__RemoveNodeResponse;
 
 /* --- messages --- */
 
+/*
+ * An organisation: its people, devices and nodes see nothing of another's.
+ */
 struct  Pb__Tenant
 {
   ProtobufCMessage base;

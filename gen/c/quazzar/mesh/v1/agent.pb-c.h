@@ -212,6 +212,9 @@ struct  Pb__AgentEvent
     , (char *)protobuf_c_empty_string, PB__AGENT_EVENT__BODY__NOT_SET, {0} }
 
 
+/*
+ * A batch of the log or a chunk of a snapshot, signed.
+ */
 struct  Pb__PeersUpdated
 {
   ProtobufCMessage base;
@@ -305,6 +308,9 @@ struct  Pb__PeerStatus
     , {0,NULL}, NULL, 0, 0, 0, NULL }
 
 
+/*
+ * What other homes saw: sent to nodes that showed interest.
+ */
 struct  Pb__DeviceStatusUpdate
 {
   ProtobufCMessage base;

@@ -26,6 +26,9 @@ typedef struct Pb__AuditEntry Pb__AuditEntry;
 
 /* --- messages --- */
 
+/*
+ * Who did what to which object, from where, and how it ended.
+ */
 struct  Pb__AuditEntry
 {
   ProtobufCMessage base;

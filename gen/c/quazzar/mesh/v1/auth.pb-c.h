@@ -35,6 +35,9 @@ typedef struct Pb__ChangePasswordResponse Pb__ChangePasswordResponse;
 
 /* --- messages --- */
 
+/*
+ * An account of a tenant.
+ */
 struct  Pb__User
 {
   ProtobufCMessage base;

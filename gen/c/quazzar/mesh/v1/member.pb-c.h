@@ -31,6 +31,9 @@ typedef struct Pb__PeersHead Pb__PeersHead;
 
 /* --- enums --- */
 
+/*
+ * Whether a member takes part.
+ */
 typedef enum _Pb__MemberState {
   PB__MEMBER_STATE__MEMBER_STATE_UNSPECIFIED = 0,
   PB__MEMBER_STATE__MEMBER_STATE_ACTIVE = 1,
@@ -71,6 +74,9 @@ struct  Pb__KeySlot
     , {0,NULL}, 0, 0, NULL }
 
 
+/*
+ * What a member is when it is a node.
+ */
 struct  Pb__NodeRecord
 {
   ProtobufCMessage base;
@@ -93,6 +99,9 @@ struct  Pb__NodeRecord
     , {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL }
 
 
+/*
+ * What a member is when it is a device.
+ */
 struct  Pb__DeviceRecord
 {
   ProtobufCMessage base;

@@ -496,6 +496,9 @@ struct  Pb__GetOrbitFeaturesRequest
      }
 
 
+/*
+ * One licence feature as it stands for this tenant.
+ */
 struct  Pb__Feature
 {
   ProtobufCMessage base;
@@ -610,6 +613,9 @@ struct  Pb__GetDeviceStatsRequest
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
+/*
+ * Traffic of one step of a history.
+ */
 struct  Pb__StatSample
 {
   ProtobufCMessage base;

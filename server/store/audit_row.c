@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/store/audit_row.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/sign.h"
+#include "server/store/sql.h"
+
+#define COLUMNS                                                                                    \
+	"seq, time_ms, actor_id, actor, action, object_id, object, origin, request_id, result, hash"
+
+static void be64(uint64_t v, uint8_t ret[8])
+{
+	for (int i = 7; i >= 0; i--, v >>= 8)
+		ret[i] = (uint8_t)v;
+}
+
+/* Every text with its NUL: no two rows have the same bytes. */
+static void chain(const uint8_t before[32], const struct audit_row *row, uint8_t ret[32])
+{
+	uint8_t seq[8], time[8];
+	const struct hash_part parts[] = {
+		{"qmesh-audit/1", 14},
+		{before, 32},
+		{row->tenant.b, 16},
+		{seq, 8},
+		{time, 8},
+		{row->actor_id.b, 16},
+		{row->object_id.b, 16},
+		{row->actor, strlen(row->actor) + 1},
+		{row->action, strlen(row->action) + 1},
+		{row->object, strlen(row->object) + 1},
+		{row->origin, strlen(row->origin) + 1},
+		{row->request_id, strlen(row->request_id) + 1},
+		{row->result, strlen(row->result) + 1},
+	};
+
+	be64(row->seq, seq);
+	be64((uint64_t)row->time_ms, time);
+	hash_parts(NULL, 0, parts, ARRAY_LEN(parts), ret);
+}
+
+static void fill(struct sql_rows *rows, const struct uuid *tenant, struct audit_row *row)
+{
+	*row = (struct audit_row){.tenant = *tenant, .seq = (uint64_t)sql_int(rows, 0)};
+	row->time_ms = sql_int(rows, 1);
+	row->actor_id = sql_uuid(rows, 2);
+	sql_text(rows, 3, row->actor, sizeof(row->actor));
+	sql_text(rows, 4, row->action, sizeof(row->action));
+	row->object_id = sql_uuid(rows, 5);
+	sql_text(rows, 6, row->object, sizeof(row->object));
+	sql_text(rows, 7, row->origin, sizeof(row->origin));
+	sql_text(rows, 8, row->request_id, sizeof(row->request_id));
+	sql_text(rows, 9, row->result, sizeof(row->result));
+	sql_bytes(rows, 10, row->hash, sizeof(row->hash));
+}
+
+static int head(struct txn *txn, const struct uuid *tenant, uint64_t *ret_seq, uint8_t ret_hash[32])
+{
+	struct sql_rows rows;
+	int r;
+
+	sql_query(txn, &rows, "SELECT audit_seq, audit_hash FROM tenants WHERE id = ?1",
+		  SQL_ARGS(SQL_UUID(tenant)));
+	r = sql_next(&rows);
+	if (r > 0) {
+		*ret_seq = (uint64_t)sql_int(&rows, 0);
+		sql_bytes(&rows, 1, ret_hash, 32);
+	}
+	sql_end(&rows);
+	return r > 0 ? 0 : r < 0 ? r : ERR_NOT_FOUND;
+}
+
+int audit_row_append(struct txn *txn, struct audit_row *row)
+{
+	uint8_t before[32];
+	uint64_t seq;
+	int r;
+
+	r = head(txn, &row->tenant, &seq, before);
+	if (r)
+		return r;
+	row->seq = seq + 1;
+	chain(before, row, row->hash);
+	r = sql_run(txn,
+		    "INSERT INTO audit (tenant, " COLUMNS ")"
+		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+		    SQL_ARGS(SQL_UUID(&row->tenant), SQL_INT(row->seq), SQL_INT(row->time_ms),
+			     SQL_UUID_OR_NULL(&row->actor_id), SQL_TEXT(row->actor),
+			     SQL_TEXT(row->action), SQL_UUID_OR_NULL(&row->object_id),
+			     SQL_TEXT(row->object), SQL_TEXT(row->origin),
+			     SQL_TEXT(row->request_id), SQL_TEXT(row->result),
+			     SQL_BLOB(row->hash, 32)));
+	if (r)
+		return err_trace(r);
+	return sql_run(
+		txn, "UPDATE tenants SET audit_seq = ?2, audit_hash = ?3 WHERE id = ?1",
+		SQL_ARGS(SQL_UUID(&row->tenant), SQL_INT(row->seq), SQL_BLOB(row->hash, 32)));
+}
+
+int audit_row_list(struct txn *txn, const struct uuid *tenant, uint64_t before, uint32_t limit,
+		   audit_row_fn fn, void *arg)
+{
+	struct audit_row row;
+	struct sql_rows rows;
+	int r;
+
+	sql_query(txn, &rows,
+		  "SELECT " COLUMNS " FROM audit WHERE tenant = ?1 AND seq < ?2"
+		  " ORDER BY seq DESC LIMIT ?3",
+		  SQL_ARGS(SQL_UUID(tenant), SQL_INT(before), SQL_INT(limit)));
+	while ((r = sql_next(&rows)) > 0) {
+		fill(&rows, tenant, &row);
+		r = fn(arg, &row);
+		if (r)
+			break;
+	}
+	sql_end(&rows);
+	return r;
+}
+
+int audit_row_verify(struct txn *txn, const struct uuid *tenant, uint64_t *ret_bad)
+{
+	uint8_t at[32] = {0}, want[32], stored[32];
+	uint64_t seq = 0, stored_seq, bad = 0;
+	struct audit_row row;
+	struct sql_rows rows;
+	int r;
+
+	r = head(txn, tenant, &stored_seq, stored);
+	if (r)
+		return r;
+	sql_query(txn, &rows, "SELECT " COLUMNS " FROM audit WHERE tenant = ?1 ORDER BY seq",
+		  SQL_ARGS(SQL_UUID(tenant)));
+	while (!bad && (r = sql_next(&rows)) > 0) {
+		fill(&rows, tenant, &row);
+		seq++;
+		chain(at, &row, want);
+		if (row.seq != seq || memcmp(want, row.hash, 32))
+			bad = seq;
+		memcpy(at, want, 32);
+	}
+	sql_end(&rows);
+	if (r < 0)
+		return err_trace(r);
+	if (!bad && (stored_seq != seq || memcmp(stored, at, 32)))
+		bad = seq + 1;
+	*ret_bad = bad;
+	return 0;
+}

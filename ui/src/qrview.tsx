@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Draws the server's QR code. The answer's SVG text is never parsed as markup:
+ * a strict grammar takes its size and its one path of numbers out, and the
+ * picture is built from those. Whole pixels a module, at least 4, and a quiet
+ * zone of 4 modules whether the server's has one or not; white in dark mode too.
+ */
+
+const QUIET = 4;
+const MAX_PX = 420;
+const MIN_MODULE_PX = 4;
+
+interface Code {
+	size: number;
+	pad: number;
+	path: string;
+	stroked: boolean;
+}
+
+export function parse_code(svg: string): Code | null {
+	const box = /\sviewBox="0 0 (\d{2,3}) (\d{2,3})"/.exec(svg);
+	const paths = [...svg.matchAll(/<path\b[^<>]*?\sd="([MmLlHhVvZz0-9 .,-]{1,60000})"[^<>]*>/g)];
+	if (!box || box[1] !== box[2] || paths.length !== 1) return null;
+	const start = /^M *(\d+)/i.exec(paths[0][1]);
+	if (!start) return null;
+	return {
+		size: Number(box[1]),
+		pad: Math.max(0, QUIET - Number(start[1])),
+		path: paths[0][1],
+		stroked: /\sstroke="(?!none)/.test(paths[0][0]),
+	};
+}
+
+/* Null when the code cannot be drawn so that a phone reads it. */
+export function QrView({ svg, label }: { svg: string; label: string }) {
+	const code = parse_code(svg);
+	if (!code) return null;
+	const side = code.size + 2 * code.pad;
+	const px = side * Math.max(MIN_MODULE_PX, Math.floor(MAX_PX / side));
+	return (
+		<svg
+			class="qr"
+			role="img"
+			aria-label={label}
+			width={px}
+			height={px}
+			viewBox={[-code.pad, -code.pad, side, side].join(" ")}
+			shape-rendering="crispEdges"
+		>
+			<rect x={-code.pad} y={-code.pad} width={side} height={side} fill="#fff" />
+			<path
+				d={code.path}
+				fill={code.stroked ? "none" : "#000"}
+				stroke={code.stroked ? "#000" : "none"}
+			/>
+		</svg>
+	);
+}

@@ -137,6 +137,17 @@ static int over(struct carrier *c, int r, const char *why)
 	return r;
 }
 
+static const char *breach(const struct carrier *c)
+{
+	return c->proven ? "it broke the rules of HTTP/2" : "it does not speak HTTP/2";
+}
+
+/* What came before the end, if not SETTINGS, was another protocol. */
+static const char *ended(const struct carrier *c)
+{
+	return c->heard && !c->proven ? "it does not speak HTTP/2" : "it closed the connection";
+}
+
 static int read_all(struct carrier *c, uint64_t now_ms)
 {
 	uint8_t buf[READ_LEN];
@@ -148,6 +159,7 @@ static int read_all(struct carrier *c, uint64_t now_ms)
 		if (n <= 0)
 			break;
 		c->heard_at = now_ms;
+		c->heard = true;
 		c->ping_due = 0;
 		r = h2session_feed(c->h2, buf, (size_t)n);
 		if (r < 0)
@@ -226,7 +238,7 @@ int carrier_step(struct carrier *c, uint64_t now_ms)
 	if (!c->proven && now_ms >= c->proven_due)
 		return over(c, -ETIMEDOUT, "it accepted the connection, but says nothing");
 	if (h2session_is_over(c->h2))
-		return over(c, -ESHUTDOWN, "it closed the connection");
+		return over(c, -ESHUTDOWN, ended(c));
 	return 0;
 }
 

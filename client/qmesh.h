@@ -49,7 +49,8 @@ struct qm_options {
 	const char *user_agent;
 };
 
-/* 0, -EINVAL (target), -ENOMEM, -ENOENT (ca_file). Does not connect yet. */
+/* 0, -EINVAL (target, ca_file without certificates, over 8 pins), -ENOMEM, -ENOENT (ca_file).
+ * Does not connect yet. */
 int qm_client_new(const struct qm_options *options, struct qm_client **ret_client);
 /* Ends open calls with CANCELLED; callbacks have run when it returns. Never from a callback. */
 void qm_client_free(struct qm_client *client);
@@ -66,7 +67,7 @@ struct qm_call_options {
 
 /* What comes back, on the I/O thread. Must not block. All but done may be NULL. */
 struct qm_handler {
-	/* Initial metadata; valid during the call. */
+	/* Initial metadata, and again the trailing one before done; valid during the call. */
 	void (*metadata)(void *arg, const struct qm_md *md, size_t n);
 	/* One message; valid during the call. */
 	void (*message)(void *arg, const uint8_t *p, size_t len);
@@ -78,7 +79,11 @@ struct qm_handler {
 /*
  * Starts a unary or server-stream call with one request message (copied).
  * 0 and *ret_call (may be NULL: fire and forget): done will run. -ENOMEM,
- * -EINVAL: done will not run.
+ * -EINVAL (path, metadata), -ECANCELED (the client is being freed): done will
+ * not run. An answer that proves that nothing was done (connection refused
+ * later, GOAWAY, REFUSED_STREAM) is tried once more, UNAVAILABLE for idempotent
+ * calls three times in all. A connection that is lost under another call ends
+ * in OUTCOME_UNKNOWN.
  */
 int qm_start(struct qm_client *client, const char *path, const void *request, size_t len,
 	     const struct qm_call_options *options, const struct qm_handler *handler, void *arg,

@@ -167,13 +167,11 @@ static int read_all(struct carrier *c, uint64_t now_ms)
 	}
 	explicit_bzero(buf, sizeof(buf));
 	if (r < 0)
-		return over(c, r,
-			    c->proven ? "it broke the rules of HTTP/2"
-				      : "it does not speak HTTP/2");
+		return over(c, r, breach(c));
 	if (n == -EAGAIN)
 		return 0;
 	if (n == 0)
-		return over(c, -ECONNRESET, "it closed the connection");
+		return over(c, -ECONNRESET, ended(c));
 	return over(c, (int)n, dial_why(c->dial));
 }
 
@@ -187,9 +185,7 @@ static int write_all(struct carrier *c)
 	for (;;) {
 		r = h2session_pull(c->h2, &p, &len);
 		if (r < 0)
-			return over(c, r,
-				    c->proven ? "it broke the rules of HTTP/2"
-					      : "it does not speak HTTP/2");
+			return over(c, r, breach(c));
 		if (len == 0)
 			return 0;
 		n = dial_write(c->dial, p, len);

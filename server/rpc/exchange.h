@@ -22,7 +22,9 @@
 
 struct listener;
 struct exchange;
+struct exchange_ops;
 struct loop;
+struct timer;
 
 struct header {
 	const char *name; /* lower case */
@@ -61,6 +63,7 @@ struct exchange {
 	const char *peer_text; /* "192.0.2.1", "unix:0" (uid) */
 	bool peer_is_operator; /* Unix socket, uid 0 or group qmesh-admin */
 	struct loop *loop;
+	const struct exchange_ops *ops; /* the transport's */
 	const struct door *door;
 	void *user; /* the door's own */
 };
@@ -89,5 +92,8 @@ void exchange_reset(struct exchange *x, uint32_t code);
 size_t exchange_queued(const struct exchange *x);
 /* Holds back (on) or asks for (off) more body bytes. */
 void exchange_pause(struct exchange *x, bool on);
+/* Runs t->fn on this loop after ms; the door clears it before gone. -ENOMEM. */
+int exchange_timer_set(struct exchange *x, struct timer *t, uint64_t ms) _must_check_;
+void exchange_timer_clear(struct exchange *x, struct timer *t);
 
 #endif

@@ -7,29 +7,6 @@
 
 #include "base/err.h"
 
-/* "name" or "name:port" with a port of digits. */
-static bool is_host(const char *authority, const char *name)
-{
-	size_t len = strlen(name);
-
-	if (strncasecmp(authority, name, len) != 0)
-		return false;
-	authority += len;
-	if (!*authority)
-		return true;
-	if (*authority++ != ':' || !*authority)
-		return false;
-	return authority[strspn(authority, "0123456789")] == '\0';
-}
-
-bool origin_host_ok(const struct exchange *x)
-{
-	if (x->tls || x->peer.ss_family == AF_UNIX)
-		return true;
-	return is_host(x->authority, "localhost") || is_host(x->authority, "127.0.0.1") ||
-	       is_host(x->authority, "[::1]");
-}
-
 bool origin_is_safe(const char *method)
 {
 	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||

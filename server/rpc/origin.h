@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does this request come from where it may: the right host name, the same
- * site? Browsers say so in headers that a page cannot forge; other clients
- * send none and need none, unless a cookie is their credential. Pure.
+ * Does this request come from a page of the same site? Browsers say so in headers that a page
+ * cannot forge; other clients send none and need none, unless a cookie is their credential. Pure.
  */
 #ifndef QM_ORIGIN_H
 #define QM_ORIGIN_H
@@ -12,12 +11,6 @@
 #include "base/cleanup.h"
 #include "server/rpc/exchange.h"
 
-/*
- * Clear text on loopback answers to localhost, 127.0.0.1 and [::1] only, so
- * that a name which an attacker points at 127.0.0.1 gets nothing (421). True
- * for TLS, where the certificate does this, and for Unix sockets.
- */
-bool origin_host_ok(const struct exchange *x);
 /* GET, HEAD and OPTIONS change nothing. */
 bool origin_is_safe(const char *method);
 /*

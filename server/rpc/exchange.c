@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What HTTP/1.1 and HTTP/2 have in common: which door a request goes through,
+ * and the check on its way that no page of another site can reach a clear-text
+ * listener by rebinding a name (every door passes here).
+ */
+#include "server/rpc/core.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/rpc/h2frame.h"
+
+const char *exchange_header(const struct exchange *x, const char *name)
+{
+	for (size_t i = 0; i < x->n_headers; i++)
+		if (strcmp(x->headers[i].name, name) == 0)
+			return x->headers[i].value;
+	return NULL;
+}
+
+void exchange_head(struct exchange *x, unsigned status, const struct header *headers, size_t n)
+{
+	x->ops->head(x, status, headers, n);
+}
+
+void exchange_write(struct exchange *x, const void *p, size_t len)
+{
+	x->ops->write(x, p, len);
+}
+
+void exchange_write_frame(struct exchange *x, struct frame *f)
+{
+	x->ops->write_frame(x, f);
+}
+
+void exchange_finish(struct exchange *x, const struct header *trailers, size_t n)
+{
+	x->ops->finish(x, trailers, n);
+}
+
+void exchange_mark_secret(struct exchange *x)
+{
+	x->ops->mark_secret(x);
+}
+
+void exchange_reset(struct exchange *x, uint32_t code)
+{
+	x->ops->reset(x, code);
+}
+
+size_t exchange_queued(const struct exchange *x)
+{
+	return x->ops->queued(x);
+}
+
+void exchange_pause(struct exchange *x, bool on)
+{
+	x->ops->pause(x, on);
+}
+
+int exchange_timer_set(struct exchange *x, struct timer *t, uint64_t ms)
+{
+	return timer_set(&x->loop->timers, t, x->loop->now_ms + ms);
+}
+
+void exchange_timer_clear(struct exchange *x, struct timer *t)
+{
+	timer_clear(&x->loop->timers, t);
+}
+
+void exchange_plain(struct exchange *x, unsigned status, const char *text)
+{
+	const struct header head[] = {
+		{"content-type", "text/plain; charset=utf-8", 25},
+		{"cache-control", "no-store", 8},
+	};
+
+	exchange_head(x, status, head, ARRAY_LEN(head));
+	exchange_write(x, text, strlen(text));
+	exchange_finish(x, NULL, 0);
+}
+
+static bool no_claim(const struct exchange *x)
+{
+	(void)x;
+	return false;
+}
+
+static void no_open(struct exchange *x, void *owner)
+{
+	(void)x;
+	(void)owner;
+}
+
+static void no_data(struct exchange *x, const uint8_t *p, size_t len)
+{
+	(void)x;
+	(void)p;
+	(void)len;
+}
+
+static void no_event(struct exchange *x)
+{
+	(void)x;
+}
+
+/* For requests no door gets: what still arrives is dropped. */
+static const struct door closed_door = {
+	.name = "none",
+	.claims = no_claim,
+	.open = no_open,
+	.data = no_data,
+	.end = no_event,
+	.gone = no_event,
+};
+
+/* "localhost", "127.0.0.1" or "[::1]", with any port. */
+static bool host_is_loopback(const char *authority)
+{
+	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncasecmp(authority, names[i], len) != 0)
+			continue;
+		const char *rest = authority + len;
+
+		if (*rest == '\0')
+			return true;
+		if (*rest++ != ':')
+			continue;
+		while (isdigit((unsigned char)*rest))
+			rest++;
+		if (*rest == '\0')
+			return true;
+	}
+	return false;
+}
+
+void exchange_begin(struct exchange *x, struct conn *c)
+{
+	struct server *s = c->loop->server;
+
+	c->had_request = true;
+	s->count.requests++;
+	x->door = &closed_door;
+	if (c->loop->drain >= 2 && x->http_major >= 2) {
+		exchange_reset(x, H2_REFUSED_STREAM);
+		return;
+	}
+	if (c->loop->drain >= 2) {
+		exchange_plain(x, 503, "This server is shutting down.\n");
+		return;
+	}
+	if (c->listener->kind == LISTENER_PLAIN && !host_is_loopback(x->authority)) {
+		exchange_plain(x, 421,
+			       "Clear text is served to localhost only: use https, or "
+			       "http://localhost with the same port.\n");
+		return;
+	}
+	for (size_t i = 0; i < s->n_doors; i++) {
+		if (!s->doors[i].door->claims(x))
+			continue;
+		x->door = s->doors[i].door;
+		x->door->open(x, s->doors[i].owner);
+		return;
+	}
+	exchange_plain(x, 404, "Nothing is served at this path.\n");
+}

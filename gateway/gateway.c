@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One door for all that is not gRPC: routes first, then health, then the page.
+ * A request that became a call has its struct rest in x->user; every other is
+ * answered in open.
+ */
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "gateway/answer.h"
+#include "gateway/page.h"
+#include "gateway/rest.h"
+#include "gateway/router.h"
+#include "gateway/sse.h"
+#include "gen/rpc/routes.h"
+
+#define CP_PREFIX "/cp/"
+
+struct gateway {
+	struct gateway_options options;
+	struct services *services;
+	struct router *router;
+	struct sse_table *streams;
+};
+
+static bool claims(const struct exchange *x)
+{
+	(void)x;
+	return true;
+}
+
+static void answer_text(struct exchange *x, unsigned http, const char *json)
+{
+	struct answer a;
+
+	answer_init_api(&a, "application/json", NULL);
+	answer_send(x, http, &a, json, strlen(json));
+}
+
+static void answer_ready(struct exchange *x, const struct gateway_options *o)
+{
+	_cleanup_(text_done) struct text out = TEXT_INIT(1024);
+	const char *why = NULL;
+
+	if (!o->ready || o->ready(o->owner, &why)) {
+		answer_text(x, 200, "{\"status\":\"ready\"}");
+		return;
+	}
+	text_adds(&out, "{\"status\":\"not ready\",\"why\":");
+	json_quote(&out, why ? why : "");
+	text_adds(&out, "}");
+	answer_text(x, 503, out.failed ? "{\"status\":\"not ready\"}" : out.s);
+}
+
+/* What has no route: health, the page, or nothing. */
+static void open_other(struct exchange *x, const struct gateway *gw)
+{
+	bool is_get = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
+
+	if (is_get && strcmp(x->path, "/healthz") == 0)
+		answer_text(x, 200, "{\"status\":\"ok\"}");
+	else if (is_get && strcmp(x->path, "/readyz") == 0)
+		answer_ready(x, &gw->options);
+	else if (!gw->options.page || !page_serve(x))
+		answer_refuse(x, 404, NULL, "Nothing is served at this path.");
+}
+
+static void door_open(struct exchange *x, void *owner)
+{
+	struct gateway *gw = owner;
+	struct router_match match;
+
+	x->user = NULL;
+	switch (router_find(gw->router, x->method, x->path, &match)) {
+	case ROUTER_FOUND:
+		rest_open(x, gw->services, gw->streams, &match);
+		break;
+	case ROUTER_NO_VERB:
+		answer_refuse(x, 405, match.allow, "%s is not for this address; it takes %s.",
+			      x->method, match.allow);
+		break;
+	default:
+		open_other(x, gw);
+		break;
+	}
+}
+
+static void door_data(struct exchange *x, const uint8_t *p, size_t len)
+{
+	if (x->user)
+		rest_data(x->user, p, len);
+}
+
+static void door_end(struct exchange *x)
+{
+	if (x->user)
+		rest_end(x->user);
+}
+
+static void door_gone(struct exchange *x)
+{
+	if (x->user)
+		rest_gone(x->user);
+}
+
+static const struct door gateway_door = {
+	.name = "rest",
+	.claims = claims,
+	.open = door_open,
+	.data = door_data,
+	.end = door_end,
+	.gone = door_gone,
+};
+
+/* Only "*" and none are known here: the generator makes no others. */
+static bool is_bound(const struct gateway *gw, const struct route *row)
+{
+	handler_fn fn;
+	void *owner;
+
+	if (strncmp(row->pattern, CP_PREFIX, sizeof(CP_PREFIX) - 1) == 0 && !gw->options.cp_routes)
+		return false;
+	if (row->body && strcmp(row->body, "*") != 0)
+		return false;
+	return service_find(gw->services, row->method->path, strlen(row->method->path), &fn,
+			    &owner) != NULL;
+}
+
+static int make_router(struct gateway *gw)
+{
+	_cleanup_(freep) struct route *rows = calloc(n_routes ? n_routes : 1, sizeof(*rows));
+	size_t n = 0;
+
+	if (!rows)
+		return err_origin(-ENOMEM);
+	for (size_t i = 0; i < n_routes; i++) {
+		if (is_bound(gw, &routes[i]))
+			rows[n++] = routes[i];
+	}
+	log_debug("gateway", "%zu of %zu routes bound", n, n_routes);
+	return router_new(rows, n, &gw->router);
+}
+
+int gateway_attach(struct server *srv, const struct gateway_options *options, struct gateway **ret)
+{
+	_cleanup_(gateway_freep) struct gateway *gw = calloc(1, sizeof(*gw));
+	int r;
+
+	if (!gw)
+		return err_origin(-ENOMEM);
+	gw->options = *options;
+	gw->services = server_services(srv);
+	r = make_router(gw);
+	if (r < 0)
+		return err_trace(r);
+	r = sse_table_new(&gw->streams);
+	if (r < 0)
+		return err_trace(r);
+	r = server_add_door(srv, &gateway_door, gw);
+	if (r < 0)
+		return err_trace(r);
+	*ret = TAKE(gw);
+	return 0;
+}
+
+void gateway_free(struct gateway *gw)
+{
+	if (!gw)
+		return;
+	router_free(gw->router);
+	sse_table_free(gw->streams);
+	free(gw);
+}

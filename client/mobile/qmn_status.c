@@ -244,12 +244,22 @@ static int hex_value(char c)
 	return -1;
 }
 
+/* Length of a text that was cut, without the character at its end if that has several bytes. */
+static size_t whole_chars(const char *text, size_t len)
+{
+	while (len > 0 && ((uint8_t)text[len - 1] & 0xc0) == 0x80)
+		len--;
+	if (len > 0 && (uint8_t)text[len - 1] >= 0xc0)
+		len--;
+	return len;
+}
+
 /* grpc-message: %XX; a % that begins no such thing stays as it is. */
 static void read_message(struct qmn_text in, struct qmn_status *s)
 {
-	size_t len = 0;
+	size_t len = 0, i = 0;
 
-	for (size_t i = 0; i < in.len && len < sizeof(s->message) - 1; i++) {
+	for (; i < in.len && len < sizeof(s->message) - 1; i++) {
 		int high = -1, low = -1;
 
 		if (in.p[i] == '%' && in.len - i > 2) {
@@ -263,9 +273,8 @@ static void read_message(struct qmn_text in, struct qmn_status *s)
 			s->message[len++] = in.p[i];
 		}
 	}
-	if (len == sizeof(s->message) - 1)
-		while (len > 0 && ((uint8_t)s->message[len - 1] & 0xc0) == 0x80)
-			len--;
+	if (i < in.len)
+		len = whole_chars(s->message, len);
 	s->message[len] = '\0';
 }
 

@@ -120,13 +120,37 @@ CASES = {
 }
 
 
-def generate(folder, text):
-    source = Path(folder) / "thing.proto"
-    source.write_text(text)
+BOUNDS = """# What a phone has.
+method quazzar.mesh.v1.ThingService.GetThing
+max quazzar.mesh.v1.GetThingResponse.text 30
+"""
+# name: (what to replace, by what), line, words
+BOUNDS_CASES = {
+    "method that is none": (("ThingService.GetThing", "ThingService.Nothing"), 2, "no method"),
+    "field that is none": (("GetThingResponse.text", "GetThingResponse.words"), 3, "no field"),
+    "bound above the contract's": ((" 30", " 37"), 3, "the contract's own bound is 36"),
+    "bound of nothing": ((" 30", " 0"), 3, "the contract's own bound is 36"),
+    "other words": (("max ", "maximum "), 3, "not understood"),
+}
+
+
+def generate(folder, text, bounds=None):
+    (Path(folder) / "thing.proto").write_text(text)
+    parts = "rpc"
+    if bounds:
+        (Path(folder) / "thing.bounds").write_text(bounds)
+        parts = f"nano,bounds={folder}/thing.bounds"
     return subprocess.run(
         ["protoc", f"--plugin=protoc-gen-qmesh={PLUGIN}", f"-I{folder}", f"-I{ROOT / 'proto'}",
-         "-I/usr/include", f"--qmesh_out={folder}", "thing.proto"],
+         "-I/usr/include", f"--qmesh_opt={parts}", f"--qmesh_out={folder}", "thing.proto"],
         capture_output=True, text=True, check=False)
+
+
+def judge(done, wanted, words):
+    if done.returncode == 0:
+        return "accepted"
+    hits = [text for text in done.stderr.splitlines() if wanted in text and words in text]
+    return "" if hits else f"wanted {wanted}...{words}, got:\n{done.stderr}"
 
 
 def failure(folder, case):
@@ -134,11 +158,15 @@ def failure(folder, case):
     if old not in HEAD:
         return f"the case replaces what is not there: {old}"
     done = generate(folder, HEAD.replace(old, new, 1))
-    wanted = f"thing.proto:{line}: "
-    if done.returncode == 0:
-        return "accepted"
-    hits = [text for text in done.stderr.splitlines() if wanted in text and words in text]
-    return "" if hits else f"wanted {wanted}...{words}, got:\n{done.stderr}"
+    return judge(done, f"thing.proto:{line}: ", words)
+
+
+def bounds_failure(folder, case):
+    (old, new), line, words = case
+    if old not in BOUNDS:
+        return f"the case replaces what is not there: {old}"
+    done = generate(folder, HEAD, BOUNDS.replace(old, new, 1))
+    return judge(done, f"thing.bounds:{line}: ", words)
 
 
 def main():
@@ -148,6 +176,10 @@ def main():
         wrong = {"sound contract": done.stderr if done.returncode else ""}
         for name, case in CASES.items():
             wrong[name] = failure(folder, case)
+        done = generate(folder, HEAD, BOUNDS)
+        wrong["sound bounds"] = done.stderr if done.returncode else ""
+        for name, case in BOUNDS_CASES.items():
+            wrong[name] = bounds_failure(folder, case)
     for name, text in wrong.items():
         passed += not text
         failed += bool(text)

@@ -179,7 +179,7 @@ function Empty() {
 				<circle cx="48" cy="10" r="6" />
 				<circle cx="48" cy="38" r="6" class="dashed" />
 			</svg>
-			<h3>{t("list.none.title")}</h3>
+			<h2>{t("list.none.title")}</h2>
 			<p>{is_viewer.value ? t("list.none.view") : t("list.none.body")}</p>
 			{!is_viewer.value && <AddButton />}
 		</div>
@@ -233,7 +233,7 @@ export function Devices() {
 				<Empty />
 			) : shown.value.length === 0 ? (
 				<div class="empty">
-					<h3>{t("list.nomatch", { q: search.value })}</h3>
+					<h2>{t("list.nomatch", { q: search.value })}</h2>
 					<button type="button" class="secondary" onClick={() => set_search("")}>
 						{t("list.clear")}
 					</button>

@@ -27,6 +27,8 @@ export function Modal({ title, on_close, children, loose, small, alert }: ModalP
 		const dialog = box.current!;
 		const opener = document.activeElement as HTMLElement | null;
 		dialog.showModal();
+		/* The first thing to type into, else the title: never the close button. */
+		(dialog.querySelector<HTMLElement>("[autofocus]") ?? dialog.querySelector("h2"))?.focus();
 		return () => {
 			dialog.close();
 			const back = opener?.isConnected && opener !== document.body ? opener : null;

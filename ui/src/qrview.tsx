@@ -2,13 +2,21 @@
 /*
  * Draws the server's QR code. The answer's SVG text is never parsed as markup:
  * a strict grammar takes its size and its one path of numbers out, and the
- * picture is built from those. Whole pixels a module, at least 4, and a quiet
- * zone of 4 modules whether the server's has one or not; white in dark mode too.
+ * picture is built from those. Whole pixels of the screen a module, 4 CSS pixels
+ * or more where they fit, and a quiet zone of 4 modules whether the server's has
+ * one or not; white in dark mode too.
  */
 
 const QUIET = 4;
 const MAX_PX = 420;
-const MIN_MODULE_PX = 4;
+const MIN_MODULE_PX = 3;
+
+/* CSS pixels of one module, so that each module is whole pixels of the screen. */
+function module_px(side: number): number {
+	const dots = devicePixelRatio || 1;
+	const room = Math.min(MAX_PX, document.documentElement.clientWidth - 4);
+	return Math.max(MIN_MODULE_PX, Math.floor((room * dots) / side) / dots);
+}
 
 interface Code {
 	size: number;
@@ -36,7 +44,7 @@ export function QrView({ svg, label }: { svg: string; label: string }) {
 	const code = parse_code(svg);
 	if (!code) return null;
 	const side = code.size + 2 * code.pad;
-	const px = side * Math.max(MIN_MODULE_PX, Math.floor(MAX_PX / side));
+	const px = side * module_px(side);
 	return (
 		<svg
 			class="qr"

@@ -8,7 +8,7 @@ import { signal, useSignal } from "@preact/signals";
 import { clock_time } from "./ago";
 import { notice } from "./changes";
 import { fail_body, fail_title } from "./failure";
-import { Modal } from "./modal";
+import { CloseButton, Modal } from "./modal";
 import {
 	POLL_MS,
 	cp_down,
@@ -117,11 +117,9 @@ function Pritunl() {
 			<button type="button" class="link" onClick={() => (migrating.value = true)}>
 				{t("banner.pritunl")}
 			</button>
-			<button
-				type="button"
-				class="icon"
-				aria-label={t("banner.hide")}
-				onClick={() => {
+			<CloseButton
+				name={t("banner.hide")}
+				on_click={() => {
 					hidden.value = true;
 					try {
 						localStorage.setItem(key, "1");
@@ -129,11 +127,7 @@ function Pritunl() {
 						/* As above. */
 					}
 				}}
-			>
-				<svg viewBox="0 0 16 16" aria-hidden="true">
-					<path d="M3 3l10 10M13 3L3 13" />
-				</svg>
-			</button>
+			/>
 		</div>
 	);
 }
@@ -146,16 +140,7 @@ function Notice() {
 			<div>
 				<strong>{n.title}</strong> {n.body}
 			</div>
-			<button
-				type="button"
-				class="icon"
-				aria-label={t("dialog.close")}
-				onClick={() => (notice.value = null)}
-			>
-				<svg viewBox="0 0 16 16" aria-hidden="true">
-					<path d="M3 3l10 10M13 3L3 13" />
-				</svg>
-			</button>
+			<CloseButton on_click={() => (notice.value = null)} />
 		</div>
 	);
 }

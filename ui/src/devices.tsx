@@ -95,11 +95,15 @@ function Row({ device: d }: { device: Device }) {
 				</span>
 			</td>
 			<td role="cell" class="c-node" data-name={t("col.node")}>
-				<bdi>{node_name(d.node_id) || "–"}</bdi>
+				<bdi class="clip" title={node_name(d.node_id)}>
+					{node_name(d.node_id) || "–"}
+				</bdi>
 			</td>
 			{everyone.value && (
 				<td role="cell" class="c-owner" data-name={t("col.owner")}>
-					<bdi>{d.owner?.name ?? "–"}</bdi>
+					<bdi class="clip" title={d.owner?.name}>
+					{d.owner?.name ?? "–"}
+				</bdi>
 				</td>
 			)}
 			<td role="cell" class="c-seen" data-name={t("col.seen")}>

@@ -10,9 +10,25 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { spoken } from "./announce";
 import { t } from "./words";
 
+export function CloseButton({ on_click, name }: { on_click: () => void; name?: string }) {
+	return (
+		<button
+			type="button"
+			class="icon"
+			aria-label={name ?? t("dialog.close")}
+			onClick={on_click}
+		>
+			<svg viewBox="0 0 16 16" aria-hidden="true">
+				<path d="M3 3l10 10M13 3L3 13" />
+			</svg>
+		</button>
+	);
+}
+
 interface ModalProps {
 	title: string;
-	on_close: () => void;
+	/* Absent: it cannot be closed, only answered. */
+	on_close?: () => void;
 	children: ComponentChildren;
 	/* A click beside the dialog asks to close it. */
 	loose?: boolean;
@@ -45,21 +61,21 @@ export function Modal({ title, on_close, children, loose, small, alert }: ModalP
 				if (e.key !== "Escape") return;
 				e.preventDefault();
 				e.stopPropagation();
-				on_close();
+				on_close?.();
 			}}
 			onCancel={(e) => {
 				e.preventDefault();
 				e.stopPropagation();
-				on_close();
+				on_close?.();
 			}}
 			onClose={(e) => {
 				/* The browser forced it: open it again and ask. */
 				if (e.target !== box.current || !box.current?.isConnected) return;
 				box.current.showModal();
-				on_close();
+				on_close?.();
 			}}
 			onPointerDown={(e) => {
-				if (loose && e.target === box.current) on_close();
+				if (loose && e.target === box.current) on_close?.();
 			}}
 		>
 			<div class="modal-body">
@@ -67,11 +83,7 @@ export function Modal({ title, on_close, children, loose, small, alert }: ModalP
 					<h2 id={id} tabIndex={-1}>
 						{title}
 					</h2>
-					<button type="button" class="icon" aria-label={t("dialog.close")} onClick={on_close}>
-						<svg viewBox="0 0 16 16" aria-hidden="true">
-							<path d="M3 3l10 10M13 3L3 13" />
-						</svg>
-					</button>
+					{on_close && <CloseButton on_click={on_close} />}
 				</div>
 				{children}
 				{/* The page's own live region is inert while a dialog is open. */}

@@ -22,21 +22,19 @@ interface Code {
 	size: number;
 	pad: number;
 	path: string;
-	stroked: boolean;
 }
 
+/* The dark path; a white one is the server's background. */
 export function parse_code(svg: string): Code | null {
 	const box = /\sviewBox="0 0 (\d{2,3}) (\d{2,3})"/.exec(svg);
 	const paths = [...svg.matchAll(/<path\b[^<>]*?\sd="([MmLlHhVvZz0-9 .,-]{1,60000})"[^<>]*>/g)];
-	if (!box || box[1] !== box[2] || paths.length !== 1) return null;
-	const start = /^M *(\d+)/i.exec(paths[0][1]);
+	const dark = paths.filter(([tag]) => !/\sfill="(#fff|#ffffff|white)"/i.test(tag));
+	if (!box || box[1] !== box[2] || dark.length !== 1) return null;
+	const path = dark[0][1];
+	/* The corner of the first finder pattern tells how wide the quiet zone is. */
+	const start = /^M *(\d+)/i.exec(path);
 	if (!start) return null;
-	return {
-		size: Number(box[1]),
-		pad: Math.max(0, QUIET - Number(start[1])),
-		path: paths[0][1],
-		stroked: /\sstroke="(?!none)/.test(paths[0][0]),
-	};
+	return { size: Number(box[1]), pad: Math.max(0, QUIET - Number(start[1])), path };
 }
 
 /* Null when the code cannot be drawn so that a phone reads it. */
@@ -55,12 +53,8 @@ export function QrView({ svg, label }: { svg: string; label: string }) {
 			viewBox={[-code.pad, -code.pad, side, side].join(" ")}
 			shape-rendering="crispEdges"
 		>
-			<rect x={-code.pad} y={-code.pad} width={side} height={side} fill="#fff" />
-			<path
-				d={code.path}
-				fill={code.stroked ? "none" : "#000"}
-				stroke={code.stroked ? "#000" : "none"}
-			/>
+			<rect x={-code.pad} y={-code.pad} width={side} height={side} fill="#fff" stroke="none" />
+			<path d={code.path} fill="#000" stroke="none" />
 		</svg>
 	);
 }

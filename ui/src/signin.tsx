@@ -129,7 +129,7 @@ export function SigninPage() {
 export function SigninAgain() {
 	if (!signed_out.value) return null;
 	return (
-		<Modal title={t("again.title")} small on_close={() => undefined}>
+		<Modal title={t("again.title")} small>
 			<p>{t("again.body")}</p>
 			<SigninForm known={me.value?.user ?? ""} />
 			<p>

@@ -77,7 +77,7 @@ static bool parse_integer(const char *s, size_t len, struct integer *ret)
 		memcpy(copy, s, len);
 		copy[len] = '\0';
 		d = strtod(copy, NULL);
-		if (!(fabs(d) <= 9007199254740992.0) || d != trunc(d))
+		if (!(fabs(d) <= 9007199254740992.0) || fabs(d) != (double)(uint64_t)fabs(d))
 			return false;
 		v.minus = d < 0;
 		v.n = (uint64_t)fabs(d);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows for other programs: no cell may run in a spreadsheet, none may break a line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "gateway/export.h"
+#include "quazzar/mesh/v1/mesh.pb-c.h"
+
+static char actor[] = "=cmd|'/c calc'!A1", object[] = "a \"b\",\nc", action[] = "device.create";
+
+static void rows(enum export_form form, struct text *out)
+{
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Pb__AuditEntry one = PB__AUDIT_ENTRY__INIT, two = PB__AUDIT_ENTRY__INIT;
+	Pb__AuditEntry *entries[] = {&one, &two};
+	Pb__ListAuditResponse list = PB__LIST_AUDIT_RESPONSE__INIT;
+
+	one.seq = 7;
+	one.time = &at;
+	one.actor = actor;
+	one.object = object;
+	one.action = action;
+	list.n_entries = 2;
+	list.entries = entries;
+	assert_int_equal(export_rows(&list.base, "entries", form, out), 0);
+}
+
+static void test_csv(void **state)
+{
+	_cleanup_(text_done) struct text out = TEXT_INIT(10000);
+
+	(void)state;
+	rows(EXPORT_CSV, &out);
+	assert_string_equal(out.s,
+			    "\"seq\",\"time\",\"actor_id\",\"actor\",\"action\",\"object_id\","
+			    "\"object\",\"from\",\"request_id\",\"result\",\"hash\"\r\n"
+			    "\"7\",\"1970-01-01T00:00:00Z\",\"\",\"'=cmd|'/c calc'!A1\","
+			    "\"device.create\",\"\",\"a \"\"b\"\",\nc\",\"\",\"\",\"\",\"\"\r\n"
+			    "\"0\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"\r\n");
+}
+
+static void test_formula_starts(void **state)
+{
+	static const char *const starts[] = {"=", "+", "-", "@", "\t", "\r"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		_cleanup_(text_done) struct text out = TEXT_INIT(10000);
+		char want[16];
+
+		actor[0] = starts[i][0];
+		rows(EXPORT_CSV, &out);
+		snprintf(want, sizeof(want), ",\"'%c", starts[i][0]);
+		assert_non_null(strstr(out.s, want));
+	}
+	actor[0] = '=';
+}
+
+static void test_ndjson(void **state)
+{
+	_cleanup_(text_done) struct text out = TEXT_INIT(10000);
+	size_t lines = 0;
+
+	(void)state;
+	rows(EXPORT_NDJSON, &out);
+	for (const char *p = out.s; *p; p++)
+		lines += *p == '\n';
+	assert_int_equal(lines, 2);
+	assert_int_equal(strncmp(out.s, "{\"seq\":\"7\",\"time\":\"1970-01-01T00:00:00Z\",", 41),
+			 0);
+}
+
+static void test_form(void **state)
+{
+	enum export_form form;
+
+	(void)state;
+	assert_true(export_form_of(NULL, &form));
+	assert_int_equal(form, EXPORT_JSON);
+	assert_true(export_form_of("page_size=1&format=csv", &form));
+	assert_int_equal(form, EXPORT_CSV);
+	assert_true(export_form_of("format=ndjson&page_size=1", &form));
+	assert_int_equal(form, EXPORT_NDJSON);
+	assert_true(export_form_of("formats=x", &form));
+	assert_false(export_form_of("format=xml", &form));
+	assert_false(export_form_of("format=", &form));
+	assert_false(export_form_of("format=csvx", &form));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_formula_starts),
+		cmocka_unit_test(test_ndjson),
+		cmocka_unit_test(test_form),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

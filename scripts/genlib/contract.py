@@ -19,7 +19,6 @@ OPTION_FILES = {
     "google/api/annotations.proto",
     "google/api/http.proto",
 }
-POLICY_FILE = "quazzar/rpc/v1/policy.proto"
 OPTION_MESSAGES = {"quazzar.rpc.v1.MethodPolicy", "quazzar.rpc.v1.FieldRule"}
 VERBS = ("get", "put", "post", "delete", "patch")
 

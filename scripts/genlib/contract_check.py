@@ -3,7 +3,8 @@
 
 import re
 
-from contract import F, NUMBERS, POLICY_FILE, TEXTS, Message
+from contract import F, NUMBERS, TEXTS, Message
+from error_table import unknown_reasons
 
 SHAPES = {"", "uuid", "ip4", "ip6", "hostport", "slug"}
 # Types as published by others: their bounds are the whole message's.
@@ -109,6 +110,8 @@ def check_policy(method, complain):
         complain(method.place, f"{name}: no side effects, so it is idempotent: say so")
     if policy.http_status and not 200 <= policy.http_status <= 299:
         complain(method.place, f"{name}: http_status {policy.http_status} is not a success")
+    for reason in unknown_reasons(method):
+        complain(method.place, f"{name}: the comment names {reason}, which base/err.c has not")
     if method.client_streaming and method.routes:
         complain(method.place, f"{name}: a client stream has no REST binding")
 
@@ -181,6 +184,3 @@ def check_names(contract, complain):
             complain(service.place, f"{service.name}: gen/rpc/{service.stem}.h is also "
                                     f"{stems[service.stem].place}")
         stems.setdefault(service.stem, service)
-
-
-__all__ = ["check", "stub_name", "POLICY_FILE"]

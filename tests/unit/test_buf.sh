@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The contract passes buf; a field taken out, renumbered or renamed does not.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 
 passed=0 failed=0
 scratch=$(mktemp -d)

@@ -116,6 +116,9 @@ CASES = {
         (HEAD, HEAD.replace(*second_method(HTTP.replace("{id}", "{no}"), "SeeThingRequest"))
          + "message SeeThingRequest {\n  string no = 1 [(quazzar.rpc.v1.rule) = {max_len: 3}];\n}\n"),
         12, "equals GET"),
+    "error that the table has not": (
+        ("  rpc GetThing", "  // Errors: THING_MISLAID.\n  rpc GetThing"), 7,
+        "which base/err.c has not"),
     "stub that the client has": (second_method("", name="Unary"), 6, "taken by client/qmesh.h"),
 }
 

@@ -102,7 +102,13 @@ struct  Pb__CreateTenantResponse
 struct  Pb__ListTenantsRequest
 {
   ProtobufCMessage base;
+  /*
+   * 0: 500.
+   */
   uint32_t page_size;
+  /*
+   * From the page before; empty: the first page.
+   */
   char *page_token;
 };
 #define PB__LIST_TENANTS_REQUEST__INIT \
@@ -115,6 +121,9 @@ struct  Pb__ListTenantsResponse
   ProtobufCMessage base;
   size_t n_tenants;
   Pb__Tenant **tenants;
+  /*
+   * Empty on the last page.
+   */
   char *next_page_token;
 };
 #define PB__LIST_TENANTS_RESPONSE__INIT \
@@ -149,6 +158,9 @@ struct  Pb__UpdateTenantResponse
 struct  Pb__CreateUserRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id or name.
+   */
   char *tenant;
   /*
    * 1 to 128 bytes, no control characters or white space.
@@ -178,8 +190,17 @@ struct  Pb__CreateUserResponse
 struct  Pb__ListUsersRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id or name.
+   */
   char *tenant;
+  /*
+   * 0: 500.
+   */
   uint32_t page_size;
+  /*
+   * From the page before; empty: the first page.
+   */
   char *page_token;
 };
 #define PB__LIST_USERS_REQUEST__INIT \
@@ -192,6 +213,9 @@ struct  Pb__ListUsersResponse
   ProtobufCMessage base;
   size_t n_users;
   Pb__User **users;
+  /*
+   * Empty on the last page.
+   */
   char *next_page_token;
 };
 #define PB__LIST_USERS_RESPONSE__INIT \
@@ -208,6 +232,9 @@ typedef enum {
 struct  Pb__UpdateUserRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id or name.
+   */
   char *tenant;
   /*
    * Id or name.
@@ -244,6 +271,9 @@ struct  Pb__UpdateUserResponse
 struct  Pb__CreateJoinTokenRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id or name.
+   */
   char *tenant;
 };
 #define PB__CREATE_JOIN_TOKEN_REQUEST__INIT \
@@ -268,6 +298,9 @@ struct  Pb__CreateJoinTokenResponse
 struct  Pb__ListTenantNodesRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id or name.
+   */
   char *tenant;
 };
 #define PB__LIST_TENANT_NODES_REQUEST__INIT \
@@ -289,6 +322,9 @@ struct  Pb__ListTenantNodesResponse
 struct  Pb__RemoveNodeRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id or name.
+   */
   char *tenant;
   /*
    * Id or slug.

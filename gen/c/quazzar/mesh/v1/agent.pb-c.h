@@ -110,6 +110,9 @@ struct  Pb__EnrollResponse
 struct  Pb__RenewTokenRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id of the node, a UUID.
+   */
   char *node_id;
   /*
    * Wall time of the node; within 60 s of the CP's.
@@ -522,6 +525,9 @@ struct  Pb__ReportResponse
 struct  Pb__GetNodePeersRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id of the node, a UUID.
+   */
   char *node_id;
   /*
    * 0: 1,024.
@@ -548,6 +554,9 @@ struct  Pb__GetNodePeersResponse
   char *digest;
   size_t n_peers;
   Pb__Peer **peers;
+  /*
+   * Empty on the last page.
+   */
   char *next_page_token;
 };
 #define PB__GET_NODE_PEERS_RESPONSE__INIT \

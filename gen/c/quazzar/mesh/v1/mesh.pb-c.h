@@ -95,6 +95,9 @@ struct  Pb__ListDevicesRequest
    * 0: 500.
    */
   uint32_t page_size;
+  /*
+   * From the page before; empty: the first page.
+   */
   char *page_token;
 };
 #define PB__LIST_DEVICES_REQUEST__INIT \
@@ -110,6 +113,9 @@ struct  Pb__ListDevicesResponse
    */
   size_t n_devices;
   Pb__Device **devices;
+  /*
+   * Empty on the last page.
+   */
   char *next_page_token;
 };
 #define PB__LIST_DEVICES_RESPONSE__INIT \
@@ -120,6 +126,9 @@ struct  Pb__ListDevicesResponse
 struct  Pb__GetDeviceRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id of the device, a UUID.
+   */
   char *id;
 };
 #define PB__GET_DEVICE_REQUEST__INIT \
@@ -219,11 +228,17 @@ typedef enum {
 struct  Pb__UpdateDeviceRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id of the device, a UUID.
+   */
   char *id;
   /*
    * Unspecified: unchanged.
    */
   Pb__DeviceType type;
+  /*
+   * As in CreateDevice.
+   */
   uint32_t wait_ms;
   Pb__UpdateDeviceRequest__LabelChoiceCase label_choice_case;
   union {
@@ -254,6 +269,9 @@ typedef enum {
 struct  Pb__RotateDeviceKeyRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id of the device, a UUID.
+   */
   char *id;
   /*
    * Ends the old key at once: for a stolen device.
@@ -264,6 +282,9 @@ struct  Pb__RotateDeviceKeyRequest
    */
   char *public_key;
   protobuf_c_boolean dns;
+  /*
+   * As in CreateDevice.
+   */
   uint32_t wait_ms;
   Pb__RotateDeviceKeyRequest__KeepaliveChoiceCase keepalive_choice_case;
   union {
@@ -290,7 +311,13 @@ struct  Pb__RotateDeviceKeyResponse
 struct  Pb__DeleteDeviceRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id of the device, a UUID.
+   */
   char *id;
+  /*
+   * As in CreateDevice.
+   */
   uint32_t wait_ms;
 };
 #define PB__DELETE_DEVICE_REQUEST__INIT \
@@ -392,6 +419,9 @@ struct  Pb__ListPeersResponse
 struct  Pb__GetChangeRequest
 {
   ProtobufCMessage base;
+  /*
+   * As a change answered it in qmesh-generation.
+   */
   uint64_t generation;
   /*
    * Wait until all live nodes have applied it, at most this long.
@@ -551,6 +581,9 @@ struct  Pb__ListNodesRequest
    * 0: 500.
    */
   uint32_t page_size;
+  /*
+   * From the page before; empty: the first page.
+   */
   char *page_token;
 };
 #define PB__LIST_NODES_REQUEST__INIT \
@@ -563,6 +596,9 @@ struct  Pb__ListNodesResponse
   ProtobufCMessage base;
   size_t n_nodes;
   Pb__Node **nodes;
+  /*
+   * Empty on the last page.
+   */
   char *next_page_token;
 };
 #define PB__LIST_NODES_RESPONSE__INIT \
@@ -577,6 +613,9 @@ struct  Pb__ListAuditRequest
    * 0: 100.
    */
   uint32_t page_size;
+  /*
+   * From the page before; empty: the first page.
+   */
   char *page_token;
 };
 #define PB__LIST_AUDIT_REQUEST__INIT \
@@ -592,6 +631,9 @@ struct  Pb__ListAuditResponse
    */
   size_t n_entries;
   Pb__AuditEntry **entries;
+  /*
+   * Empty on the last page.
+   */
   char *next_page_token;
 };
 #define PB__LIST_AUDIT_RESPONSE__INIT \
@@ -602,6 +644,9 @@ struct  Pb__ListAuditResponse
 struct  Pb__GetDeviceStatsRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id of the device, a UUID.
+   */
   char *id;
   /*
    * "1m" (1 s steps), "1h" (1 min), "24h" (15 min); empty: "1h".
@@ -651,6 +696,9 @@ struct  Pb__GetDeviceStatsResponse
 struct  Pb__ExplainDeviceRequest
 {
   ProtobufCMessage base;
+  /*
+   * Id of the device, a UUID.
+   */
   char *id;
 };
 #define PB__EXPLAIN_DEVICE_REQUEST__INIT \

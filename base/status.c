@@ -12,7 +12,7 @@
 
 #define WORDS_MAX_LEN 4096
 
-static char *format(const char *fmt, va_list ap)
+static _printf_(1, 0) char *format(const char *fmt, va_list ap)
 {
 	char *s = NULL;
 

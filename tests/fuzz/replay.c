@@ -1,130 +1,174 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a fuzz target without a fuzzer: every file of the corpus as it is, then
- * changed copies of it, the same ones each time. QMESH_FUZZ_ROUNDS changes a
- * file that often (200), within 20 s in all.
+ * Makes a fuzz target an ordinary test: every file of its corpus, each file cut
+ * at every length, then changed copies until the rounds or the seconds are
+ * used up. The same seed each time, so that a failure comes back.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
-#define MAX_LEN (1u << 20)
-#define MAX_TIME 20
+#define INPUT_MAX 65536
+#define FILES_MAX 4096
+#define ROUNDS 200000
+#define ROUNDS_LONG 20000000
+#define SECONDS 4
+#define SECONDS_LONG 300
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static uint64_t seed = 0x9e3779b97f4a7c15u;
+struct input {
+	uint8_t *data;
+	size_t len;
+};
 
-static uint32_t next(uint32_t below)
+static struct input files[FILES_MAX];
+static size_t n_files;
+static uint64_t random_state = 0x9e3779b97f4a7c15u;
+
+static uint64_t random_next(void)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return below ? (uint32_t)(seed % below) : 0;
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
 }
 
-/* One change: a bit, a byte, a piece cut out, doubled or moved to the end. */
-static size_t change(uint8_t *p, size_t len, size_t cap)
+static size_t random_below(size_t n)
 {
-	size_t at = next((uint32_t)len), n = 1 + next(16);
-
-	if (len == 0) {
-		p[0] = (uint8_t)next(256);
-		return 1;
-	}
-	if (n > len - at)
-		n = len - at;
-	switch (next(5)) {
-	case 0:
-		p[at] ^= (uint8_t)(1u << next(8));
-		return len;
-	case 1:
-		p[at] = (uint8_t) "\0\"\\{}[]:,-0e\xff\x80u"[next(15)];
-		return len;
-	case 2:
-		memmove(p + at, p + at + n, len - at - n);
-		return len - n;
-	case 3:
-		if (len + n > cap)
-			return len;
-		memmove(p + at + n, p + at, len - at);
-		return len + n;
-	default:
-		return at;
-	}
+	return n ? (size_t)(random_next() % n) : 0;
 }
 
-/* A heap copy of the exact length, so that reading past it is seen. */
-static void run(const uint8_t *p, size_t len)
+static int read_input(const char *folder, const char *name)
+{
+	char path[4096];
+	struct stat st;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > INPUT_MAX ||
+	    n_files == FILES_MAX)
+		return 0;
+	f = fopen(path, "rb");
+	if (!f)
+		return -1;
+	files[n_files].data = malloc(INPUT_MAX);
+	if (files[n_files].data)
+		files[n_files].len = fread(files[n_files].data, 1, INPUT_MAX, f);
+	fclose(f);
+	if (!files[n_files].data)
+		return -1;
+	n_files++;
+	return 0;
+}
+
+static int read_corpus(const char *folder)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(folder);
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -1;
+	while (r == 0 && (entry = readdir(dir)))
+		r = read_input(folder, entry->d_name);
+	closedir(dir);
+	return r;
+}
+
+/* On the heap and of exactly this size, so that one byte too far is noticed. */
+static void try_input(const uint8_t *data, size_t len)
 {
 	uint8_t *copy = malloc(len ? len : 1);
 
 	if (!copy)
 		abort();
 	if (len)
-		memcpy(copy, p, len);
+		memcpy(copy, data, len);
 	LLVMFuzzerTestOneInput(copy, len);
 	free(copy);
 }
 
-static unsigned long run_file(const char *path, unsigned rounds, time_t until)
+static void change_once(struct input *in)
 {
-	uint8_t *buf = malloc(MAX_LEN + 64), *work = malloc(MAX_LEN + 64);
-	FILE *f = fopen(path, "rb");
-	unsigned long done = 0;
-	size_t len;
+	static const uint8_t odd[] = {0,   1,   0x7f, 0x80, 0xff, '"', '\\', '.',
+				      '-', '/', '%',  '\n', '{',  '[', ':',  ','};
+	size_t at = random_below(in->len), n = random_below(16) + 1;
 
-	if (!f || !buf || !work) {
-		perror(path);
-		exit(1);
+	switch (random_below(6)) {
+	case 0: /* flip a bit */
+		if (in->len)
+			in->data[at] ^= (uint8_t)(1u << random_below(8));
+		break;
+	case 1: /* an odd byte */
+		if (in->len)
+			in->data[at] = odd[random_below(sizeof(odd))];
+		break;
+	case 2: /* cut the end off */
+		in->len = at;
+		break;
+	case 3: /* take some out */
+		if (n > in->len - at)
+			n = in->len - at;
+		memmove(in->data + at, in->data + at + n, in->len - at - n);
+		in->len -= n;
+		break;
+	case 4: /* put some in */
+		if (in->len + n > INPUT_MAX)
+			break;
+		memmove(in->data + at + n, in->data + at, in->len - at);
+		for (size_t i = 0; i < n; i++)
+			in->data[at + i] = (uint8_t)random_next();
+		in->len += n;
+		break;
+	default: /* double a piece */
+		if (n > in->len - at)
+			n = in->len - at;
+		if (in->len + n > INPUT_MAX)
+			break;
+		memmove(in->data + at + n, in->data + at, in->len - at);
+		in->len += n;
 	}
-	len = fread(buf, 1, MAX_LEN, f);
-	fclose(f);
-	run(buf, len);
-	for (done = 1; done <= rounds && time(NULL) < until; done++) {
-		size_t n = len;
-
-		memcpy(work, buf, len);
-		for (unsigned i = 0; i <= next(4); i++)
-			n = change(work, n, MAX_LEN);
-		run(work, n);
-	}
-	free(buf);
-	free(work);
-	return done;
 }
 
 int main(int argc, char **argv)
 {
-	const char *env = getenv("QMESH_FUZZ_ROUNDS");
-	unsigned rounds = env ? (unsigned)strtoul(env, NULL, 10) : 200;
-	time_t until = time(NULL) + MAX_TIME;
-	unsigned long n = 0, files = 0;
+	const char *folder = argc > 1 ? argv[1] : "";
+	int longer = getenv("QMESH_LONG") != NULL;
+	long rounds = 0, most = longer ? ROUNDS_LONG : ROUNDS;
+	time_t end = time(NULL) + (longer ? SECONDS_LONG : SECONDS);
+	static uint8_t buffer[INPUT_MAX];
 
-	for (int i = 1; i < argc; i++) {
-		DIR *d = opendir(argv[i]);
-		struct dirent *e;
-
-		if (!d) {
-			n += run_file(argv[i], rounds, until);
-			files++;
-			continue;
-		}
-		while ((e = readdir(d))) {
-			char path[4096];
-
-			if (e->d_name[0] == '.')
-				continue;
-			snprintf(path, sizeof(path), "%s/%s", argv[i], e->d_name);
-			n += run_file(path, rounds, until);
-			files++;
-		}
-		closedir(d);
+	if (read_corpus(folder) != 0) {
+		fprintf(stderr, "%s: %s\n", folder, strerror(errno));
+		return 1;
 	}
-	printf("%lu files, %lu inputs\npassed %d failed %d skipped 0\n", files, n, files > 0,
-	       files == 0);
-	return files == 0;
+	try_input(buffer, 0);
+	for (size_t i = 0; i < n_files; i++) {
+		for (size_t len = 0; len <= files[i].len; len++)
+			try_input(files[i].data, len);
+	}
+	while (rounds < most && (rounds % 64 || time(NULL) < end)) {
+		struct input in = {.data = buffer};
+		size_t times = random_below(8) + 1;
+
+		if (n_files) {
+			const struct input *from = &files[random_below(n_files)];
+
+			in.len = from->len;
+			memcpy(buffer, from->data, from->len);
+		}
+		while (times--)
+			change_once(&in);
+		try_input(buffer, in.len);
+		rounds++;
+	}
+	printf("%zu files, %ld changed inputs\n", n_files, rounds);
+	printf("passed 1 failed 0 skipped 0\n");
+	return 0;
 }

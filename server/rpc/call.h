@@ -72,9 +72,13 @@ struct call {
 	char request_id[33];
 	uint64_t deadline_ms; /* clock_boot_ms; 0: none */
 	const struct call_door *door;
-	struct exchange *exchange; /* NULL in loopback calls of tests, or once gone */
+	/* NULL in loopback calls of tests, or once gone. On the loop only: elsewhere use caller,
+	 * peer_is_operator and call_metadata. */
+	struct exchange *exchange;
+	bool peer_is_operator; /* uid 0 or group qmesh-admin on the daemon's own socket */
 	void *door_data;
-	const char *session_cookie; /* set by the REST door: a session when there is no authorization */
+	const char *
+		session_cookie; /* set by the REST door: a session when there is no authorization */
 	ProtobufCMessage *in;
 	ProtobufCMessage *out; /* unary: initialised before the handler runs */
 	void *user;            /* the handler's own, across parking */

@@ -24,6 +24,8 @@ struct call *call_new(struct services *s, const struct method *method, struct ex
 void dispatch(struct services *s, struct call *call);
 /* The peer went away: handlers and waiters hear of it at once. */
 void dispatch_cancel(struct call *call, enum err why);
+/* All frames the door was given went to the engine. */
+void call_drained(struct call *call);
 /* What call_header gathered, for the door's head; values live as long as the call. */
 const struct header *call_headers(const struct call *call, size_t *ret_n);
 /* Bounds of a decoded message. 0 or ERR_FIELD_INVALID with call->status filled. */

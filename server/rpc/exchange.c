@@ -169,5 +169,17 @@ void exchange_begin(struct exchange *x, struct conn *c)
 		x->door->open(x, s->doors[i].owner);
 		return;
 	}
-	exchange_plain(x, 404, "Nothing is served at this path.\n");
+	if (s->options.services && strcmp(x->method, "POST") == 0 &&
+	    service_find(s->options.services, x->path, strlen(x->path), NULL, NULL))
+		exchange_plain(x, 415, "This is a gRPC method: send application/grpc.\n");
+	else
+		exchange_plain(x, 404, "Nothing is served at this path.\n");
+}
+
+void exchange_refuse(struct exchange *x, struct conn *c, unsigned status)
+{
+	c->had_request = true;
+	c->loop->server->count.refused++;
+	x->door = &closed_door;
+	exchange_plain(x, status, "This request is not well-formed.\n");
 }

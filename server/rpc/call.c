@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A call's hand-over. Any thread may send and finish; frames and the result
+ * wait under the lock until the loop delivers them to the door. The door is
+ * told the end once, never while a thread is still inside the handler.
+ */
+#include "server/rpc/call_queue.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/rpc/limits.h"
+
+int call_fail(struct call *call, enum err e, const char *fmt, ...)
+{
+	struct live *l = live_of(call);
+	char words[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	pthread_mutex_lock(&l->lock);
+	if (!l->finished)
+		status_set(&call->status, e, "%s", words);
+	pthread_mutex_unlock(&l->lock);
+	return (int)e;
+}
+
+int call_field(struct call *call, const char *field, const char *fmt, ...)
+{
+	struct live *l = live_of(call);
+	char words[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	pthread_mutex_lock(&l->lock);
+	if (!l->finished) {
+		if (call->status.err != ERR_FIELD_INVALID)
+			status_set(&call->status, ERR_FIELD_INVALID, "%s: %s", field, words);
+		status_field(&call->status, field, "%s", words);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return ERR_FIELD_INVALID;
+}
+
+const char *call_metadata(const struct call *call, const char *name)
+{
+	const struct live *l = live_of(call);
+
+	for (size_t i = 0; i < l->n_metadata; i++)
+		if (strcmp(l->metadata[i].name, name) == 0)
+			return l->metadata[i].value;
+	return NULL;
+}
+
+int call_header(struct call *call, const char *name, const char *fmt, ...)
+{
+	struct live *l = live_of(call);
+	char value[1024];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	if (len < 0 || (size_t)len >= sizeof(value) || l->n_headers == CALL_MAX_HEADERS)
+		return err_origin(-ENOBUFS);
+	struct header *h = &l->headers[l->n_headers];
+
+	h->name = arena_strdup(&call->arena, name);
+	h->value = arena_strdup(&call->arena, value);
+	h->value_len = (size_t)len;
+	if (!h->name || !h->value)
+		return err_origin(-ENOMEM);
+	l->n_headers++;
+	return 0;
+}
+
+const struct header *call_headers(const struct call *call, size_t *ret_n)
+{
+	*ret_n = live_of(call)->n_headers;
+	return live_of(call)->headers;
+}
+
+int call_request_bytes(struct call *call, const uint8_t **ret_p, size_t *ret_len)
+{
+	size_t len = protobuf_c_message_get_packed_size(call->in);
+	uint8_t *p = arena_alloc(&call->arena, len + 1);
+
+	if (!p)
+		return err_origin(-ENOMEM);
+	*ret_len = protobuf_c_message_pack(call->in, p);
+	*ret_p = p;
+	return 0;
+}
+
+uint64_t call_remaining_ms(const struct call *call)
+{
+	uint64_t now = clock_boot_ms();
+
+	if (call->deadline_ms == 0)
+		return UINT64_MAX;
+	return call->deadline_ms > now ? call->deadline_ms - now : 0;
+}
+
+struct call *call_ref(struct call *call)
+{
+	live_of(call)->refs++;
+	return call;
+}
+
+static void frames_drop(struct queued_frame *f)
+{
+	while (f) {
+		struct queued_frame *next = f->next;
+
+		frame_unref(f->frame);
+		free(f);
+		f = next;
+	}
+}
+
+void call_unref(struct call *call)
+{
+	if (!call || --live_of(call)->refs > 0)
+		return;
+	struct live *l = live_of(call);
+
+	frames_drop(l->head);
+	status_done(&call->status);
+	arena_done(&call->arena);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+/* --- the end --- */
+
+static void tell_on_end(struct live *l)
+{
+	size_t n;
+
+	pthread_mutex_lock(&l->lock);
+	n = l->on_end_told ? 0 : l->n_on_end;
+	l->on_end_told = true;
+	pthread_mutex_unlock(&l->lock);
+	for (size_t i = 0; i < n; i++)
+		l->on_end[i].fn(&l->call, l->on_end[i].arg);
+}
+
+static void unlist(struct live *l)
+{
+	if (!l->listed)
+		return;
+	l->listed = false;
+	timer_clear(&l->loop->timers, &l->deadline);
+	timer_clear(&l->loop->timers, &l->after);
+	if (l->prev)
+		l->prev->next = l->next;
+	else
+		l->loop->calls = l->next ? &l->next->call : NULL;
+	if (l->next)
+		l->next->prev = l->prev;
+}
+
+/* The words for a result nobody described. */
+static void settle_status(struct live *l, int r)
+{
+	struct status *st = &l->call.status;
+
+	if (r == 0)
+		status_done(st);
+	else if (r < 0)
+		status_set(st, ERR_INTERNAL,
+			   "Something broke here. Tell the operator request id %s.",
+			   l->call.request_id);
+	else if (r >= ERR_MAX_)
+		status_set(st, ERR_INTERNAL, "Request id %s.", l->call.request_id);
+	else if (st->err != (enum err)r && st->code == GRPC_OK)
+		status_set(st, (enum err)r, "%s", err_reason((enum err)r));
+	else if (st->err != (enum err)r)
+		status_set(st, (enum err)r, "%s", st->message ? st->message : "");
+}
+
+static void end(struct live *l)
+{
+	struct call *call = call_ref(&l->call);
+
+	if (l->loop)
+		unlist(l);
+	tell_on_end(l);
+	settle_status(l, l->result);
+	call->door->done(call);
+	call_unref(call);
+}
+
+static void on_after(struct timer *t)
+{
+	struct live *l = CONTAINER_OF(t, struct live, after);
+	struct call *call = call_ref(&l->call);
+
+	if (!call_is_over(call))
+		l->after_fn(call, l->after_arg);
+	call_unref(call);
+}
+
+/* What waits under the lock goes to the door. On the loop. */
+static void deliver(struct live *l)
+{
+	struct call *call = call_ref(&l->call);
+
+	pthread_mutex_lock(&l->lock);
+	if (l->delivering) {
+		pthread_mutex_unlock(&l->lock);
+		call_unref(call);
+		return;
+	}
+	l->delivering = true;
+	while (l->head && !l->ended) {
+		struct queued_frame *f = l->head;
+		bool drop = l->cancelled;
+
+		l->head = f->next;
+		if (!l->head)
+			l->tail = &l->head;
+		l->n_queued--;
+		l->n_engine++;
+		pthread_mutex_unlock(&l->lock);
+		if (drop)
+			frame_unref(f->frame);
+		else
+			call->door->message(call, f->frame);
+		free(f);
+		pthread_mutex_lock(&l->lock);
+	}
+	if (l->after_asked && !l->finished && l->loop &&
+	    timer_set(&l->loop->timers, &l->after, l->after_ms) == 0)
+		l->after.fn = on_after;
+	l->after_asked = false;
+	bool over = l->finished && !l->running && !l->ended;
+
+	l->ended |= over;
+	l->delivering = false;
+	pthread_mutex_unlock(&l->lock);
+	if (over)
+		end(l);
+	call_unref(call);
+}
+
+static void on_note(struct loop_note *note)
+{
+	struct live *l = CONTAINER_OF(note, struct live, note);
+
+	pthread_mutex_lock(&l->lock);
+	l->posted = false;
+	pthread_mutex_unlock(&l->lock);
+	deliver(l);
+	call_unref(&l->call);
+}
+
+static void hand_over(struct live *l)
+{
+	if (!l->loop || loop_is_mine(l->loop)) {
+		deliver(l);
+		return;
+	}
+	pthread_mutex_lock(&l->lock);
+	if (!l->posted && !l->ended) {
+		l->posted = true;
+		l->note.fn = on_note;
+		call_ref(&l->call);
+		loop_post(l->loop, &l->note);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* --- sending --- */
+
+/* Takes the reference. */
+static int queue(struct live *l, struct frame *frame)
+{
+	struct queued_frame *f = malloc(sizeof(*f));
+	bool over;
+
+	if (!f) {
+		frame_unref(frame);
+		return err_origin(-ENOMEM);
+	}
+	*f = (struct queued_frame){.frame = frame};
+	pthread_mutex_lock(&l->lock);
+	over = l->finished;
+	if (!over) {
+		*l->tail = f;
+		l->tail = &f->next;
+		l->n_queued++;
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (!over)
+		return 0;
+	frames_drop(f);
+	return ERR_CANCELLED;
+}
+
+int call_send(struct call *call, const ProtobufCMessage *msg)
+{
+	struct live *l = live_of(call);
+	struct frame *frame;
+	int r;
+
+	if (call_is_over(call))
+		return ERR_CANCELLED;
+	r = call->door->encode(call, msg, &frame);
+	if (r)
+		return err_trace(r);
+	r = queue(l, frame);
+	if (r)
+		return r;
+	hand_over(l);
+	return 0;
+}
+
+int call_send_frame(struct call *call, struct frame *frame)
+{
+	struct live *l = live_of(call);
+	ProtobufCMessage *msg;
+	int r;
+
+	if (call->door->shares_frames) {
+		r = queue(l, frame_ref(frame));
+		if (r == 0)
+			hand_over(l);
+		return r;
+	}
+	msg = protobuf_c_message_unpack(call->method->out, NULL, frame->len - FRAME_HEAD_LEN,
+					frame->bytes + FRAME_HEAD_LEN);
+	if (!msg)
+		return err_origin(-EBADMSG);
+	r = call_send(call, msg);
+	protobuf_c_message_free_unpacked(msg, NULL);
+	return r;
+}
+
+size_t call_queued(struct call *call)
+{
+	struct live *l = live_of(call);
+	size_t n;
+
+	pthread_mutex_lock(&l->lock);
+	n = l->n_queued + l->n_engine;
+	pthread_mutex_unlock(&l->lock);
+	return n;
+}
+
+void call_drained(struct call *call)
+{
+	struct live *l = live_of(call);
+
+	pthread_mutex_lock(&l->lock);
+	l->n_engine = 0;
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* The result of whoever came first. */
+static void finish(struct live *l, int r)
+{
+	pthread_mutex_lock(&l->lock);
+	if (!l->finished) {
+		l->finished = true;
+		l->result = r;
+	}
+	pthread_mutex_unlock(&l->lock);
+	hand_over(l);
+}
+
+/* Once per call, even when nobody waits for the answer any more: what was done was done. */
+static void tell_finished(struct call *call, int r)
+{
+	const struct service_hooks *hooks = service_hooks(live_of(call)->services);
+	struct live *l = live_of(call);
+	bool first;
+
+	if (!hooks->finished || !call->method->policy.audit)
+		return;
+	pthread_mutex_lock(&l->lock);
+	first = !l->audited;
+	l->audited = true;
+	pthread_mutex_unlock(&l->lock);
+	if (first)
+		hooks->finished(call, r, hooks->owner);
+}
+
+void call_finish(struct call *call, int r)
+{
+	struct live *l = live_of(call);
+	struct frame *frame;
+
+	tell_finished(call, r);
+	if (call_is_over(call))
+		return;
+	if (r == 0 && call->method->kind == METHOD_UNARY) {
+		r = call->door->encode(call, call->out, &frame);
+		if (r == 0)
+			r = queue(l, frame);
+	}
+	finish(l, r);
+}
+
+void call_finish_bytes(struct call *call, const void *p, size_t len)
+{
+	struct frame *frame;
+	int r;
+
+	if (!call->door->shares_frames) {
+		call->out = protobuf_c_message_unpack(call->method->out, arena_pb(&call->arena),
+						      len, p);
+		call_finish(call, call->out ? 0 : -EBADMSG);
+		return;
+	}
+	frame = frame_new(len);
+	if (!frame) {
+		call_finish(call, -ENOMEM);
+		return;
+	}
+	if (len)
+		memcpy(frame->bytes + FRAME_HEAD_LEN, p, len);
+	tell_finished(call, 0);
+	r = queue(live_of(call), frame);
+	finish(live_of(call), r);
+}
+
+void call_on_end(struct call *call, void (*fn)(struct call *call, void *arg), void *arg)
+{
+	struct live *l = live_of(call);
+	bool late;
+
+	pthread_mutex_lock(&l->lock);
+	late = l->on_end_told || l->n_on_end == CALL_MAX_ON_END;
+	if (!late) {
+		l->on_end[l->n_on_end].fn = fn;
+		l->on_end[l->n_on_end++].arg = arg;
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (late)
+		fn(call, arg);
+}
+
+void call_after(struct call *call, uint64_t ms, void (*fn)(struct call *call, void *arg), void *arg)
+{
+	struct live *l = live_of(call);
+
+	pthread_mutex_lock(&l->lock);
+	l->after_fn = fn;
+	l->after_arg = arg;
+	l->after_ms = clock_boot_ms() + ms;
+	l->after_asked = true;
+	pthread_mutex_unlock(&l->lock);
+	hand_over(l);
+}
+
+bool call_is_over(struct call *call)
+{
+	struct live *l = live_of(call);
+	bool over;
+
+	pthread_mutex_lock(&l->lock);
+	over = l->finished;
+	pthread_mutex_unlock(&l->lock);
+	return over;
+}
+
+/* --- for dispatch and drain --- */
+
+void call_queue_running(struct live *l, bool on)
+{
+	pthread_mutex_lock(&l->lock);
+	l->running = on;
+	pthread_mutex_unlock(&l->lock);
+	if (!on)
+		hand_over(l);
+}
+
+void call_queue_cut(struct live *l, enum err why)
+{
+	struct call *call = call_ref(&l->call);
+
+	pthread_mutex_lock(&l->lock);
+	if (!l->finished) {
+		l->finished = true;
+		l->result = (int)why;
+		l->cancelled = why == ERR_CANCELLED;
+	}
+	pthread_mutex_unlock(&l->lock);
+	tell_on_end(l);
+	deliver(l);
+	call_unref(call);
+}
+
+static void on_deadline(struct timer *t)
+{
+	struct live *l = CONTAINER_OF(t, struct live, deadline);
+
+	if (l->server)
+		l->server->count.deadlines++;
+	call_queue_cut(l, ERR_DEADLINE_EXCEEDED);
+}
+
+void call_queue_add(struct live *l)
+{
+	struct loop *loop = l->loop;
+
+	if (!loop)
+		return;
+	l->next = loop->calls ? live_of(loop->calls) : NULL;
+	if (l->next)
+		l->next->prev = l;
+	loop->calls = &l->call;
+	l->listed = true;
+	l->deadline.fn = on_deadline;
+	if (l->call.deadline_ms && timer_set(&loop->timers, &l->deadline, l->call.deadline_ms) < 0)
+		call_queue_cut(l, ERR_INTERNAL);
+}
+
+void call_queue_end(struct loop *loop, bool streams_only)
+{
+	struct live *l = loop->calls ? live_of(loop->calls) : NULL;
+
+	while (l) {
+		struct live *next = l->next;
+
+		if (next)
+			call_ref(&next->call);
+		if (!streams_only || l->call.method->kind != METHOD_UNARY)
+			call_queue_cut(l, ERR_DRAINING);
+		/* The next one may have ended with this one: then its own next says nothing. */
+		bool lost = next && !next->listed;
+
+		if (next)
+			call_unref(&next->call);
+		if (lost)
+			next = loop->calls ? live_of(loop->calls) : NULL;
+		l = next;
+	}
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The transport's part of a call: what crosses from any thread to the call's
+ * loop, and how a call ends exactly once. The public part is call.h's.
+ */
+#ifndef QM_CALL_QUEUE_H
+#define QM_CALL_QUEUE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/rpc/core.h"
+#include "server/rpc/dispatch.h"
+#include "server/rpc/lane.h"
+
+#define CALL_MAX_HEADERS 16
+#define CALL_MAX_ON_END 4
+
+struct queued_frame {
+	struct queued_frame *next;
+	struct frame *frame;
+};
+
+struct live {
+	struct call call; /* first: a struct call * is a struct live * */
+	atomic_uint refs;
+	struct services *services;
+	struct server *server; /* NULL in loopback calls */
+	struct loop *loop;     /* NULL in loopback calls: everything runs where it is called */
+	struct live *prev, *next;
+	handler_fn fn;
+	struct lane_job job;
+	struct loop_note note;
+	struct timer deadline, after;
+	void (*after_fn)(struct call *call, void *arg);
+	void *after_arg;
+	uint64_t after_ms;
+	struct header *metadata; /* of the request, in the arena */
+	size_t n_metadata;
+	struct header headers[CALL_MAX_HEADERS]; /* of the answer, in the arena */
+	size_t n_headers;
+
+	pthread_mutex_t lock; /* what follows */
+	struct queued_frame *head, **tail;
+	size_t n_queued;  /* waiting for the loop */
+	size_t n_engine;  /* with the door since it was last drained */
+	bool posted;      /* the note is on its way */
+	bool running;     /* a thread is inside the guards or the handler */
+	bool finished;    /* the result stands; nothing more is queued */
+	bool cancelled;   /* nobody waits for an answer */
+	bool delivering;  /* the loop is at it */
+	bool ended;       /* the door was told */
+	bool audited;     /* the finished hook was told */
+	bool listed;      /* in loop->calls */
+	bool after_asked; /* after_* are to be taken over by the loop */
+	int result;
+	struct {
+		void (*fn)(struct call *call, void *arg);
+		void *arg;
+	} on_end[CALL_MAX_ON_END];
+	size_t n_on_end;
+	bool on_end_told;
+};
+
+static inline struct live *live_of(const struct call *call)
+{
+	return (struct live *)(uintptr_t)call;
+}
+
+/* The guards and the handler begin or are over; the loop takes what is there. */
+void call_queue_running(struct live *l, bool on);
+/* Ends it without asking the handler: cancelled, deadline, drain. On the loop. */
+void call_queue_cut(struct live *l, enum err why);
+/* In the loop's list, for drain; its deadline runs. */
+void call_queue_add(struct live *l);
+/* Drain: ends streams (or all calls) of a loop, on that loop. */
+void call_queue_end(struct loop *loop, bool streams_only);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a door's request to a handler, in one straight line (run). Everything
+ * from the credentials on happens on the method's lane.
+ */
+#include "server/rpc/dispatch.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "server/rpc/bounds.h"
+#include "server/rpc/call_queue.h"
+#include "server/rpc/limits.h"
+
+static bool id_ok(const char *s)
+{
+	size_t n = 0;
+
+	for (; s[n]; n++)
+		if (n == 32 || (!isalnum((unsigned char)s[n]) && s[n] != '-' && s[n] != '_'))
+			return false;
+	return n > 0;
+}
+
+/* Unique, not secret: 16 random bytes per thread, then counting. */
+static void id_make(char ret[33])
+{
+	static __thread uint8_t seed[8];
+	static __thread uint64_t count;
+
+	if (count++ == 0 && getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		memcpy(seed, &(void *){ret}, sizeof(seed));
+	text_hex(seed, sizeof(seed), ret);
+	for (int i = 0; i < 16; i++)
+		ret[16 + i] = "0123456789abcdef"[count >> (60 - 4 * i) & 15];
+	ret[32] = '\0';
+}
+
+/* Workers read the request's headers when the exchange may be gone. */
+static int copy_metadata(struct live *l, const struct exchange *x)
+{
+	size_t total = 0;
+	char *p;
+
+	for (size_t i = 0; i < x->n_headers; i++)
+		total += strlen(x->headers[i].name) + x->headers[i].value_len + 2;
+	l->metadata = arena_alloc(&l->call.arena, x->n_headers * sizeof(struct header) + total + 1);
+	if (!l->metadata)
+		return -ENOMEM;
+	p = (char *)(l->metadata + x->n_headers);
+	for (size_t i = 0; i < x->n_headers; i++) {
+		const struct header *from = &x->headers[i];
+		size_t len = strlen(from->name) + 1;
+
+		l->metadata[i] = (struct header){.name = p, .value_len = from->value_len};
+		memcpy(p, from->name, len);
+		p += len;
+		l->metadata[i].value = p;
+		memcpy(p, from->value, from->value_len);
+		p += from->value_len;
+		*p++ = '\0';
+	}
+	l->n_metadata = x->n_headers;
+	return 0;
+}
+
+struct call *call_new(struct services *s, const struct method *method, struct exchange *x,
+		      const struct call_door *door, void *door_data, uint64_t timeout_ms)
+{
+	struct live *l = calloc(1, sizeof(*l));
+	uint64_t limit = method->policy.deadline_ms;
+	const char *id;
+
+	if (!l)
+		return NULL;
+	arena_init(&l->call.arena, LIMIT_CALL_ARENA + 4 * (size_t)method->policy.body_limit);
+	pthread_mutex_init(&l->lock, NULL);
+	l->refs = 1;
+	l->services = s;
+	l->tail = &l->head;
+	l->call.method = method;
+	l->call.door = door;
+	l->call.door_data = door_data;
+	l->call.exchange = x;
+	l->call.caller.audience = AUDIENCE_PUBLIC;
+	if (x) {
+		l->loop = x->loop;
+		l->server = x->loop->server;
+		l->call.peer_is_operator = x->peer_is_operator;
+		snprintf(l->call.caller.address, sizeof(l->call.caller.address), "%s",
+			 x->peer_text);
+		if (copy_metadata(l, x) < 0) {
+			call_unref(&l->call);
+			return NULL;
+		}
+	}
+	id = call_metadata(&l->call, "x-request-id");
+	if (id && id_ok(id))
+		snprintf(l->call.request_id, sizeof(l->call.request_id), "%s", id);
+	else
+		id_make(l->call.request_id);
+	l->call.log.request = l->call.request_id;
+	if (limit == 0 || (timeout_ms != 0 && timeout_ms < limit))
+		limit = timeout_ms;
+	if (limit)
+		l->call.deadline_ms = clock_boot_ms() + limit;
+	return &l->call;
+}
+
+/* --- guards --- */
+
+static int check_audience(struct call *call)
+{
+	const struct method_policy *p = &call->method->policy;
+	const struct caller *who = &call->caller;
+	bool role_fits = p->roles == 0 || (who->role && p->roles & ROLE_BIT(who->role));
+
+	switch (p->audience) {
+	case AUDIENCE_PUBLIC:
+		return 0;
+	case AUDIENCE_USER:
+		if (who->audience != AUDIENCE_USER)
+			break;
+		return role_fits ? 0
+				 : call_fail(call, ERR_ROLE_REQUIRED,
+					     "Your role does not allow this.");
+	case AUDIENCE_AGENT:
+		if (who->audience == AUDIENCE_AGENT)
+			return 0;
+		break;
+	case AUDIENCE_OPERATOR:
+		if (who->audience == AUDIENCE_OPERATOR)
+			return 0;
+		if (who->audience == AUDIENCE_USER && p->roles && role_fits)
+			return 0;
+		return call_fail(call, ERR_ROLE_REQUIRED,
+				 "Only the operator may do this, on the daemon's own socket.");
+	}
+	if (who->audience == AUDIENCE_PUBLIC)
+		return call_fail(call, ERR_TOKEN_MISSING, "Sign in first.");
+	return call_fail(call, ERR_ROLE_REQUIRED, "This method is not for your kind of account.");
+}
+
+/* The keys whose refused attempts count; a node's own address is not its people's. */
+static size_t attempt_keys(const struct call *call, struct rate_key ret[2])
+{
+	const struct caller *who = &call->caller;
+	char user[UUID_TEXT_LEN + 1];
+	size_t n = 0;
+
+	if (who->audience != AUDIENCE_AGENT && who->address[0])
+		ret[n++] = rate_key_text(who->address);
+	if (!uuid_is_nil(&who->user_id))
+		ret[n++] = rate_key_text(uuid_text(&who->user_id, user));
+	return n;
+}
+
+static int check_attempts(struct live *l)
+{
+	struct call *call = &l->call;
+	struct rate_key keys[2];
+	uint64_t now = clock_boot_ms();
+	size_t n;
+
+	if (!l->server || call->method->policy.rate == RATE_WINDOW_NONE)
+		return 0;
+	n = attempt_keys(call, keys);
+	for (size_t i = 0; i < n; i++) {
+		if (!rate_over(l->server->refused, &keys[i], LIMIT_REFUSED_PER_MIN, now))
+			continue;
+		int r = call_fail(call, ERR_RATE_LIMITED,
+				  "Too many refused attempts. Try again in a minute.");
+
+		status_retry(&call->status, 60000);
+		return r;
+	}
+	return 0;
+}
+
+static void count_attempt(struct live *l, int r)
+{
+	struct rate_key keys[2];
+	size_t n;
+
+	if (!l->server || r <= 0 || r == CALL_PARKED ||
+	    l->call.method->policy.rate == RATE_WINDOW_NONE)
+		return;
+	n = attempt_keys(&l->call, keys);
+	for (size_t i = 0; i < n; i++)
+		rate_hit(l->server->refused, &keys[i], clock_boot_ms());
+}
+
+static int guards(struct live *l)
+{
+	const struct service_hooks *hooks = service_hooks(l->services);
+	struct call *call = &l->call;
+	int r;
+
+	if (call->peer_is_operator)
+		call->caller.audience = AUDIENCE_OPERATOR;
+	if (hooks->authenticate) {
+		r = hooks->authenticate(call, hooks->owner);
+		if (r)
+			return err_trace(r);
+	}
+	r = check_audience(call);
+	if (r)
+		return r;
+	r = check_attempts(l);
+	if (r)
+		return r;
+	if (hooks->licence) {
+		r = hooks->licence(call, hooks->owner);
+		if (r)
+			return err_trace(r);
+	}
+	r = call->door->decode(call, &call->in);
+	if (r)
+		return err_trace(r);
+	return dispatch_check(call, call->in);
+}
+
+static int make_out(struct call *call)
+{
+	if (call->method->kind != METHOD_UNARY)
+		return 0;
+	call->out = arena_alloc(&call->arena, call->method->out->sizeof_message);
+	if (!call->out)
+		return err_origin(-ENOMEM);
+	protobuf_c_message_init(call->method->out, call->out);
+	return 0;
+}
+
+static int answer(struct live *l)
+{
+	const struct service_hooks *hooks = service_hooks(l->services);
+	struct call *call = &l->call;
+	int r = make_out(call);
+
+	if (r < 0)
+		return r;
+	if (l->fn)
+		return l->fn(call, call->in, call->out);
+	if (call->method->policy.runs_on == RUNS_ON_FORWARD && hooks->forward)
+		return hooks->forward(call, hooks->owner);
+	return call_fail(call, ERR_UNIMPLEMENTED, "This method is not served here.");
+}
+
+/* The straight line. */
+static void run(struct live *l)
+{
+	const struct service_hooks *hooks = service_hooks(l->services);
+	struct call *call = call_ref(&l->call);
+	int r = guards(l);
+
+	if (r) {
+		count_attempt(l, r);
+		if (hooks->finished && !call->method->policy.audit)
+			hooks->finished(call, r, hooks->owner); /* audited ones: by call_finish */
+		call_finish(call, r);
+	} else {
+		r = answer(l);
+		count_attempt(l, r);
+		if (r != CALL_PARKED)
+			call_finish(call, r);
+	}
+	call_queue_running(l, false);
+	call_unref(call);
+}
+
+static void on_lane(struct lane_job *job)
+{
+	struct live *l = CONTAINER_OF(job, struct live, job);
+
+	run(l);
+	call_unref(&l->call);
+}
+
+void dispatch(struct services *s, struct call *call)
+{
+	struct live *l = live_of(call);
+
+	(void)s;
+	service_find(l->services, call->method->path, strlen(call->method->path), &l->fn,
+		     &call->owner);
+	if (l->server)
+		l->server->count.calls++;
+	call_ref(call);
+	call_queue_running(l, true);
+	call_queue_add(l);
+	if (!l->loop || call->method->policy.lane != LANE_WORKER) {
+		run(l);
+	} else {
+		l->job.fn = on_lane;
+		call_ref(call);
+		if (lane_post(l->server->lane, &l->job) < 0) {
+			call_fail(call, ERR_DRAINING, "No worker is free. Try again.");
+			call_finish(call, ERR_DRAINING);
+			call_queue_running(l, false);
+			call_unref(call);
+		}
+	}
+	call_unref(call);
+}
+
+void dispatch_cancel(struct call *call, enum err why)
+{
+	struct live *l = live_of(call);
+
+	call->exchange = NULL;
+	if (l->server && !call_is_over(call))
+		l->server->count.cancelled++;
+	call_queue_cut(l, why);
+}
+
+int dispatch_check(struct call *call, const ProtobufCMessage *msg)
+{
+	struct bounds_error e;
+
+	if (!bounds_check(msg, &e))
+		return 0;
+	return call_field(call, e.path, "%s", e.rule);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/rpc/guard.h"
+
+#include "server/rpc/limits.h"
+
+#define UNIT 1000u
+
+static const struct {
+	uint32_t burst, per_s;
+	const char *words;
+} rules[GUARD_N_EVENTS] = {
+	[GUARD_RESET] = {LIMIT_RESETS, "too many resets"},
+	[GUARD_STREAM_ERROR] = {LIMIT_STREAM_ERRORS, "too many stream errors"},
+	[GUARD_PING] = {LIMIT_PINGS, "too_many_pings"},
+	[GUARD_SETTINGS] = {LIMIT_SETTINGS, "too many SETTINGS frames"},
+	[GUARD_PRIORITY] = {LIMIT_PRIORITIES, "too many PRIORITY frames"},
+	[GUARD_WINDOW_UPDATE] = {LIMIT_WINDOW_UPDATES, "too many WINDOW_UPDATE frames"},
+	[GUARD_EMPTY_DATA] = {LIMIT_EMPTY_DATA, "too many empty DATA frames"},
+	[GUARD_UNKNOWN] = {LIMIT_UNKNOWN_FRAMES, "too many unknown frames"},
+	[GUARD_STALE] = {LIMIT_STALE_FRAMES, "too many frames for closed streams"},
+};
+
+void guard_init(struct guard *g, uint64_t now_ms)
+{
+	*g = (struct guard){0};
+	for (int i = 0; i < GUARD_N_EVENTS; i++)
+		g->buckets[i] = (struct bucket){
+			.tokens = rules[i].burst * UNIT,
+			.burst = rules[i].burst,
+			.per_s = rules[i].per_s,
+			.at_ms = now_ms,
+		};
+}
+
+static void refill(struct bucket *b, uint64_t now_ms)
+{
+	if (now_ms <= b->at_ms)
+		return;
+	uint64_t gain = (now_ms - b->at_ms) * b->per_s; /* per_s a second = thousandths a ms */
+	uint64_t full = (uint64_t)b->burst * UNIT;
+
+	b->tokens = (uint32_t)(b->tokens + gain < full ? b->tokens + gain : full);
+	b->at_ms = now_ms;
+}
+
+const char *guard_count(struct guard *g, enum guard_event event, uint64_t now_ms)
+{
+	struct bucket *b = &g->buckets[event];
+
+	refill(b, now_ms);
+	if (b->tokens < UNIT)
+		return rules[event].words;
+	b->tokens -= UNIT;
+	return NULL;
+}
+
+void guard_earn(struct guard *g, uint32_t n)
+{
+	struct bucket *b = &g->buckets[GUARD_WINDOW_UPDATE];
+	uint64_t tokens = (uint64_t)b->tokens + (uint64_t)n * UNIT;
+	uint64_t full = (uint64_t)b->burst * UNIT;
+
+	b->tokens = (uint32_t)(tokens < full ? tokens : full);
+}
+
+static const char *block_piece(struct guard *g, const uint8_t *p, size_t len)
+{
+	g->block_len += (uint32_t)len;
+	if (g->block_len > LIMIT_HEAD_BYTES)
+		return "header block too large";
+	if (h2fields_add(&g->fields, p, len) < 0)
+		return "header block is malformed";
+	if (g->fields.n > LIMIT_FIELDS)
+		return "too many header fields";
+	return NULL;
+}
+
+static const char *headers(struct guard *g, const struct h2frame *f, const uint8_t *payload)
+{
+	const uint8_t *p;
+	size_t len;
+
+	g->fields = (struct h2fields){0};
+	g->block_len = 0;
+	g->n_continuations = 0;
+	if (h2frame_payload(f, payload, &p, &len) < 0)
+		return NULL; /* the engine has the right error for it */
+	return block_piece(g, p, len);
+}
+
+const char *guard_frame(struct guard *g, const struct h2frame *f, const uint8_t *payload,
+			uint64_t now_ms)
+{
+	switch (f->type) {
+	case H2_DATA:
+		if (f->len == 0 && !(f->flags & H2_END_STREAM))
+			return guard_count(g, GUARD_EMPTY_DATA, now_ms);
+		return NULL;
+	case H2_HEADERS:
+		return headers(g, f, payload);
+	case H2_CONTINUATION:
+		if (++g->n_continuations > LIMIT_CONTINUATIONS ||
+		    (f->len == 0 && !(f->flags & H2_END_HEADERS)))
+			return "too many CONTINUATION frames";
+		return block_piece(g, payload, f->len);
+	case H2_PRIORITY:
+		return guard_count(g, GUARD_PRIORITY, now_ms);
+	case H2_RST_STREAM:
+		return guard_count(g, GUARD_RESET, now_ms);
+	case H2_SETTINGS:
+		return guard_count(g, GUARD_SETTINGS, now_ms);
+	case H2_PING:
+		return guard_count(g, GUARD_PING, now_ms);
+	case H2_WINDOW_UPDATE:
+		return guard_count(g, GUARD_WINDOW_UPDATE, now_ms);
+	case H2_PUSH_PROMISE:
+	case H2_GOAWAY:
+		return NULL;
+	default:
+		return guard_count(g, GUARD_UNKNOWN, now_ms);
+	}
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judges one HTTP/2 connection frame by frame, before the engine sees it:
+ * counts what is cheap to send and dear to serve. Free of engine types.
+ */
+#ifndef QM_GUARD_H
+#define QM_GUARD_H
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "server/rpc/h2frame.h"
+
+/* So many at once, so many more each second. */
+struct bucket {
+	uint32_t tokens; /* in thousandths */
+	uint32_t burst, per_s;
+	uint64_t at_ms;
+};
+
+enum guard_event {
+	GUARD_RESET,
+	GUARD_STREAM_ERROR,
+	GUARD_PING,
+	GUARD_SETTINGS,
+	GUARD_PRIORITY,
+	GUARD_WINDOW_UPDATE,
+	GUARD_EMPTY_DATA,
+	GUARD_UNKNOWN,
+	GUARD_STALE,
+	GUARD_N_EVENTS,
+};
+
+struct guard {
+	struct bucket buckets[GUARD_N_EVENTS];
+	/* The header block being received. */
+	struct h2fields fields;
+	uint32_t block_len;
+	uint32_t n_continuations;
+};
+
+void guard_init(struct guard *g, uint64_t now_ms);
+/* What the peer did wrong, in words for GOAWAY(ENHANCE_YOUR_CALM), or NULL. */
+const char *guard_frame(struct guard *g, const struct h2frame *f, const uint8_t *payload,
+			uint64_t now_ms);
+/* Counts an event that shows only later, e.g. a stream error. Words or NULL. */
+const char *guard_count(struct guard *g, enum guard_event event, uint64_t now_ms);
+/* The peer earned window updates: by a request, by data it was sent. */
+void guard_earn(struct guard *g, uint32_t n);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One HTTP/2 stream as an exchange: its queue, windows and header blocks. Free
+ * of engine types; h2x.c binds it to h2o. Made when HEADERS arrive, freed when
+ * the engine lets go of the request.
+ */
+#ifndef QM_H2STREAM_H
+#define QM_H2STREAM_H
+
+#include "server/rpc/core.h"
+#include "server/rpc/outq.h"
+
+struct h2conn;
+
+struct h2stream {
+	struct exchange x;
+	struct h2conn *h;
+	void *engine; /* h2o_http2_stream_t; NULL before binding and after the end */
+	uint32_t id;
+	/* request */
+	struct outq held;            /* body bytes that came while paused */
+	int64_t window;              /* what the peer may still send */
+	uint32_t owed;               /* taken, not yet credited */
+	uint64_t received, expected; /* body bytes; UINT64_MAX: not announced */
+	/* answer */
+	struct outq out;
+	uint8_t *trailers; /* encoded block; NULL: END_STREAM on the last DATA */
+	size_t trailers_len;
+	uint64_t born_ms, moved_ms; /* moved: the queue was empty or got shorter */
+	bool bound, opened, peer_ended, end_told, paused;
+	bool head_sent, finished, ended, gone_told, bodyless;
+};
+
+/* --- h2stream.c --- */
+extern const struct exchange_ops h2stream_ops;
+/* Body bytes of a DATA frame; what the door does with them is its affair. -ENOMEM. */
+int h2stream_data(struct h2stream *s, const uint8_t *p, size_t len) _must_check_;
+/* The peer's last byte is in. */
+void h2stream_end(struct h2stream *s);
+/* Tells the door, once. */
+void h2stream_gone(struct h2stream *s);
+void h2stream_free(struct h2stream *s);
+
+/* --- h2x.c --- */
+/* Writes the block as HEADERS; with end it also ends the stream. */
+void h2x_headers(struct h2stream *s, const uint8_t *block, size_t len, bool end);
+/* There is something to send: body, or the end. */
+void h2x_kick(struct h2stream *s);
+void h2x_reset(struct h2stream *s, uint32_t code);
+/* The door took n body bytes: the peer may send as many more. */
+void h2x_credit(struct h2stream *s, size_t n);
+
+#endif

@@ -20,7 +20,7 @@ import time
 import grpc
 
 BUILD = os.environ.get("QMESH_BUILD", "build/dev")
-DRIVER = os.path.join(BUILD, "tests", "client_driver")
+DRIVER = os.path.join(BUILD, "tests", "support", "client_driver")
 TMP = tempfile.mkdtemp(prefix="qmesh-client-")
 LIMIT_S = 60
 

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mesh in one look: status, features, audit. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "client/cli/print.h"
+#include "client/cli/reach.h"
+#include "gen/rpc/stubs.h"
+
+static int64_t ms_of(const Google__Protobuf__Timestamp *t)
+{
+	return t->seconds * 1000 + t->nanos / 1000000;
+}
+
+static void line(const char *what, const char *value)
+{
+	_cleanup_(freep) char *text = print_harmless(value && value[0] ? value : "-");
+
+	printf("%-12s %s\n", what, text);
+}
+
+static void show(const Pb__State *s)
+{
+	char text[64], when[32];
+
+	line("mesh", s->active ? "up" : "down");
+	if (s->node_label[0])
+		line("node", s->node_label);
+	if (s->mesh_ip[0])
+		line("address", s->mesh_ip);
+	line("range", s->range);
+	if (s->endpoint[0])
+		line("endpoint", s->endpoint);
+	if (s->backend[0])
+		printf("%-12s %s, UDP port %u\n", "wireguard", s->backend, s->listen_port);
+	printf("%-12s %u\n", "peers", s->peer_count);
+	line("dns", s->dns_status);
+	if (s->forwarding[0])
+		line("forwarding", s->forwarding);
+	print_enum(&pb__plan__descriptor, (int)s->plan, "PLAN_", text);
+	if (s->devices_cap)
+		printf("%-12s %s, %u of %u devices\n", "plan", text, s->devices_used,
+		       s->devices_cap);
+	else
+		printf("%-12s %s, %u devices\n", "plan", text, s->devices_used);
+	if (s->cp_connected)
+		line("control", "connected");
+	else if (s->cp_lost_at)
+		printf("%-12s lost %s; the list is as old\n", "control",
+		       print_ago(ms_of(s->cp_lost_at), clock_wall_ms(), when));
+	else
+		line("control", "not connected");
+	printf("%-12s %" PRIu64 "%s\n", "generation", s->generation,
+	       s->converged ? ", on every node" : ", not yet on every node");
+}
+
+/* WatchState on the I/O thread; the main thread only waits for its end. */
+struct watch {
+	pthread_mutex_t lock;
+	pthread_cond_t ready;
+	bool done, json;
+	struct status status;
+};
+
+static void on_change(void *arg, const uint8_t *p, size_t len)
+{
+	struct watch *w = arg;
+	Pb__WatchStateResponse *out = pb__watch_state_response__unpack(NULL, len, p);
+	char when[32];
+
+	if (!out)
+		return;
+	if (w->json) {
+		/* A line that has no JSON form is left out; the next one comes. */
+		if (print_json(stdout, "qmesh.state.change/1", &out->base) < 0)
+			fputs("error: a change could not be shown\n", stderr);
+	} else {
+		printf("%s ", clock_rfc3339(clock_wall_ms(), when));
+		for (size_t i = 0; i < out->n_topics; i++)
+			printf("%s%s", i ? "," : "", out->topics[i]);
+		if (out->state)
+			printf(": mesh %s, %u peers, %u devices, generation %" PRIu64 "%s%s",
+			       out->state->active ? "up" : "down", out->state->peer_count,
+			       out->state->devices_used, out->state->generation,
+			       out->state->converged ? ", on every node" : "",
+			       out->state->cp_connected ? "" : ", control lost");
+		putchar('\n');
+	}
+	fflush(stdout);
+	pb__watch_state_response__free_unpacked(out, NULL);
+}
+
+static void on_done(void *arg, const struct status *status)
+{
+	struct watch *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	if (status_copy(status, &w->status) < 0)
+		w->status.code = GRPC_INTERNAL;
+	w->done = true;
+	pthread_cond_signal(&w->ready);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static int watch_state(struct cli *cli)
+{
+	static const struct qm_handler handler = {NULL, on_change, on_done};
+	Pb__WatchStateRequest in = PB__WATCH_STATE_REQUEST__INIT;
+	struct watch w = {.lock = PTHREAD_MUTEX_INITIALIZER,
+			  .ready = PTHREAD_COND_INITIALIZER,
+			  .json = cli->json};
+	int code, r;
+
+	cli->call.timeout_ms = 0;
+	r = qm_watch_state_start(cli->client, &cli->call, &in, &handler, &w, NULL);
+	if (r < 0) {
+		print_problem(NULL, "the call was not made: %s", strerror(-r));
+		return EXIT_OTHER;
+	}
+	pthread_mutex_lock(&w.lock);
+	while (!w.done)
+		pthread_cond_wait(&w.ready, &w.lock);
+	pthread_mutex_unlock(&w.lock);
+	code = reach_exit_code(&w.status);
+	if (code)
+		print_error(&w.status, cli->json);
+	status_done(&w.status);
+	return code;
+}
+
+static int run_status(struct cli *cli)
+{
+	_cleanup_(reach_free) Pb__GetStateResponse *out = NULL;
+	Pb__GetStateRequest in = PB__GET_STATE_REQUEST__INIT;
+	struct qm_reply reply;
+	int code;
+
+	code = reach_open(cli);
+	if (code)
+		return code;
+	if (args_has(&cli->args, "--watch"))
+		return watch_state(cli);
+	code = reach_outcome(cli, qm_get_state(cli->client, &cli->call, &in, &reply, &out), &reply);
+	if (code)
+		return code;
+	qm_reply_done(&reply);
+	if (cli->json)
+		return print_json(stdout, "qmesh.state/1", &out->base) < 0 ? EXIT_OTHER : 0;
+	if (out->state)
+		show(out->state);
+	return EXIT_DONE;
+}
+
+static int run_features(struct cli *cli)
+{
+	_cleanup_(reach_free) Pb__GetOrbitFeaturesResponse *out = NULL;
+	Pb__GetOrbitFeaturesRequest in = PB__GET_ORBIT_FEATURES_REQUEST__INIT;
+	struct print_table t;
+	struct qm_reply reply;
+	char text[64];
+	int code;
+
+	code = reach_open(cli);
+	if (code)
+		return code;
+	code = reach_outcome(cli, qm_get_orbit_features(cli->client, &cli->call, &in, &reply, &out),
+			     &reply);
+	if (code)
+		return code;
+	qm_reply_done(&reply);
+	if (cli->json)
+		return print_json(stdout, "qmesh.features/1", &out->base) < 0 ? EXIT_OTHER : 0;
+	printf("plan %s\n", print_enum(&pb__plan__descriptor, (int)out->plan, "PLAN_", text));
+	print_table_init(&t, "FEATURE|ON|USED|CAP|WHY");
+	for (size_t i = 0; i < out->n_features; i++) {
+		const Pb__Feature *f = out->features[i]->value;
+
+		if (!f)
+			continue;
+		print_cell(&t, out->features[i]->key);
+		print_cell(&t, f->enabled ? "yes" : "no");
+		print_cellf(&t, "%u", f->used);
+		if (f->cap)
+			print_cellf(&t, "%u", f->cap);
+		else
+			print_cell(&t, NULL);
+		print_cell(&t, f->why);
+	}
+	print_table_done(&t, stdout);
+	return EXIT_DONE;
+}
+
+static void add_entry(struct print_table *t, const Pb__AuditEntry *e)
+{
+	char text[64];
+
+	print_cellf(t, "%" PRIu64, e->seq);
+	print_cell(t, e->time ? print_ago(ms_of(e->time), clock_wall_ms(), text) : NULL);
+	print_cell(t, e->actor);
+	print_cell(t, e->action);
+	print_cell(t, e->object[0] ? e->object : e->object_id);
+	print_cell(t, e->from);
+	print_cell(t, e->result);
+}
+
+static int run_audit(struct cli *cli)
+{
+	_cleanup_(reach_free) Pb__ListAuditResponse *out = NULL;
+	Pb__ListAuditRequest in = PB__LIST_AUDIT_REQUEST__INIT;
+	const char *limit = args_value(&cli->args, "--limit");
+	struct qm_reply reply;
+	struct print_table t;
+	uint64_t n = 100;
+	int code;
+
+	if (limit && (text_parse_u64(limit, 1000, &n) < 0 || n == 0)) {
+		print_problem(NULL, "--limit is a number from 1 to 1000");
+		return EXIT_USAGE;
+	}
+	in.page_size = (uint32_t)n;
+	code = reach_open(cli);
+	if (code)
+		return code;
+	code = reach_outcome(cli, qm_list_audit(cli->client, &cli->call, &in, &reply, &out),
+			     &reply);
+	if (code)
+		return code;
+	qm_reply_done(&reply);
+	if (cli->json)
+		return print_json(stdout, "qmesh.audit.list/1", &out->base) < 0 ? EXIT_OTHER : 0;
+	print_table_init(&t, "SEQ|WHEN|WHO|WHAT|OBJECT|FROM|RESULT");
+	for (size_t i = 0; i < out->n_entries; i++)
+		add_entry(&t, out->entries[i]);
+	print_table_done(&t, stdout);
+	return EXIT_DONE;
+}
+
+static const struct flag status_flags[] = {
+	{"--watch", NULL, "a line at each change, until interrupted"},
+	{NULL, NULL, NULL},
+};
+
+static const struct flag audit_flags[] = {
+	{"--limit", "N", "so many of the newest, 100 without it"},
+	{NULL, NULL, NULL},
+};
+
+const struct command cmd_status_table[] = {
+	{"status", "", "The mesh in one look", 0, 0, status_flags, run_status},
+	{"features", "", "What the plan has, and what is used of it", 0, 0, NULL, run_features},
+	{"audit list", "", "Who did what (Team plan and up)", 0, 0, audit_flags, run_audit},
+	{NULL, NULL, NULL, 0, 0, NULL, NULL},
+};

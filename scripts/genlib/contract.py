@@ -13,14 +13,8 @@ NUMBERS = {
     F.TYPE_SINT64,
 }
 TEXTS = {F.TYPE_STRING, F.TYPE_BYTES}
-# Files that say what we mean, but are themselves not part of any call.
-OPTION_FILES = {
-    "google/protobuf/descriptor.proto",
-    "google/api/annotations.proto",
-    "google/api/http.proto",
-}
+# Messages that exist only as the types of options.
 OPTION_MESSAGES = {"quazzar.rpc.v1.MethodPolicy", "quazzar.rpc.v1.FieldRule"}
-VERBS = ("get", "put", "post", "delete", "patch")
 
 
 class Place:

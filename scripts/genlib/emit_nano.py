@@ -204,7 +204,8 @@ def calls_header(subset):
     for method in subset.methods:
         upper = stub_name(method).upper()
         rows.append(f"\n#define QMN_{upper}_PATH {quote(method.path)}\n"
-                    f"#define QMN_{upper}_REQUEST_MAX (QMN_FRAME_LEN + {c_type(method.input)}_size)\n"
+                    f"#define QMN_{upper}_REQUEST_MAX "
+                    f"(QMN_FRAME_LEN + {c_type(method.input)}_size)\n"
                     f"#define QMN_{upper}_ANSWER_MAX "
                     f"(QMN_FRAME_LEN + {c_type(method.output)}_size{dropped_len(subset, method)})\n"
                     f"{encode_signature(method)};\n{decode_signature(method)};\n")

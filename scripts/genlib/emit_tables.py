@@ -103,7 +103,8 @@ def service_source(service):
             f"\t\t.policy = {{\n{policy}\t\t}},\n\t}},\n")
     return (banner(f"{service.full_name}: methods and policy.")
             + f'#include "gen/rpc/{stem}.h"\n\n'
-            f"const struct method {stem}_methods[{len(service.methods)}] = {{\n{''.join(rows)}}};\n\n"
+            f"const struct method {stem}_methods[{len(service.methods)}] = {{\n"
+            f"{''.join(rows)}}};\n\n"
             f"const struct service {stem}_desc = {{\n"
             f"\t.name = {quote(service.full_name)},\n"
             f"\t.methods = {stem}_methods,\n"

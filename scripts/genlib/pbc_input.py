@@ -96,9 +96,9 @@ def strip_file(file):
             old_to_new[index] = len(old_to_new)
     del out.message_type[:]
     for index in old_to_new:
-        strip_message(out.message_type.add())
-        out.message_type[-1].CopyFrom(file.message_type[index])
-        strip_message(out.message_type[-1])
+        kept = out.message_type.add()
+        kept.CopyFrom(file.message_type[index])
+        strip_message(kept)
     for enum in out.enum_type:
         strip_enum(enum)
     if file.package in SHORT_PACKAGES:

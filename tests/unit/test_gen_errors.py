@@ -62,7 +62,8 @@ CASES = {
     "request's number without range": (
         (ID_RULE, ID_RULE + "\n  uint32 n = 2;"), 15, "no range"),
     "number deep in a request": (
-        (ID_RULE, ID_RULE + "\n  Deep deep = 2;\n}\nmessage Deep {\n  int64 n = 1;"), 18, "no range"),
+        (ID_RULE, ID_RULE + "\n  Deep deep = 2;\n}\nmessage Deep {\n  int64 n = 1;"), 18,
+        "no range"),
     "range upside down": (
         (ID_RULE, ID_RULE + "\n  uint32 n = 2 [(quazzar.rpc.v1.rule) = {min: 5 max: 4}];"),
         15, "lower bound is above"),
@@ -114,7 +115,8 @@ CASES = {
     "two equal routes": (second_method(HTTP), 12, "equals GET"),
     "two routes that differ in a name": (
         (HEAD, HEAD.replace(*second_method(HTTP.replace("{id}", "{no}"), "SeeThingRequest"))
-         + "message SeeThingRequest {\n  string no = 1 [(quazzar.rpc.v1.rule) = {max_len: 3}];\n}\n"),
+         + "message SeeThingRequest {\n"
+         + "  string no = 1 [(quazzar.rpc.v1.rule) = {max_len: 3}];\n}\n"),
         12, "equals GET"),
     "error that the table has not": (
         ("  rpc GetThing", "  // Errors: THING_MISLAID.\n  rpc GetThing"), 7,

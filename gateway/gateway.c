@@ -103,6 +103,12 @@ static void door_end(struct exchange *x)
 		rest_end(x->user);
 }
 
+static void door_drained(struct exchange *x)
+{
+	if (x->user)
+		rest_drained(x->user);
+}
+
 static void door_gone(struct exchange *x)
 {
 	if (x->user)
@@ -115,6 +121,7 @@ static const struct door gateway_door = {
 	.open = door_open,
 	.data = door_data,
 	.end = door_end,
+	.drained = door_drained,
 	.gone = door_gone,
 };
 

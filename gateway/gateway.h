@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The doors that translate: REST with JSON, server-sent events, the page and
- * its files. gateway_attach adds one door behind the gRPC door; it answers
- * every request that is not gRPC, and goes through the same dispatcher.
+ * its files. gateway_attach adds one door that claims every request, so it
+ * comes last, after server_add_door(srv, &grpc_door, services); its calls go
+ * through the same dispatcher.
  *
  * Bound are the rows of gen/rpc/routes.h whose method the server's services
  * have (service_find), so call it after every service_add and before

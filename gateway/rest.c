@@ -219,8 +219,8 @@ static void refuse(struct rest *r)
 
 static void refuse_too_large(struct rest *r)
 {
-	status_set(&r->call->status, ERR_MESSAGE_TOO_LARGE, "The body is over %u bytes.",
-		   r->route->method->policy.body_limit);
+	status_set(&r->call->status, ERR_MESSAGE_TOO_LARGE,
+		   "The request is larger than this method takes.");
 	refuse(r);
 }
 
@@ -249,7 +249,7 @@ static bool refused_by_origin(struct rest *r)
 
 	if (origin_is_safe(r->x->method) || !origin_check(r->x, by_cookie, &why))
 		return false;
-	status_set(&r->call->status, ERR_CROSS_SITE, "Refused: %s.", why);
+	status_set(&r->call->status, ERR_CROSS_SITE, "%s", why);
 	refuse(r);
 	return true;
 }
@@ -381,6 +381,11 @@ void rest_end(struct rest *r)
 	}
 	r->dispatched = true;
 	dispatch(r->services, r->call);
+}
+
+void rest_drained(struct rest *r)
+{
+	call_drained(r->call);
 }
 
 void rest_gone(struct rest *r)

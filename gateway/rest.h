@@ -45,6 +45,7 @@ void rest_open(struct exchange *x, struct services *services, struct sse_table *
 	       const struct router_match *match);
 void rest_data(struct rest *r, const uint8_t *p, size_t len);
 void rest_end(struct rest *r);
+void rest_drained(struct rest *r);
 void rest_gone(struct rest *r);
 
 /* For sse.c: the refusal of a call as an answer; whole. */

@@ -44,16 +44,16 @@ int origin_check(const struct exchange *x, bool by_cookie, const char **ret_why)
 	const char *origin = exchange_header(x, "origin");
 
 	if (count(x, "sec-fetch-site") > 1 || count(x, "origin") > 1)
-		return refuse(ret_why, "the request names its origin twice");
+		return refuse(ret_why, "The request names its origin twice.");
 	if (site) {
 		if (strcmp(site, "same-origin") == 0)
 			return 0;
-		return refuse(ret_why, "the request was made by a page of another site");
+		return refuse(ret_why, "The request was made by a page of another site.");
 	}
 	if (origin) {
 		if (is_own_origin(x, origin))
 			return 0;
-		return refuse(ret_why, "the request was made by a page of another site");
+		return refuse(ret_why, "The request was made by a page of another site.");
 	}
 	if (by_cookie)
 		return refuse(ret_why,

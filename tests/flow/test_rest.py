@@ -17,6 +17,9 @@ import sys
 import tempfile
 import time
 
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+
 BUILD = os.environ.get("QMESH_BUILD", "build/asan")
 DRIVER = os.path.join(BUILD, "tests/support/gateway_driver")
 WAIT_S = 15
@@ -531,6 +534,74 @@ def test_leavers(s):
     check("still there", s.ask("GET", "/api/mesh/state", BEARER).status, 200)
 
 
+def load_messages(scratch):
+    """Status and the requests, made from proto/ by protoc."""
+    names = ["google/rpc/status.proto", "google/rpc/error_details.proto",
+             "quazzar/mesh/v1/mesh.proto", "quazzar/mesh/v1/auth.proto"]
+    out = scratch + "/set.pb"
+    subprocess.run(["protoc", "-Iproto", "-I/usr/include", "--include_imports",
+                    "--descriptor_set_out=" + out, *names], check=True)
+    files = descriptor_pb2.FileDescriptorSet()
+    with open(out, "rb") as f:
+        files.ParseFromString(f.read())
+    pool = descriptor_pool.DescriptorPool()
+    for f in files.file:
+        pool.Add(f)
+    return pool, message_factory.MessageFactory(pool)
+
+
+def test_same_status(s, scratch):
+    """A refusal says the same over gRPC and REST, decoded by protobuf's own code."""
+    pool, factory = load_messages(scratch)
+
+    def kind(name):
+        return factory.GetPrototype(pool.FindMessageTypeByName(name))
+
+    status_type = kind("google.rpc.Status")
+    channel = grpc.insecure_channel(f"127.0.0.1:{s.ports['plain']}",
+                                    [("grpc.default_authority", "localhost")])
+    rows = [
+        ("MeshService/CreateDevice", "POST", "/api/mesh/devices", {"label": "limited"}, BEARER),
+        ("MeshService/CreateDevice", "POST", "/api/mesh/devices", {"label": "broken"}, BEARER),
+        ("MeshService/CreateDevice", "POST", "/api/mesh/devices", {"label": "x" * 1025}, BEARER),
+        ("MeshService/CreateDevice", "POST", "/api/mesh/devices",
+         {"label": "x", "wait_ms": 5001}, BEARER),
+        ("MeshService/CreateDevice", "POST", "/api/mesh/devices", {"label": "x"}, {}),
+        ("MeshService/CreateDevice", "POST", "/api/mesh/devices", {"label": "x"},
+         {"authorization": "Bearer stale"}),
+        ("MeshService/CreateDevice", "POST", "/api/mesh/devices", {"label": "x"},
+         {**BEARER, "sec-fetch-site": "cross-site"}),
+        ("MeshService/CreateDevice", "POST", "/api/mesh/devices", {"label": "x" * 70000}, BEARER),
+        ("MeshService/GetDevice", "GET", "/api/mesh/devices/x", {"id": "x"}, BEARER),
+        ("MeshService/GetDevice", "GET", "/api/mesh/devices/00000000-0000-7000-8000-000000000404",
+         {"id": "00000000-0000-7000-8000-000000000404"}, BEARER),
+        ("MeshService/Refresh", "POST", "/api/mesh/refresh", {}, BEARER),
+        ("AuthService/Login", "POST", "/api/auth/login", {"user": "ann", "password": "no"}, {}),
+        ("AuthService/Login", "POST", "/api/auth/login", {"user": "ann"}, {}),
+    ]
+    for rpc, verb, path, value, headers in rows:
+        what = f"same status: {rpc} {str(value)[:40]} {headers}"
+        headers = {**headers, "x-request-id": "same-1"}
+        body = json.dumps(value) if verb == "POST" else None
+        rest = s.ask(verb, path, {**headers, **(JSON if body else {})}, body)
+        request = json_format.ParseDict(value, kind("quazzar.mesh.v1." + rpc.split("/")[1] + "Request")())
+        call = channel.unary_unary("/quazzar.mesh.v1." + rpc)
+        try:
+            call(request.SerializeToString(), metadata=list(headers.items()), timeout=WAIT_S)
+            check(what, "answered", "refused")
+            continue
+        except grpc.RpcError as e:
+            details = dict(e.trailing_metadata())["grpc-status-details-bin"]
+        by_grpc = status_type.FromString(details)
+        by_rest = json_format.Parse(rest.body, status_type(), descriptor_pool=pool)
+        for d in list(by_grpc.details) + list(by_rest.details):
+            inner = kind(d.type_url.split("/")[-1]).FromString(d.value)
+            d.value = inner.SerializeToString(deterministic=True)
+        check(what, by_rest, by_grpc)
+        check(what + ": has a reason", len(by_grpc.details) > 0, True)
+    channel.close()
+
+
 def main():
     if not os.path.exists(DRIVER):
         print(f"no {DRIVER}: build first")
@@ -549,6 +620,7 @@ def main():
                          test_export, test_keepalive, test_leavers):
                 test(s)
             test_protocols(s, cert)
+            test_same_status(s, scratch)
         finally:
             check("clean end", s.stop(), 0)
     print(f"passed {passed} failed {failed} skipped 0")

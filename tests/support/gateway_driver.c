@@ -14,6 +14,7 @@
 #include "gen/rpc/auth_service.h"
 #include "gen/rpc/mesh_service.h"
 #include "server/rpc/call.h"
+#include "server/rpc/grpc.h"
 #include "server/rpc/server.h"
 
 #define TOKEN "good-token"
@@ -253,6 +254,8 @@ int main(int argc, char **argv)
 		r = service_add(services, &auth_service_desc, auth_service_handlers(&auth), NULL);
 	if (r == 0)
 		r = server_new(&so, &srv);
+	if (r == 0)
+		r = server_add_door(srv, &grpc_door, services);
 	if (r == 0)
 		r = gateway_attach(srv, &options, &gw);
 	if (r == 0)

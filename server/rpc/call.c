@@ -48,6 +48,25 @@ int call_field(struct call *call, const char *field, const char *fmt, ...)
 	return ERR_FIELD_INVALID;
 }
 
+int call_fail_status(struct call *call, const struct status *status)
+{
+	struct live *l = live_of(call);
+	struct status copy = {0};
+	int r = status_copy(status, &copy);
+
+	if (r)
+		return r;
+	pthread_mutex_lock(&l->lock);
+	if (!l->finished) {
+		status_done(&call->status);
+		call->status = copy;
+		copy = (struct status){0};
+	}
+	pthread_mutex_unlock(&l->lock);
+	status_done(&copy);
+	return status->err ? (int)status->err : ERR_INTERNAL;
+}
+
 const char *call_metadata(const struct call *call, const char *name)
 {
 	const struct live *l = live_of(call);

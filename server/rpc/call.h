@@ -90,6 +90,8 @@ struct call {
 int call_fail(struct call *call, enum err e, const char *fmt, ...) _printf_(3, 4);
 /* FIELD_INVALID that names the field and the rule. */
 int call_field(struct call *call, const char *field, const char *fmt, ...) _printf_(3, 4);
+/* A refusal from elsewhere, with its details; returns its enum err, ERR_INTERNAL if it has none. */
+int call_fail_status(struct call *call, const struct status *status);
 /* Zeroed memory that lives as long as the call. */
 #define call_alloc(call, len) arena_alloc(&(call)->arena, (len))
 /* Request metadata or HTTP header (lower-case name), or NULL. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The exchange operations over HTTP/2, and the order in which a door hears of things. */
-#include "server/rpc/h2stream.h"
+#include "server/rpc/h2conn.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "server/rpc/h2frame.h"
 #include "server/rpc/limits.h"
 
 static struct h2stream *stream_of(const struct exchange *x)
@@ -118,6 +117,18 @@ static size_t op_queued(const struct exchange *x)
 	return stream_of(x)->out.len;
 }
 
+void h2stream_credit(struct h2stream *s, size_t n)
+{
+	if (s->peer_ended || s->ended || !s->engine)
+		return;
+	s->owed += (uint32_t)n;
+	if (s->owed < LIMIT_STREAM_WINDOW / 2)
+		return;
+	h2x_window_update(s->h, s->id, s->owed);
+	s->window += s->owed;
+	s->owed = 0;
+}
+
 static void deliver_held(struct h2stream *s)
 {
 	uint8_t buf[4096];
@@ -125,7 +136,7 @@ static void deliver_held(struct h2stream *s)
 
 	while (!s->paused && !s->gone_told && (n = outq_take(&s->held, buf, sizeof(buf))) > 0) {
 		s->x.door->data(&s->x, buf, n);
-		h2x_credit(s, n);
+		h2stream_credit(s, n);
 	}
 	explicit_bzero(buf, sizeof(buf));
 }

@@ -14,6 +14,7 @@ struct h2conn;
 
 struct h2stream {
 	struct exchange x;
+	struct h2stream *next; /* in the connection's table */
 	struct h2conn *h;
 	void *engine; /* h2o_http2_stream_t; NULL before binding and after the end */
 	uint32_t id;
@@ -35,6 +36,8 @@ struct h2stream {
 extern const struct exchange_ops h2stream_ops;
 /* Body bytes of a DATA frame; what the door does with them is its affair. -ENOMEM. */
 int h2stream_data(struct h2stream *s, const uint8_t *p, size_t len) _must_check_;
+/* The door took n body bytes: the peer may send as many more. */
+void h2stream_credit(struct h2stream *s, size_t n);
 /* The peer's last byte is in. */
 void h2stream_end(struct h2stream *s);
 /* Tells the door, once. */
@@ -47,7 +50,5 @@ void h2x_headers(struct h2stream *s, const uint8_t *block, size_t len, bool end)
 /* There is something to send: body, or the end. */
 void h2x_kick(struct h2stream *s);
 void h2x_reset(struct h2stream *s, uint32_t code);
-/* The door took n body bytes: the peer may send as many more. */
-void h2x_credit(struct h2stream *s, size_t n);
 
 #endif

@@ -6,15 +6,12 @@
  * request as soon as its head is whole, keeps DATA to itself, hides priorities,
  * and keeps from h2o what it would assert on or spin over.
  */
-#include "server/rpc/h2stream.h"
+#include "server/rpc/h2conn.h"
 
 #include <h2o.h>
 #include <h2o/http2.h>
 #include <h2o/http2_internal.h>
 
-#include "base/log.h"
-#include "server/rpc/guard.h"
-#include "server/rpc/h2frame.h"
 #include "server/rpc/limits.h"
 
 /* What follows are h2o's own affairs: refuse to build against another version of them. */
@@ -43,41 +40,17 @@ _Static_assert(offsetof(h2o_http2_stream_t, req) == 272, WRONG_H2O);
 #endif
 
 #define OUR_SETTINGS_LEN 21
-#define PING_TEXT "qm-alive"
 
 typedef ssize_t (*expect_fn)(h2o_http2_conn_t *, const uint8_t *, size_t, const char **);
-
-KHASH_MAP_INIT_INT(h2streams, struct h2stream *)
-
-struct h2conn {
-	struct conn *c;
-	h2o_http2_conn_t *engine;
-	expect_fn inner;    /* what h2o would have there now */
-	expect_fn standard; /* h2o's choice between header blocks; NULL before the preface */
-	khash_t(h2streams) * streams;
-	struct guard guard;
-	int64_t window; /* what the peer may still send */
-	uint32_t owed;
-	uint32_t head_id; /* stream whose header block is being received */
-	uint64_t head_ms;
-	uint64_t busy_ms; /* last time there was a stream */
-	uint64_t pinged_ms;
-	unsigned drain;
-	bool pinged;
-	bool table_shrunk; /* our next block must say so (RFC 7541 4.2) */
-	bool output_ended;
-};
 
 struct hook {
 	struct h2stream *s;
 	h2o_generator_t generator;
 };
 
-static struct h2stream *find(struct h2conn *h, uint32_t id)
+static h2o_http2_conn_t *conn_of(const struct h2conn *h)
 {
-	khiter_t k = kh_get(h2streams, h->streams, id);
-
-	return k == kh_end(h->streams) ? NULL : kh_val(h->streams, k);
+	return h->engine;
 }
 
 static h2o_http2_stream_t *engine_of(const struct h2stream *s)
@@ -94,7 +67,7 @@ static uint64_t now_of(const struct h2conn *h)
 
 static void put_frame(struct h2conn *h, const struct h2frame *f, const void *payload)
 {
-	h2o_buffer_t **buf = &h->engine->_write.buf;
+	h2o_buffer_t **buf = &conn_of(h)->_write.buf;
 	uint8_t *p = (uint8_t *)h2o_buffer_reserve(buf, H2FRAME_HEAD_LEN + f->len).base;
 
 	h2frame_write(p, f);
@@ -110,7 +83,7 @@ static void put_block(struct h2stream *s, const uint8_t *block, size_t len, bool
 	struct h2block b = {.p = buf, .cap = sizeof(buf)};
 
 	if (h->table_shrunk)
-		h2block_table_size(&b, h->engine->_output_header_table.hpack_capacity);
+		h2block_table_size(&b, conn_of(h)->_output_header_table.hpack_capacity);
 	h->table_shrunk = false;
 	memcpy(buf + b.len, block, len);
 	put_frame(h,
@@ -126,14 +99,14 @@ static void mark_ended(struct h2stream *s)
 {
 	s->ended = true;
 	if (!s->peer_ended) /* RFC 9113 8.1: nothing more is wanted */
-		h2o_http2__encode_rst_stream_frame(&s->h->engine->_write.buf, s->id, 0);
-	h2o_http2_stream_set_state(s->h->engine, engine_of(s), H2O_HTTP2_STREAM_STATE_END_STREAM);
+		h2o_http2__encode_rst_stream_frame(&conn_of(s->h)->_write.buf, s->id, 0);
+	h2o_http2_stream_set_state(conn_of(s->h), engine_of(s), H2O_HTTP2_STREAM_STATE_END_STREAM);
 }
 
 /* Writes n payload bytes that already lie behind the buffer's end, and the end of the stream. */
 static void put_last(struct h2stream *s, size_t n)
 {
-	h2o_http2_conn_t *conn = s->h->engine;
+	h2o_http2_conn_t *conn = conn_of(s->h);
 	h2o_http2_stream_t *stream = engine_of(s);
 
 	if (n > 0 || !s->trailers) {
@@ -191,7 +164,7 @@ static bool can_send(const struct h2stream *s)
 {
 	const h2o_http2_stream_t *stream = engine_of(s);
 
-	return stream && !s->ended && s->h->engine->state < H2O_HTTP2_CONN_STATE_IS_CLOSING &&
+	return stream && !s->ended && conn_of(s->h)->state < H2O_HTTP2_CONN_STATE_IS_CLOSING &&
 	       (stream->state == H2O_HTTP2_STREAM_STATE_SEND_HEADERS ||
 		stream->state == H2O_HTTP2_STREAM_STATE_SEND_BODY);
 }
@@ -205,7 +178,7 @@ static void unlink_stream(h2o_http2_stream_t *stream)
 /* Ends outside of the pull callback: h2o finds the stream in its list after the write. */
 static void close_after_write(struct h2stream *s)
 {
-	h2o_http2_conn_t *conn = s->h->engine;
+	h2o_http2_conn_t *conn = conn_of(s->h);
 
 	h2o_linklist_insert(&conn->_write.streams_to_proceed, &engine_of(s)->_refs.link);
 	h2o_http2_conn_request_write(conn);
@@ -213,7 +186,7 @@ static void close_after_write(struct h2stream *s)
 
 void h2x_headers(struct h2stream *s, const uint8_t *block, size_t len, bool end)
 {
-	h2o_http2_conn_t *conn = s->h->engine;
+	h2o_http2_conn_t *conn = conn_of(s->h);
 	h2o_http2_stream_t *stream = engine_of(s);
 
 	if (!can_send(s) || stream->state != H2O_HTTP2_STREAM_STATE_SEND_HEADERS)
@@ -242,7 +215,7 @@ void h2x_kick(struct h2stream *s)
 		return;
 	unlink_stream(stream);
 	if (s->out.len == 0) {
-		h2o_buffer_reserve(&s->h->engine->_write.buf, H2FRAME_HEAD_LEN);
+		h2o_buffer_reserve(&conn_of(s->h)->_write.buf, H2FRAME_HEAD_LEN);
 		put_last(s, 0);
 		close_after_write(s);
 		return;
@@ -250,7 +223,7 @@ void h2x_kick(struct h2stream *s)
 	h2o_vector_reserve(&stream->req.pool, &stream->_data, 1);
 	stream->_data.entries[0] = h2o_iovec_init(H2O_STRLIT("pull"));
 	stream->_data.size = 1;
-	h2o_http2_conn_register_for_proceed_callback(s->h->engine, stream);
+	h2o_http2_conn_register_for_proceed_callback(conn_of(s->h), stream);
 }
 
 void h2x_reset(struct h2stream *s, uint32_t code)
@@ -264,55 +237,29 @@ void h2x_reset(struct h2stream *s, uint32_t code)
 	ref = &stream->_refs.scheduler;
 	if (ref->_self_is_active) { /* h2o has no call to take a stream off its schedule */
 		h2o_http2_scheduler_close(ref);
-		h2o_http2_scheduler_open(ref, &s->h->engine->scheduler, 16, 0);
+		h2o_http2_scheduler_open(ref, &conn_of(s->h)->scheduler, 16, 0);
 	}
 	stream->_data.size = 0;
 	unlink_stream(stream);
-	h2o_http2__encode_rst_stream_frame(&s->h->engine->_write.buf, s->id, (int)code);
+	h2o_http2__encode_rst_stream_frame(&conn_of(s->h)->_write.buf, s->id, (int)code);
 	s->ended = s->finished = true;
-	h2o_http2_stream_set_state(s->h->engine, stream, H2O_HTTP2_STREAM_STATE_END_STREAM);
+	h2o_http2_stream_set_state(conn_of(s->h), stream, H2O_HTTP2_STREAM_STATE_END_STREAM);
 	close_after_write(s);
 }
 
 /* --- receiving --- */
 
-static void window_update(struct h2conn *h, uint32_t id, uint32_t n)
+void h2x_window_update(struct h2conn *h, uint32_t id, uint32_t n)
 {
-	h2o_http2_encode_window_update_frame(&h->engine->_write.buf, id, (int32_t)n);
-	h2o_http2_conn_request_write(h->engine);
-}
-
-static void credit_conn(struct h2conn *h, uint32_t n)
-{
-	h->owed += n;
-	if (h->owed < LIMIT_CONN_WINDOW / 2)
-		return;
-	window_update(h, 0, h->owed);
-	h->window += h->owed;
-	h->owed = 0;
-}
-
-void h2x_credit(struct h2stream *s, size_t n)
-{
-	if (s->peer_ended || !can_send(s))
-		return;
-	s->owed += (uint32_t)n;
-	if (s->owed < LIMIT_STREAM_WINDOW / 2)
-		return;
-	window_update(s->h, s->id, s->owed);
-	s->window += s->owed;
-	s->owed = 0;
+	h2o_http2_encode_window_update_frame(&conn_of(h)->_write.buf, id, (int32_t)n);
+	h2o_http2_conn_request_write(conn_of(h));
 }
 
 static void on_dispose(void *p)
 {
 	struct h2stream *s = ((struct hook *)p)->s;
-	struct h2conn *h = s->h;
-	khiter_t k = kh_get(h2streams, h->streams, s->id);
 
-	if (k != kh_end(h->streams))
-		kh_del(h2streams, h->streams, k);
-	h->busy_ms = now_of(h);
+	h2conn_remove(s->h, s);
 	s->engine = NULL;
 	h2stream_free(s);
 }
@@ -326,29 +273,6 @@ static struct hook *bind_stream(struct h2stream *s, h2o_http2_stream_t *stream)
 	s->engine = stream;
 	s->bound = true;
 	return hook;
-}
-
-static struct h2stream *stream_new(struct h2conn *h, uint32_t id, bool peer_ended)
-{
-	struct h2stream *s = calloc(1, sizeof(*s));
-	int r;
-
-	if (!s)
-		return NULL;
-	s->h = h;
-	s->id = id;
-	s->window = LIMIT_STREAM_WINDOW;
-	s->expected = UINT64_MAX;
-	s->peer_ended = peer_ended;
-	s->born_ms = s->moved_ms = now_of(h);
-	khiter_t k = kh_put(h2streams, h->streams, id, &r);
-
-	if (r < 0) {
-		free(s);
-		return NULL;
-	}
-	kh_val(h->streams, k) = s;
-	return s;
 }
 
 static char *text_of(h2o_mem_pool_t *pool, const char *p, size_t len)
@@ -418,7 +342,7 @@ int h2x_on_request(void *handler, void *request)
 	h2o_http2_conn_t *conn = (h2o_http2_conn_t *)req->conn;
 	struct conn *c = conn->sock->on_close.data;
 	struct h2conn *h = c->protocol;
-	struct h2stream *s = find(h, stream->stream_id);
+	struct h2stream *s = h2conn_find(h, stream->stream_id);
 	struct hook *hook;
 	unsigned status;
 
@@ -450,27 +374,19 @@ static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const
 
 static ssize_t pass(struct h2conn *h, const uint8_t *src, size_t len, const char **err)
 {
-	h2o_http2_conn_t *conn = h->engine;
+	h2o_http2_conn_t *conn = conn_of(h);
 	ssize_t r;
 
-	conn->_read_expect = h->inner;
-	r = h->inner(conn, src, len, err);
-	h->inner = conn->_read_expect; /* preface -> standard <-> continuation */
+	conn->_read_expect = (expect_fn)h->inner;
+	r = conn->_read_expect(conn, src, len, err);
+	h->inner = (void (*)(void))conn->_read_expect; /* preface -> standard <-> continuation */
 	conn->_read_expect = tap;
 	return r;
 }
 
-static ssize_t calm(struct h2conn *h, const char *words, const char **err)
-{
-	h->c->loop->server->count.abuse++;
-	log_debug("rpc", "%s: %s", h->c->peer_text, words);
-	*err = words;
-	return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
-}
-
 static ssize_t tap_preface(struct h2conn *h, const uint8_t *src, size_t len, const char **err)
 {
-	size_t at = h->engine->_write.buf->size;
+	size_t at = conn_of(h)->_write.buf->size;
 	ssize_t r = pass(h, src, len, err);
 	uint8_t *f;
 
@@ -478,79 +394,20 @@ static ssize_t tap_preface(struct h2conn *h, const uint8_t *src, size_t len, con
 		return r;
 	h->standard = h->inner;
 	/* h2o has just queued its SETTINGS: two entries, the second is the stream window. */
-	f = (uint8_t *)h->engine->_write.buf->bytes + at;
-	if (h->engine->_write.buf->size == at + OUR_SETTINGS_LEN && f[3] == H2_SETTINGS &&
+	f = (uint8_t *)conn_of(h)->_write.buf->bytes + at;
+	if (conn_of(h)->_write.buf->size == at + OUR_SETTINGS_LEN && f[3] == H2_SETTINGS &&
 	    f[16] == H2O_HTTP2_SETTINGS_INITIAL_WINDOW_SIZE)
 		h2o_http2_encode32u(f + 17, LIMIT_STREAM_WINDOW);
-	window_update(h, 0, LIMIT_CONN_WINDOW - 65535);
+	h2x_window_update(h, 0, LIMIT_CONN_WINDOW - 65535);
 	h->window = LIMIT_CONN_WINDOW;
 	return r;
-}
-
-/* A stream error of the peer's making: resets and counts. */
-static ssize_t stream_error(struct h2conn *h, struct h2stream *s, uint32_t code, ssize_t taken,
-			    const char **err)
-{
-	const char *words = guard_count(&h->guard, GUARD_STREAM_ERROR, now_of(h));
-
-	if (words)
-		return calm(h, words, err);
-	if (can_send(s)) {
-		h2x_reset(s, code);
-		h2stream_gone(s);
-	}
-	return taken;
-}
-
-static ssize_t tap_data(struct h2conn *h, const struct h2frame *f, const uint8_t *payload,
-			const char **err)
-{
-	ssize_t taken = (ssize_t)(H2FRAME_HEAD_LEN + f->len);
-	const char *words;
-	struct h2stream *s;
-	const uint8_t *p;
-	size_t n;
-
-	if ((f->stream & 1) == 0 || f->stream > h->engine->pull_stream_ids.max_open ||
-	    h2frame_payload(f, payload, &p, &n) < 0) {
-		*err = "invalid DATA frame";
-		return H2O_HTTP2_ERROR_PROTOCOL;
-	}
-	h->window -= f->len;
-	if (h->window < 0) {
-		*err = "connection flow control";
-		return H2O_HTTP2_ERROR_FLOW_CONTROL;
-	}
-	credit_conn(h, f->len);
-	s = find(h, f->stream);
-	if (!s || !s->opened || s->ended || s->gone_told) { /* answered already */
-		words = guard_count(&h->guard, GUARD_STALE, now_of(h));
-		return words ? calm(h, words, err) : taken;
-	}
-	s->window -= f->len;
-	s->received += n;
-	if (s->peer_ended)
-		return stream_error(h, s, H2_STREAM_CLOSED, taken, err);
-	if (s->window < 0)
-		return stream_error(h, s, H2_FLOW_CONTROL_ERROR, taken, err);
-	if (s->received > s->expected ||
-	    (f->flags & H2_END_STREAM && s->expected != UINT64_MAX && s->received != s->expected))
-		return stream_error(h, s, H2_PROTOCOL_ERROR, taken, err);
-	if (f->flags & H2_END_STREAM)
-		s->peer_ended = true; /* before the door may answer: no RST after that */
-	if (h2stream_data(s, p, n) < 0)
-		return stream_error(h, s, H2_INTERNAL_ERROR, taken, err);
-	h2x_credit(s, s->held.len ? f->len - n : f->len);
-	if (s->peer_ended)
-		h2stream_end(s);
-	return taken;
 }
 
 /* Decoded for the sake of the compression state, then dropped. */
 static ssize_t tap_trailers(struct h2conn *h, const struct h2frame *f, const uint8_t *payload,
 			    const char **err)
 {
-	struct h2stream *s = find(h, f->stream);
+	struct h2stream *s = h2conn_find(h, f->stream);
 	_cleanup_(freep) h2o_req_t *scratch = NULL;
 	size_t dummy_len, len;
 	const uint8_t *p;
@@ -565,15 +422,15 @@ static ssize_t tap_trailers(struct h2conn *h, const struct h2frame *f, const uin
 	if (!scratch)
 		return H2O_HTTP2_ERROR_INTERNAL;
 	h2o_mem_init_pool(&scratch->pool);
-	r = h2o_hpack_parse_headers(scratch, &h->engine->_input_header_table, p, len, NULL,
+	r = h2o_hpack_parse_headers(scratch, &conn_of(h)->_input_header_table, p, len, NULL,
 				    &dummy_len, NULL, err);
 	h2o_mem_clear_pool(&scratch->pool);
 	if (r != 0 && r != H2O_HTTP2_ERROR_INVALID_HEADER_CHAR)
 		return r;
 	*err = NULL;
 	if (s && s->expected != UINT64_MAX && s->received != s->expected)
-		return stream_error(h, s, H2_PROTOCOL_ERROR, (ssize_t)(H2FRAME_HEAD_LEN + f->len),
-				    err);
+		return h2conn_stream_error(h, s, H2_PROTOCOL_ERROR,
+					   (ssize_t)(H2FRAME_HEAD_LEN + f->len), err);
 	if (s)
 		h2stream_end(s);
 	return (ssize_t)(H2FRAME_HEAD_LEN + f->len);
@@ -588,7 +445,7 @@ static ssize_t open_stream(struct h2conn *h, const struct h2frame *f, uint8_t *s
 {
 	uint8_t *p = src + H2FRAME_HEAD_LEN;
 
-	if (!stream_new(h, f->stream, f->flags & H2_END_STREAM)) {
+	if (!h2conn_add(h, f->stream, f->flags & H2_END_STREAM)) {
 		*err = "out of memory";
 		return H2O_HTTP2_ERROR_INTERNAL;
 	}
@@ -608,7 +465,7 @@ static void pin_windows(struct h2conn *h)
 {
 	h2o_http2_stream_t *stream;
 
-	kh_foreach_value(h->engine->streams, stream, {
+	kh_foreach_value(conn_of(h)->streams, stream, {
 		if (stream->state == H2O_HTTP2_STREAM_STATE_END_STREAM)
 			stream->output_window._avail = 1;
 	});
@@ -622,9 +479,9 @@ static ssize_t tap_frame(struct h2conn *h, const struct h2frame *f, uint8_t *src
 
 	switch (f->type) {
 	case H2_DATA:
-		return tap_data(h, f, src + H2FRAME_HEAD_LEN, err);
+		return h2conn_data(h, f, src + H2FRAME_HEAD_LEN, err);
 	case H2_HEADERS:
-		if ((f->stream & 1) && f->stream > h->engine->pull_stream_ids.max_open)
+		if ((f->stream & 1) && f->stream > conn_of(h)->pull_stream_ids.max_open)
 			return open_stream(h, f, src, err);
 		if (f->stream & 1)
 			return tap_trailers(h, f, src + H2FRAME_HEAD_LEN, err);
@@ -634,7 +491,7 @@ static ssize_t tap_frame(struct h2conn *h, const struct h2frame *f, uint8_t *src
 			return 0; /* h2o has the right error */
 		return taken;
 	case H2_WINDOW_UPDATE:
-		stream = f->stream ? h2o_http2_conn_get_stream(h->engine, f->stream) : NULL;
+		stream = f->stream ? h2o_http2_conn_get_stream(conn_of(h), f->stream) : NULL;
 		/* update_stream_output_window asserts on a finished stream */
 		return stream && stream->state == H2O_HTTP2_STREAM_STATE_END_STREAM ? taken : 0;
 	case H2_SETTINGS:
@@ -652,7 +509,7 @@ static ssize_t tap_frame(struct h2conn *h, const struct h2frame *f, uint8_t *src
 
 static uint64_t errors_of(const struct h2conn *h)
 {
-	const uint64_t *v = h->engine->super.ctx->http2.events.protocol_level_errors;
+	const uint64_t *v = conn_of(h)->super.ctx->http2.events.protocol_level_errors;
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < H2O_HTTP2_ERROR_MAX; i++)
@@ -663,8 +520,8 @@ static uint64_t errors_of(const struct h2conn *h)
 /* The header block is whole: h2o has called our handler, refused, or answered by itself. */
 static void head_done(struct h2conn *h)
 {
-	struct h2stream *s = find(h, h->head_id);
-	h2o_http2_stream_t *stream = h2o_http2_conn_get_stream(h->engine, h->head_id);
+	struct h2stream *s = h2conn_find(h, h->head_id);
+	h2o_http2_stream_t *stream = h2o_http2_conn_get_stream(conn_of(h), h->head_id);
 
 	h->head_id = 0;
 	if (!s || s->bound)
@@ -673,14 +530,14 @@ static void head_done(struct h2conn *h)
 		bind_stream(s, stream);
 		return;
 	}
-	kh_del(h2streams, h->streams, kh_get(h2streams, h->streams, s->id));
+	h2conn_remove(h, s);
 	h2stream_free(s);
 }
 
 static void after_settings(struct h2conn *h)
 {
-	h2o_hpack_header_table_t *table = &h->engine->_output_header_table;
-	uint32_t size = h->engine->peer_settings.header_table_size;
+	h2o_hpack_header_table_t *table = &conn_of(h)->_output_header_table;
+	uint32_t size = conn_of(h)->peer_settings.header_table_size;
 
 	if (size < table->hpack_capacity && table->num_entries == 0) {
 		table->hpack_capacity = size; /* 2.2.5 leaves it at 4096 */
@@ -694,7 +551,7 @@ static ssize_t after_pass(struct h2conn *h, const struct h2frame *f, ssize_t r, 
 		after_settings(h);
 	if (f->type == H2_RST_STREAM) {
 		/* h2o keeps it until the write in flight is done; the door hears of it now. */
-		struct h2stream *s = find(h, f->stream);
+		struct h2stream *s = h2conn_find(h, f->stream);
 
 		if (s && !s->finished) {
 			s->ended = s->finished = true;
@@ -728,7 +585,7 @@ static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const
 	h->c->rx_ms = now_of(h);
 	words = guard_frame(&h->guard, &f, src + H2FRAME_HEAD_LEN, now_of(h));
 	if (words)
-		return calm(h, words, err);
+		return h2conn_calm(h, words, err);
 	if (h->inner == h->standard) {
 		r = tap_frame(h, &f, (uint8_t *)(uintptr_t)src, err);
 		if (r != 0)
@@ -742,135 +599,65 @@ static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const
 	if (r > 0 && errors_of(h) != errors) {
 		words = guard_count(&h->guard, GUARD_STREAM_ERROR, now_of(h));
 		if (words)
-			return calm(h, words, err);
+			return h2conn_calm(h, words, err);
 	}
 	return r;
 }
 
 /* --- the connection --- */
 
-/* h2o frees its connection before a TLS goodbye is out: nothing may be read of it then. */
-static bool alive(const struct conn *c)
+bool h2x_alive(const struct conn *c)
 {
 	return ((h2o_socket_t *)c->sock)->_cb.read != NULL;
 }
 
-static void op_closed(struct conn *c)
+uint32_t h2x_last_id(const struct h2conn *h)
 {
-	struct h2conn *h = c->protocol;
-	struct h2stream *s;
-
-	kh_foreach_value(h->streams, s, { h2stream_free(s); }); /* those never bound */
-	kh_destroy(h2streams, h->streams);
-	free(h);
+	return conn_of(h)->pull_stream_ids.max_open;
 }
 
-static void check_streams(struct h2conn *h, uint64_t now_ms)
+bool h2x_writing(const struct h2conn *h)
 {
-	struct h2stream *s;
-
-	kh_foreach_value(h->streams, s, {
-		if (!s->opened || s->ended)
-			continue;
-		h->busy_ms = now_ms;
-		if (!s->peer_ended && now_ms - s->born_ms > LIMIT_BODY_MS)
-			h2x_reset(s, H2_CANCEL);
-		else if (s->out.len > LIMIT_QUEUE_BYTES ||
-			 (s->out.len > 0 && now_ms - s->moved_ms > LIMIT_STALL_MS))
-			h2x_reset(s, H2_ENHANCE_YOUR_CALM);
-	});
+	return conn_of(h)->_write.buf_in_flight != NULL;
 }
 
-static void keep_alive(struct h2conn *h, uint64_t now_ms)
+bool h2x_nothing_to_write(const struct h2conn *h)
 {
-	if (h->pinged && now_ms - h->pinged_ms > LIMIT_PING_WAIT_MS) {
-		conn_cut(h->c);
-	} else if (!h->pinged && now_ms - h->c->rx_ms > LIMIT_PING_AFTER_MS) {
-		h2o_http2_encode_ping_frame(&h->engine->_write.buf, 0, (const uint8_t *)PING_TEXT);
-		h2o_http2_conn_request_write(h->engine);
-		h->pinged = true;
-		h->pinged_ms = now_ms;
-	}
+	return !h2x_writing(h) && conn_of(h)->_write.buf->size == 0;
 }
 
-static void op_tick(struct conn *c, uint64_t now_ms)
+void h2x_goaway(struct h2conn *h, uint32_t last_id)
 {
-	struct h2conn *h = c->protocol;
-
-	if (c->shut)
+	if (conn_of(h)->state != H2O_HTTP2_CONN_STATE_OPEN)
 		return;
-	if (!alive(c)) {
-		if (now_ms - c->tx_ms > LIMIT_STALL_MS)
-			conn_cut(c);
-		return;
-	}
-	check_streams(h, now_ms);
-	if ((h->head_id && now_ms - h->head_ms > LIMIT_HEAD_MS) ||
-	    (!h->standard && now_ms - c->born_ms > LIMIT_HANDSHAKE_MS) ||
-	    (!c->had_request && now_ms - c->born_ms > LIMIT_SILENT_MS) ||
-	    (h->engine->_write.buf_in_flight && now_ms - c->tx_ms > LIMIT_STALL_MS) ||
-	    (kh_size(h->streams) == 0 && now_ms - h->busy_ms > LIMIT_IDLE_MS))
-		conn_cut(c);
-	else if (kh_size(h->streams) > 0)
-		keep_alive(h, now_ms);
-}
-
-static void goaway(struct h2conn *h, uint32_t last)
-{
-	if (h->engine->state != H2O_HTTP2_CONN_STATE_OPEN)
-		return;
-	h2o_http2_encode_goaway_frame(&h->engine->_write.buf, last, 0,
+	h2o_http2_encode_goaway_frame(&conn_of(h)->_write.buf, last_id, 0,
 				      h2o_iovec_init(H2O_STRLIT("shutting down")));
-	h2o_http2_conn_request_write(h->engine);
+	h2o_http2_conn_request_write(conn_of(h));
 }
 
-/*
- * Not h2o's own way: that one closes as soon as no stream is counted, with the
- * tail of the last answer unsent, and leaves a state that spins on CONTINUATION.
- */
-static void op_drain(struct conn *c, unsigned step)
+void h2x_ping(struct h2conn *h, const uint8_t bytes[8])
 {
-	struct h2conn *h = c->protocol;
-
-	if (step >= 3) {
-		conn_cut(c);
-		return;
-	}
-	if (!alive(c) || c->shut)
-		return;
-	if (h->drain < step)
-		goaway(h, step == 1 ? INT32_MAX : h->engine->pull_stream_ids.max_open);
-	h->drain = step;
-	if (step == 2 && !h->output_ended && kh_size(h->streams) == 0 &&
-	    h->engine->_write.buf->size == 0 && !h->engine->_write.buf_in_flight) {
-		h->output_ended = true;
-		conn_end_output(c);
-	}
+	h2o_http2_encode_ping_frame(&conn_of(h)->_write.buf, 0, bytes);
+	h2o_http2_conn_request_write(conn_of(h));
 }
-
-static const struct conn_ops conn_ops = {.closed = op_closed, .tick = op_tick, .drain = op_drain};
 
 int h2x_begin(struct conn *c)
 {
 	h2o_socket_t *sock = c->sock;
 	h2o_accept_ctx_t *accept = loop_accept_ctx(c->loop);
 	h2o_buffer_t *input = sock->input;
-	struct h2conn *h = calloc(1, sizeof(*h));
+	struct h2conn *h = h2conn_new(c);
 
 	if (!h)
 		return -ENOMEM;
-	h->c = c;
-	h->streams = kh_init(h2streams);
-	h->busy_ms = now_of(h);
-	guard_init(&h->guard, now_of(h));
 	c->protocol = h;
-	c->ops = &conn_ops;
+	c->ops = &h2conn_ops;
 	/* An empty buffer in place of the input: h2o must not parse before the tap stands. */
 	h2o_buffer_init(&sock->input, &h2o_socket_buffer_prototype);
 	h2o_http2_accept(accept, sock, *h2o_get_timestamp(accept->ctx, NULL, NULL));
 	h->engine = sock->data;
-	h->inner = h->engine->_read_expect;
-	h->engine->_read_expect = tap;
+	h->inner = (void (*)(void))conn_of(h)->_read_expect;
+	conn_of(h)->_read_expect = tap;
 	if (input->size == 0) {
 		h2o_buffer_dispose(&input);
 		return 0;

@@ -111,7 +111,8 @@ static int parse_unix(const char *s, struct target *t)
 {
 	if (strncmp(s, "///", 3) == 0)
 		s += 2;
-	if (s[0] != '/' || strlen(s) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+	if (s[0] != '/' || s[1] == '/' ||
+	    strlen(s) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return -EINVAL;
 	snprintf(t->host, sizeof(t->host), "%s", s);
 	snprintf(t->authority, sizeof(t->authority), "localhost");

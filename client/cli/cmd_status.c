@@ -126,7 +126,7 @@ static int watch_state(struct cli *cli)
 	pthread_mutex_unlock(&w.lock);
 	code = reach_exit_code(&w.status);
 	if (code)
-		print_error(&w.status, cli->json);
+		print_failure(&w.status, cli->json);
 	status_done(&w.status);
 	return code;
 }

@@ -140,7 +140,7 @@ int devname_find(struct cli *cli, const char *name, char *ret_id)
 		struct status s = {0};
 
 		status_set(&s, ERR_NOT_FOUND, "no device is called %s", name);
-		print_error(&s, cli->json);
+		print_failure(&s, cli->json);
 		status_done(&s);
 	}
 	return EXIT_NOT_FOUND;

@@ -283,7 +283,7 @@ static void hint(const struct status *s)
 	}
 }
 
-static void print_error_json(const struct status *s)
+static void print_failure_json(const struct status *s)
 {
 	_cleanup_(text_done) struct text t = TEXT_INIT(1024 * 1024);
 
@@ -310,7 +310,7 @@ static void print_error_json(const struct status *s)
 		print_json_members(stdout, "qmesh.error/1", t.s);
 }
 
-void print_error(const struct status *s, bool json)
+void print_failure(const struct status *s, bool json)
 {
 	_cleanup_(freep) char *message =
 		print_harmless(s->message && s->message[0] ? s->message : err_grpc_name(s->code));
@@ -325,7 +325,7 @@ void print_error(const struct status *s, bool json)
 	}
 	hint(s);
 	if (json)
-		print_error_json(s);
+		print_failure_json(s);
 }
 
 void print_problem(const char *hint_text, const char *fmt, ...)

@@ -47,7 +47,7 @@ int print_json(FILE *out, const char *schema, const ProtobufCMessage *msg) _must
 /* An object of our own: the members as JSON text, "\"a\":1". */
 void print_json_members(FILE *out, const char *schema, const char *members);
 /* "error: ..." and "hint: ..."; with json also an object of schema qmesh.error/1 on stdout. */
-void print_error(const struct status *s, bool json);
+void print_failure(const struct status *s, bool json);
 /* A failure of our own, in the same form. */
 void print_problem(const char *hint, const char *fmt, ...) _printf_(2, 3);
 

@@ -192,7 +192,7 @@ int reach_outcome(const struct cli *cli, int r, struct qm_reply *reply)
 	}
 	if (reply->status.code == GRPC_OK)
 		return 0;
-	print_error(&reply->status, cli->json);
+	print_failure(&reply->status, cli->json);
 	r = reach_exit_code(&reply->status);
 	qm_reply_done(reply);
 	return r;

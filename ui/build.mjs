@@ -35,8 +35,12 @@ async function bundle(entry) {
 		target: ["chrome123", "firefox120", "safari17.5"],
 		charset: "utf8",
 		legalComments: "none",
-		jsx: "automatic",
-		jsxImportSource: "preact",
+		jsx: "transform",
+		jsxFactory: "h",
+		jsxFragment: "Fragment",
+		inject: entry.endsWith(".tsx") ? ["src/jsx.ts"] : [],
+		/* Else the type checker's setting wins. */
+		tsconfigRaw: {},
 		outdir: ".",
 	});
 	return Buffer.from(made.outputFiles[0].contents);

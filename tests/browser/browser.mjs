@@ -92,7 +92,12 @@ export async function axe_findings(page) {
 		.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`);
 }
 
-/* Whether a page scrolls sideways. */
+/* How far the page or an open dialog scrolls sideways. */
 export function overflow_px(page) {
-	return page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+	return page.evaluate(() =>
+		Math.max(
+			document.documentElement.scrollWidth - window.innerWidth,
+			...[...document.querySelectorAll("dialog[open]")].map((d) => d.scrollWidth - d.clientWidth),
+		),
+	);
 }

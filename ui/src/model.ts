@@ -94,6 +94,15 @@ async function fetch_all() {
 	});
 }
 
+/* WhoAmI asks the Control Panel; without it the page still shows the mesh. */
+async function fetch_me() {
+	try {
+		me.value = (await call<Me>("GET", "/api/auth/me")).value;
+	} catch (e) {
+		note_failure(failure_from(e));
+	}
+}
+
 let running: Promise<void> | null = null;
 let again = false;
 
@@ -108,6 +117,8 @@ export function refresh(): Promise<void> {
 			again = false;
 			try {
 				await fetch_all();
+				/* The first time may have met a Control Panel that was away. */
+				if (!me.value && phase.value === "ready") await fetch_me();
 			} catch (e) {
 				const f = failure_from(e);
 				if (!note_failure(f)) trouble.value = f;
@@ -117,15 +128,6 @@ export function refresh(): Promise<void> {
 		running = null;
 	});
 	return running;
-}
-
-/* WhoAmI asks the Control Panel; without it the page still shows the mesh. */
-async function fetch_me() {
-	try {
-		me.value = (await call<Me>("GET", "/api/auth/me")).value;
-	} catch (e) {
-		note_failure(failure_from(e));
-	}
 }
 
 /* First load, and after each sign-in. */

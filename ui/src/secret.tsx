@@ -150,7 +150,11 @@ export function Secret({ issued, rotated, on_done, on_more }: SecretProps) {
 							<Copy text={name} what={t("secret.name_what")} />
 						</span>
 					</div>
-					<button type="button" class="secondary" onClick={() => save_conf(config, name)}>
+					<button
+						type="button"
+						class={device.type === "DEVICE_TYPE_LAPTOP" ? "primary" : "secondary"}
+						onClick={() => save_conf(config, name)}
+					>
 						{t("secret.download")}
 					</button>
 					<details class="config">

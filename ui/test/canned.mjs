@@ -35,6 +35,7 @@ let steer = { plan: "PLAN_PRO", cp: true, role: "ROLE_ADMIN", green_ms: 3000 };
 let signed_in = false;
 let version = 1;
 let devices = [];
+let made_at = [];
 const streams = new Set();
 
 function device(label, type, status, seen_s, more = {}) {
@@ -201,6 +202,20 @@ function api(req, res, url, body) {
 	}
 	const made = { "qmesh-generation": String(version), "qmesh-converged": "1/2", "qmesh-applied": "true" };
 	if (route === "POST /api/mesh/devices") {
+		const recent = made_at.filter((t) => Date.now() - t < 60_000);
+		if (recent.length >= 5)
+			return refuse(res, "RATE_LIMITED", {}, [
+				{
+					"@type": "type.googleapis.com/google.rpc.RetryInfo",
+					retryDelay: Math.ceil((60_000 - Date.now() + recent[0]) / 1000) + "s",
+				},
+			]);
+		const cap = caps[steer.plan];
+		if (cap && devices.length >= cap)
+			return refuse(res, "DEVICE_CAP_REACHED", { limit: String(cap), used: String(cap) });
+		if (devices.some((d) => d.label === body.label))
+			return refuse(res, "LABEL_TAKEN", { suggestion: body.label.toLowerCase() + "-2" });
+		made_at = [...recent, Date.now()];
 		const d = device(body.label, body.type.slice(12), "WAITING", null);
 		changed();
 		return send(res, 201, issue(d, body.public_key), made);
@@ -235,6 +250,7 @@ const server = createServer(async (req, res) => {
 			fill();
 			steer = { plan: "PLAN_PRO", cp: true, role: "ROLE_ADMIN", green_ms: 3000 };
 			signed_in = false;
+			made_at = [];
 		}
 		if (wish.count !== undefined) devices = devices.slice(0, wish.count);
 		if (wish.signed_in !== undefined) signed_in = wish.signed_in;

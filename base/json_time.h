@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_TIME_MAX 40
+#define JSON_TIME_MAX 96
 
 /* "2026-11-22T10:00:00.5+01:00"; years 1 to 9999. */
 bool json_time_parse(const char *s, size_t len, int64_t *ret_seconds, int32_t *ret_nanos);

@@ -41,7 +41,7 @@ struct channel {
 	struct pin_set pins;
 	/* Fixed after channel_new. */
 	struct target target;
-	struct tls *tls;
+	struct qtls *tls;
 	char *server_name, *user_agent, *authority;
 	size_t max_message;
 	uint32_t connect_ms;
@@ -498,7 +498,7 @@ static void *run(void *arg)
 
 static void free_channel(struct channel *ch)
 {
-	tls_free(ch->tls);
+	qtls_free(ch->tls);
 	free(ch->server_name);
 	free(ch->user_agent);
 	free(ch->authority);
@@ -517,7 +517,7 @@ static int set_up(struct channel *ch, const struct qm_options *o)
 	ch->connect_ms = o->connect_ms ? o->connect_ms : DEFAULT_CONNECT_MS;
 	r = pin_set_fill(&ch->pins, o->pins, o->n_pins);
 	if (r == 0 && ch->target.kind == TARGET_TLS)
-		r = tls_new(o->ca_file, &ch->tls);
+		r = qtls_new(o->ca_file, &ch->tls);
 	if (r < 0)
 		return r;
 	if (o->server_name && ch->target.kind != TARGET_UNIX)

@@ -27,14 +27,14 @@ struct dial {
 	const struct addrinfo *address; /* the next to try */
 	uint32_t per_address_ms;
 	uint64_t address_due, due;
-	struct tls_session *tls;
+	struct qtls_session *tls;
 	char why[320];
 };
 
 static void close_socket(struct dial *d)
 {
 	if (d->tls) {
-		tls_session_free(d->tls);
+		qtls_session_free(d->tls);
 		d->tls = NULL;
 	}
 	close_fdp(&d->fd);
@@ -140,7 +140,7 @@ static void step_connect(struct dial *d, uint64_t now_ms)
 		d->step = STEP_OPEN;
 		return;
 	}
-	if (tls_session_new(d->o.tls, d->fd, d->o.server_name, &d->o.pins, &d->tls) < 0)
+	if (qtls_session_new(d->o.tls, d->fd, d->o.server_name, &d->o.pins, &d->tls) < 0)
 		fail(d, "out of memory");
 	else
 		d->step = STEP_TLS;
@@ -151,11 +151,11 @@ static void step_tls(struct dial *d)
 	char why[256];
 	int r;
 
-	r = tls_handshake(d->tls);
+	r = qtls_handshake(d->tls);
 	if (r == 1) {
 		d->step = STEP_OPEN;
 	} else if (r < 0) {
-		snprintf(why, sizeof(why), "%s", tls_why(d->tls));
+		snprintf(why, sizeof(why), "%s", qtls_why(d->tls));
 		fail(d, why);
 	}
 }
@@ -190,7 +190,7 @@ void dial_free(struct dial *d)
 	if (!d)
 		return;
 	if (d->tls && d->step == STEP_OPEN)
-		tls_bye(d->tls);
+		qtls_bye(d->tls);
 	close_socket(d);
 	lookup_free(d->lookup);
 	free(d);
@@ -234,7 +234,7 @@ short dial_events(const struct dial *d)
 	if (d->step == STEP_CONNECT)
 		return POLLOUT;
 	if (d->step == STEP_TLS)
-		return tls_wants_write(d->tls) ? POLLOUT : POLLIN;
+		return qtls_wants_write(d->tls) ? POLLOUT : POLLIN;
 	return POLLIN;
 }
 
@@ -255,9 +255,9 @@ ssize_t dial_read(struct dial *d, void *p, size_t len)
 	ssize_t n;
 
 	if (d->tls) {
-		n = tls_read(d->tls, p, len);
+		n = qtls_read(d->tls, p, len);
 		if (n < 0 && n != -EAGAIN)
-			snprintf(d->why, sizeof(d->why), "%s", tls_why(d->tls));
+			snprintf(d->why, sizeof(d->why), "%s", qtls_why(d->tls));
 		return n;
 	}
 	n = recv(d->fd, p, len, 0);
@@ -274,11 +274,11 @@ ssize_t dial_write(struct dial *d, const void *p, size_t len)
 	ssize_t n;
 
 	if (d->tls) {
-		n = tls_write(d->tls, p, len);
+		n = qtls_write(d->tls, p, len);
 		if (n == 0)
 			n = -EPIPE;
 		if (n < 0 && n != -EAGAIN)
-			snprintf(d->why, sizeof(d->why), "%s", tls_why(d->tls));
+			snprintf(d->why, sizeof(d->why), "%s", qtls_why(d->tls));
 		return n;
 	}
 	n = send(d->fd, p, len, MSG_NOSIGNAL);

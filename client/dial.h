@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
+#include "client/qtls.h"
 #include "client/target.h"
-#include "client/tls.h"
 
 struct dial;
 
@@ -19,7 +19,7 @@ enum dial_state { DIAL_UNDER_WAY, DIAL_OPEN, DIAL_FAILED };
 
 struct dial_options {
 	const struct target *target; /* outlives the dial */
-	struct tls *tls;             /* outlives the dial; NULL unless TARGET_TLS */
+	struct qtls *tls;            /* outlives the dial; NULL unless TARGET_TLS */
 	const char *server_name;     /* outlives the dial */
 	struct pin_set pins;
 	uint32_t connect_ms; /* for all of it */

@@ -18,7 +18,8 @@ int pin_set_fill(struct pin_set *set, const uint8_t (*pins)[PIN_LEN], size_t n)
 	return 0;
 }
 
-int pin_of(struct x509_st *certificate, uint8_t ret_pin[PIN_LEN])
+/* SHA-256 of the SubjectPublicKeyInfo; -EINVAL when there is no readable key. */
+static int spki_hash(struct x509_st *certificate, uint8_t ret_pin[PIN_LEN])
 {
 	unsigned char *spki = NULL;
 	unsigned n = 0;
@@ -37,7 +38,7 @@ bool pin_matches(const struct pin_set *set, struct x509_st *certificate)
 	uint8_t pin[PIN_LEN];
 	bool found = false;
 
-	if (!certificate || pin_of(certificate, pin) < 0)
+	if (!certificate || spki_hash(certificate, pin) < 0)
 		return false;
 	for (size_t i = 0; i < set->n; i++)
 		found |= CRYPTO_memcmp(pin, set->pins[i], PIN_LEN) == 0;

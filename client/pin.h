@@ -24,8 +24,6 @@ struct pin_set {
 
 /* -EINVAL: more than PIN_MAX. */
 int pin_set_fill(struct pin_set *set, const uint8_t (*pins)[PIN_LEN], size_t n) _must_check_;
-/* The pin of a certificate; -EINVAL when it has no readable key. */
-int pin_of(struct x509_st *certificate, uint8_t ret_pin[PIN_LEN]) _must_check_;
 /* Is the certificate's key one of the set? */
 bool pin_matches(const struct pin_set *set, struct x509_st *certificate);
 

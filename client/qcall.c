@@ -54,18 +54,15 @@ static int take_request(struct qm_call *call, const void *request, size_t len)
 	return 0;
 }
 
-int qcall_new(const char *path, const void *request, size_t len,
-	      const struct qm_call_options *options, const struct qm_handler *handler, void *arg,
-	      struct qm_call **ret_call)
+int qcall_new(const struct qcall_spec *spec, struct qm_call **ret_call)
 {
 	static const struct qm_call_options none;
+	const struct qm_call_options *options = spec->options ? spec->options : &none;
 	_cleanup_(qcall_unrefp) struct qm_call *call = NULL;
 	int r = 0;
 
-	if (!options)
-		options = &none;
-	if (!path_allowed(path) || !handler || !handler->done || len > INT32_MAX ||
-	    (len > 0 && !request))
+	if (!path_allowed(spec->path) || !spec->handler || !spec->handler->done ||
+	    spec->len > INT32_MAX || (spec->len > 0 && !spec->request))
 		return -EINVAL;
 	call = calloc(1, sizeof(*call));
 	if (!call)
@@ -73,8 +70,9 @@ int qcall_new(const char *path, const void *request, size_t len,
 	atomic_init(&call->refs, 1);
 	atomic_init(&call->read_on, true);
 	atomic_init(&call->ended, false);
-	call->path = strdup(path);
-	if (!call->path || take_request(call, request, len) < 0)
+	frame_reader_init(&call->reader, 0);
+	call->path = strdup(spec->path);
+	if (!call->path || take_request(call, spec->request, spec->len) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < options->n_metadata && r == 0; i++)
 		r = mdlist_add_own(&call->out, &options->metadata[i]);
@@ -82,12 +80,11 @@ int qcall_new(const char *path, const void *request, size_t len,
 		return r;
 	if (call->out.n > QCALL_MAX_HEADERS || call->out.bytes > QCALL_MAX_HEADER_BYTES)
 		return -EINVAL;
-	call->handler = *handler;
-	call->arg = arg;
+	call->handler = *spec->handler;
+	call->arg = spec->arg;
 	call->idempotent = options->idempotent;
 	if (options->timeout_ms > 0)
 		call->deadline = now_ms() + options->timeout_ms;
-	frame_reader_init(&call->reader, 0);
 	*ret_call = TAKE(call);
 	return 0;
 }

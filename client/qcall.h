@@ -82,10 +82,18 @@ struct qm_call {
 
 TAILQ_HEAD(qcall_list, qm_call);
 
-/* Copies everything; validates path and metadata. -EINVAL, -ENOMEM. */
-int qcall_new(const char *path, const void *request, size_t len,
-	      const struct qm_call_options *options, const struct qm_handler *handler, void *arg,
-	      struct qm_call **ret_call) _must_check_;
+/* What a call is made of; everything is copied. */
+struct qcall_spec {
+	const char *path;
+	const void *request;
+	size_t len;
+	const struct qm_call_options *options; /* may be NULL */
+	const struct qm_handler *handler;
+	void *arg;
+};
+
+/* Validates path and metadata. -EINVAL, -ENOMEM. */
+int qcall_new(const struct qcall_spec *spec, struct qm_call **ret_call) _must_check_;
 void qcall_unref(struct qm_call *call);
 CLEANUP_DEFINE(struct qm_call, qcall_unref);
 

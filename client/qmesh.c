@@ -52,7 +52,7 @@ int qm_start(struct qm_client *client, const char *path, const void *request, si
 	_cleanup_(qcall_unrefp) struct qm_call *call = NULL;
 	int r;
 
-	r = qcall_new(path, request, len, options, handler, arg, &call);
+	r = qcall_new(&(struct qcall_spec){path, request, len, options, handler, arg}, &call);
 	if (r < 0)
 		return r;
 	call->channel = channel_ref(client->channel);

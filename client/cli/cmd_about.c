@@ -5,8 +5,10 @@
 #include "base/label.h"
 #include "client/cli/print.h"
 #include "client/cli/reach.h"
+#include "gen/rpc/admin_service.h"
+#include "gen/rpc/auth_service.h"
+#include "gen/rpc/mesh_service.h"
 #include "gen/rpc/stubs.h"
-#include "server/rpc/limits.h"
 
 static int run_health(struct cli *cli)
 {
@@ -35,45 +37,60 @@ static int run_health(struct cli *cli)
 	return serving ? EXIT_DONE : EXIT_CHECK_FAILED;
 }
 
+/* The methods that people and operators call; what each may carry and take is in the contract. */
+static const struct service *const services[] = {&auth_service_desc, &mesh_service_desc,
+						 &admin_service_desc};
+
 static const struct {
-	const char *what, *unit, *help;
-	unsigned long value;
-} limits[] = {
-	{"label", "characters", "name of a device as typed", LABEL_MAX_CHARS},
-	{"slug", "characters", "its DNS label", SLUG_MAX},
-	{"rpc_message", "bytes", "one message over gRPC", LIMIT_MESSAGE},
-	{"header_fields", "fields", "of one request", LIMIT_FIELDS},
-	{"header_bytes", "bytes", "of one request", LIMIT_HEAD_BYTES},
-	{"header_time", "ms", "until a request's head is whole", LIMIT_HEAD_MS},
-	{"body_time", "ms", "until a request's body is whole", LIMIT_BODY_MS},
-	{"streams", "streams", "at once on one connection", LIMIT_STREAMS},
-	{"connections", "connections", "at once on one daemon", LIMIT_CONNS},
-	{"connections_per_address", "connections", "at once from one address",
-	 LIMIT_CONNS_PER_ADDRESS},
-	{"idle", "ms", "until a silent connection is closed", LIMIT_IDLE_MS},
-	{"refused_attempts", "per minute", "sign-ins and creations, of a user and an address",
-	 LIMIT_REFUSED_PER_MIN},
+	const char *what, *unit;
+	unsigned value;
+} names[] = {
+	{"label", "characters", LABEL_MAX_CHARS},
+	{"slug", "characters", SLUG_MAX},
 };
+
+static void limits_json(void)
+{
+	_cleanup_(text_done) struct text t = TEXT_INIT(65536);
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		text_addf(&t, "\"%s_max_%s\":%u,", names[i].what, names[i].unit, names[i].value);
+	text_adds(&t, "\"methods\":{");
+	for (size_t s = 0; s < ARRAY_LEN(services); s++) {
+		for (size_t i = 0; i < services[s]->n_methods; i++) {
+			const struct method *m = &services[s]->methods[i];
+
+			text_addf(&t, "%s\"%s\":{\"request_bytes\":%u,\"deadline_ms\":%u}",
+				  s || i ? "," : "", m->path + 1, m->policy.body_limit,
+				  m->policy.deadline_ms);
+		}
+	}
+	text_adds(&t, "}");
+	print_json_members(stdout, "qmesh.limits/1", t.s);
+}
 
 static int run_limits(struct cli *cli)
 {
 	struct print_table t;
 
 	if (cli->json) {
-		_cleanup_(text_done) struct text members = TEXT_INIT(8192);
-
-		for (size_t i = 0; i < ARRAY_LEN(limits); i++)
-			text_addf(&members, "%s\"%s\":{\"value\":%lu,\"unit\":\"%s\"}",
-				  i ? "," : "", limits[i].what, limits[i].value, limits[i].unit);
-		print_json_members(stdout, "qmesh.limits/1", members.s);
+		limits_json();
 		return EXIT_DONE;
 	}
-	print_table_init(&t, "LIMIT|VALUE|UNIT|OF WHAT");
-	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
-		print_cell(&t, limits[i].what);
-		print_cellf(&t, "%lu", limits[i].value);
-		print_cell(&t, limits[i].unit);
-		print_cell(&t, limits[i].help);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		printf("%s: %u %s\n", names[i].what, names[i].value, names[i].unit);
+	print_table_init(&t, "METHOD|REQUEST BYTES|DEADLINE");
+	for (size_t s = 0; s < ARRAY_LEN(services); s++) {
+		for (size_t i = 0; i < services[s]->n_methods; i++) {
+			const struct method *m = &services[s]->methods[i];
+
+			print_cell(&t, m->name);
+			print_cellf(&t, "%u", m->policy.body_limit);
+			if (m->policy.deadline_ms)
+				print_cellf(&t, "%u ms", m->policy.deadline_ms);
+			else
+				print_cell(&t, "none");
+		}
 	}
 	print_table_done(&t, stdout);
 	return EXIT_DONE;

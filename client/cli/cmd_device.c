@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/cli/change.h"
+#include "client/cli/converge.h"
 #include "client/cli/devname.h"
 #include "client/cli/print.h"
 #include "client/cli/reach.h"
@@ -142,7 +142,7 @@ static int run_rename(struct cli *cli)
 	char id[37];
 	int code;
 
-	code = change_wait(cli, &in.wait_ms);
+	code = converge_wait(cli, &in.wait_ms);
 	if (code == 0)
 		code = reach_open(cli);
 	if (code == 0)
@@ -164,7 +164,7 @@ static int run_rename(struct cli *cli)
 		printf("%s is %s\n", label, out->device->dns_name);
 	}
 	if (code == 0)
-		code = change_report(cli, &reply, stdout);
+		code = converge_report(cli, &reply, stdout);
 	qm_reply_done(&reply);
 	return code;
 }
@@ -177,7 +177,7 @@ static int run_remove(struct cli *cli)
 	char id[37];
 	int code;
 
-	code = change_wait(cli, &in.wait_ms);
+	code = converge_wait(cli, &in.wait_ms);
 	if (code == 0)
 		code = reach_open(cli);
 	if (code == 0)
@@ -193,7 +193,7 @@ static int run_remove(struct cli *cli)
 		printf("{\"schema\":\"qmesh.device.removed/1\",\"id\":\"%s\"}\n", id);
 	else
 		printf("removed\n");
-	code = change_report(cli, &reply, stdout);
+	code = converge_report(cli, &reply, stdout);
 	qm_reply_done(&reply);
 	return code;
 }

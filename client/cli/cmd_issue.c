@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "client/cli/change.h"
+#include "client/cli/converge.h"
 #include "client/cli/devname.h"
 #include "client/cli/outfile.h"
 #include "client/cli/print.h"
@@ -173,7 +173,7 @@ static int finish(const struct cli *cli, struct issue *issue, const struct issue
 
 	tell(cli, issue, what);
 	code = hand_out(cli, issue, what);
-	waited = change_report(cli, reply, stderr);
+	waited = converge_report(cli, reply, stderr);
 	wipe(what->config);
 	wipe(what->qr_svg);
 	qm_reply_done(reply);
@@ -205,7 +205,7 @@ static int run_add(struct cli *cli)
 
 	code = read_type(cli, &in.type);
 	if (code == 0)
-		code = change_wait(cli, &in.wait_ms);
+		code = converge_wait(cli, &in.wait_ms);
 	if (code == 0)
 		code = prepare(cli, &issue);
 	if (code == 0)
@@ -241,7 +241,7 @@ static int run_rotate(struct cli *cli)
 	char id[37];
 	int code;
 
-	code = change_wait(cli, &in.wait_ms);
+	code = converge_wait(cli, &in.wait_ms);
 	if (code == 0)
 		code = prepare(cli, &issue);
 	if (code == 0)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/cli/change.h"
+#include "client/cli/converge.h"
 #include "client/cli/nodetable.h"
 #include "client/cli/print.h"
 #include "client/cli/reach.h"
@@ -194,7 +194,7 @@ static int run_change(struct cli *cli)
 			      cli->args.words[0]);
 		return EXIT_USAGE;
 	}
-	code = change_wait(cli, &in.wait_ms);
+	code = converge_wait(cli, &in.wait_ms);
 	if (code == 0)
 		code = reach_open(cli);
 	if (code)

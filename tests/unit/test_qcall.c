@@ -51,7 +51,9 @@ static struct qm_call *make(struct seen *seen)
 	struct qm_call *call;
 
 	memset(seen, 0, sizeof(*seen));
-	assert_int_equal(qcall_new("/a.B/C", "xyz", 3, NULL, &handler, seen, &call), 0);
+	assert_int_equal(
+		qcall_new(&(struct qcall_spec){"/a.B/C", "xyz", 3, NULL, &handler, seen}, &call),
+		0);
 	qcall_reset(call, 100);
 	return call;
 }
@@ -75,13 +77,25 @@ static void test_arguments(void **state)
 	struct qm_call *call;
 
 	(void)state;
-	assert_int_equal(qcall_new("/a.B/C", NULL, 3, NULL, &handler, NULL, &call), -EINVAL);
-	assert_int_equal(qcall_new("/a.B/C", "", 0, NULL, &no_done, NULL, &call), -EINVAL);
-	assert_int_equal(qcall_new("a.B/C", "", 0, NULL, &handler, NULL, &call), -EINVAL);
-	assert_int_equal(qcall_new("/aB", "", 0, NULL, &handler, NULL, &call), -EINVAL);
-	assert_int_equal(qcall_new(NULL, "", 0, NULL, &handler, NULL, &call), -EINVAL);
-	assert_int_equal(qcall_new("/a B/C", "", 0, NULL, &handler, NULL, &call), -EINVAL);
-	assert_int_equal(qcall_new("/a.B/C", "xyz", 3, NULL, &handler, NULL, &call), 0);
+	assert_int_equal(
+		qcall_new(&(struct qcall_spec){"/a.B/C", NULL, 3, NULL, &handler, NULL}, &call),
+		-EINVAL);
+	assert_int_equal(
+		qcall_new(&(struct qcall_spec){"/a.B/C", "", 0, NULL, &no_done, NULL}, &call),
+		-EINVAL);
+	assert_int_equal(
+		qcall_new(&(struct qcall_spec){"a.B/C", "", 0, NULL, &handler, NULL}, &call),
+		-EINVAL);
+	assert_int_equal(qcall_new(&(struct qcall_spec){"/aB", "", 0, NULL, &handler, NULL}, &call),
+			 -EINVAL);
+	assert_int_equal(qcall_new(&(struct qcall_spec){NULL, "", 0, NULL, &handler, NULL}, &call),
+			 -EINVAL);
+	assert_int_equal(
+		qcall_new(&(struct qcall_spec){"/a B/C", "", 0, NULL, &handler, NULL}, &call),
+		-EINVAL);
+	assert_int_equal(
+		qcall_new(&(struct qcall_spec){"/a.B/C", "xyz", 3, NULL, &handler, NULL}, &call),
+		0);
 	assert_int_equal(call->request_len, 8);
 	assert_memory_equal(call->request, "\0\0\0\0\3xyz", 8);
 	qcall_unref(call);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convergence of a change; see change.h. */
-#include "client/cli/change.h"
+/* Convergence of a change; see converge.h. */
+#include "client/cli/converge.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define LONGEST_WAIT_MS 5000
 
-int change_wait(const struct cli *cli, uint32_t *ret_wait_ms)
+int converge_wait(const struct cli *cli, uint32_t *ret_wait_ms)
 {
 	const char *value = args_value(&cli->args, "--wait");
 	uint64_t ms = 0;
@@ -22,7 +22,7 @@ int change_wait(const struct cli *cli, uint32_t *ret_wait_ms)
 	return 0;
 }
 
-int change_report(const struct cli *cli, const struct qm_reply *reply, FILE *out)
+int converge_report(const struct cli *cli, const struct qm_reply *reply, FILE *out)
 {
 	const char *converged = qm_reply_get(reply, "qmesh-converged");
 	const char *applied = qm_reply_get(reply, "qmesh-applied");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS of the client on OpenSSL; see tls.h. */
-#include "client/tls.h"
+/* TLS of the client on OpenSSL; see qtls.h. */
+#include "client/qtls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,11 +11,11 @@
 
 #include "base/err.h"
 
-struct tls {
+struct qtls {
 	SSL_CTX *ctx;
 };
 
-struct tls_session {
+struct qtls_session {
 	SSL *ssl;
 	struct pin_set pins;
 	bool wants_write;
@@ -26,7 +26,7 @@ struct tls_session {
 static int verify_chain(X509_STORE_CTX *store, void *arg)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls_session *s = SSL_get_app_data(ssl);
+	struct qtls_session *s = SSL_get_app_data(ssl);
 
 	(void)arg;
 	if (s->pins.n == 0)
@@ -49,10 +49,10 @@ static int load_trust(SSL_CTX *ctx, const char *ca_file)
 	return SSL_CTX_load_verify_file(ctx, ca_file) == 1 ? 0 : -EINVAL;
 }
 
-int tls_new(const char *ca_file, struct tls **ret_tls)
+int qtls_new(const char *ca_file, struct qtls **ret_tls)
 {
 	static const unsigned char h2[] = {2, 'h', '2'};
-	struct tls *tls;
+	struct qtls *tls;
 	int r;
 
 	tls = calloc(1, sizeof(*tls));
@@ -77,14 +77,14 @@ int tls_new(const char *ca_file, struct tls **ret_tls)
 		r = -ENOMEM;
 	ERR_clear_error();
 	if (r < 0) {
-		tls_free(tls);
+		qtls_free(tls);
 		return r;
 	}
 	*ret_tls = tls;
 	return 0;
 }
 
-void tls_free(struct tls *tls)
+void qtls_free(struct qtls *tls)
 {
 	if (!tls)
 		return;
@@ -104,10 +104,10 @@ static int set_name(SSL *ssl, const char *name)
 	return X509_VERIFY_PARAM_set1_host(param, name, 0) && SSL_set_tlsext_host_name(ssl, name);
 }
 
-int tls_session_new(struct tls *tls, int fd, const char *name, const struct pin_set *pins,
-		    struct tls_session **ret_session)
+int qtls_session_new(struct qtls *tls, int fd, const char *name, const struct pin_set *pins,
+		     struct qtls_session **ret_session)
 {
-	struct tls_session *s;
+	struct qtls_session *s;
 
 	s = calloc(1, sizeof(*s));
 	if (!s)
@@ -115,7 +115,7 @@ int tls_session_new(struct tls *tls, int fd, const char *name, const struct pin_
 	s->pins = *pins;
 	s->ssl = SSL_new(tls->ctx);
 	if (!s->ssl || !SSL_set_fd(s->ssl, fd) || !set_name(s->ssl, name)) {
-		tls_session_free(s);
+		qtls_session_free(s);
 		ERR_clear_error();
 		return -ENOMEM;
 	}
@@ -125,7 +125,7 @@ int tls_session_new(struct tls *tls, int fd, const char *name, const struct pin_
 	return 0;
 }
 
-void tls_session_free(struct tls_session *s)
+void qtls_session_free(struct qtls_session *s)
 {
 	if (!s)
 		return;
@@ -133,7 +133,7 @@ void tls_session_free(struct tls_session *s)
 	free(s);
 }
 
-static void explain(struct tls_session *s, int ssl_error, int saved_errno)
+static void explain(struct qtls_session *s, int ssl_error, int saved_errno)
 {
 	unsigned long e = ERR_peek_last_error();
 	long verify = SSL_get_verify_result(s->ssl);
@@ -152,7 +152,7 @@ static void explain(struct tls_session *s, int ssl_error, int saved_errno)
 			 "TLS: the server closed the connection in the handshake");
 }
 
-int tls_handshake(struct tls_session *s)
+int qtls_handshake(struct qtls_session *s)
 {
 	const unsigned char *proto = NULL;
 	unsigned len = 0;
@@ -178,13 +178,13 @@ int tls_handshake(struct tls_session *s)
 	return 1;
 }
 
-bool tls_wants_write(const struct tls_session *s)
+bool qtls_wants_write(const struct qtls_session *s)
 {
 	return s->wants_write;
 }
 
 /* OpenSSL's answer in errno's words. */
-static ssize_t outcome(struct tls_session *s, int r)
+static ssize_t outcome(struct qtls_session *s, int r)
 {
 	int saved = errno, e;
 
@@ -207,14 +207,14 @@ static ssize_t outcome(struct tls_session *s, int r)
 	}
 }
 
-ssize_t tls_read(struct tls_session *s, void *p, size_t len)
+ssize_t qtls_read(struct qtls_session *s, void *p, size_t len)
 {
 	ERR_clear_error();
 	errno = 0;
 	return outcome(s, SSL_read(s->ssl, p, (int)len));
 }
 
-ssize_t tls_write(struct tls_session *s, const void *p, size_t len)
+ssize_t qtls_write(struct qtls_session *s, const void *p, size_t len)
 {
 	ERR_clear_error();
 	errno = 0;
@@ -222,14 +222,14 @@ ssize_t tls_write(struct tls_session *s, const void *p, size_t len)
 	return outcome(s, SSL_write(s->ssl, p, (int)len));
 }
 
-void tls_bye(struct tls_session *s)
+void qtls_bye(struct qtls_session *s)
 {
 	if (SSL_is_init_finished(s->ssl))
 		SSL_shutdown(s->ssl);
 	ERR_clear_error();
 }
 
-const char *tls_why(const struct tls_session *s)
+const char *qtls_why(const struct qtls_session *s)
 {
 	return s->why;
 }

@@ -139,11 +139,11 @@ def stream(name, request, context):
             yield bytes([i % 256]) * 65536
     elif name == "Endless":
         n = 0
+        context.add_callback(lambda: count("endless-ended"))
         while context.is_active():
             n += 1
             yield str(n).encode()
             time.sleep(0.01)
-        count("endless-ended")
     elif name == "Half":
         yield b"one"
         context.abort(grpc.StatusCode.DATA_LOSS, "tape torn")

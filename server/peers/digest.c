@@ -14,7 +14,7 @@ void digest_add(struct digest *d, const void *p, size_t len)
 	unsigned carry = 0;
 
 	hash_bytes(NULL, 0, p, len, hash);
-	for (size_t i = 0; i < DIGEST_LEN; i++) {
+	for (size_t i = DIGEST_LEN; i-- > 0;) {
 		carry += (unsigned)d->b[i] + hash[i];
 		d->b[i] = (uint8_t)carry;
 		carry >>= 8;
@@ -27,7 +27,7 @@ void digest_sub(struct digest *d, const void *p, size_t len)
 	unsigned borrow = 0;
 
 	hash_bytes(NULL, 0, p, len, hash);
-	for (size_t i = 0; i < DIGEST_LEN; i++) {
+	for (size_t i = DIGEST_LEN; i-- > 0;) {
 		unsigned n = 256u + d->b[i] - hash[i] - borrow;
 
 		d->b[i] = (uint8_t)n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Digest of a set: the sum modulo 2^256 of BLAKE2b-256 over each element, as
- * little-endian numbers. Elements come and go in any order, in constant time.
+ * big-endian numbers. Elements come and go in any order, in constant time.
  */
 #ifndef QM_DIGEST_H
 #define QM_DIGEST_H

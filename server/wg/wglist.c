@@ -36,6 +36,7 @@ struct wg_peer *wglist_add_peer(struct wg_list *l, const struct key *public_key)
 
 	if (grow((void **)&l->peers, &l->cap_peers, l->n_peers, sizeof(*l->peers)))
 		return NULL;
+	l->is_sorted = false;
 	peer = &l->peers[l->n_peers++];
 	*peer = (struct wg_peer){.public_key = *public_key, .first_prefix = l->n_prefixes};
 	return peer;
@@ -61,10 +62,28 @@ void wglist_done(struct wg_list *l)
 	key_wipe_bytes(l, sizeof(*l));
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	const struct wg_peer *x = a, *y = b;
+
+	return memcmp(x->public_key.b, y->public_key.b, KEY_LEN);
+}
+
+void wglist_sort(struct wg_list *l)
+{
+	if (l->n_peers)
+		qsort(l->peers, l->n_peers, sizeof(*l->peers), compare_keys);
+	l->is_sorted = true;
+}
+
 const struct wg_peer *wglist_find(const struct wg_list *l, const struct key *public_key)
 {
+	struct wg_peer wanted = {.public_key = *public_key};
+
+	if (l->is_sorted && l->n_peers)
+		return bsearch(&wanted, l->peers, l->n_peers, sizeof(*l->peers), compare_keys);
 	for (size_t i = 0; i < l->n_peers; i++)
-		if (memcmp(l->peers[i].public_key.b, public_key->b, KEY_LEN) == 0)
+		if (compare_keys(&l->peers[i], &wanted) == 0)
 			return &l->peers[i];
 	return NULL;
 }

@@ -42,6 +42,7 @@ struct wg_list {
 	size_t n_peers, cap_peers;
 	struct cidr *prefixes;
 	size_t n_prefixes, cap_prefixes;
+	bool is_sorted; /* by wglist_sort; adding a peer ends it */
 };
 
 /* The new peer, zeroed but for its key, valid until the next add; NULL: out of memory. */
@@ -49,7 +50,9 @@ struct wg_peer *wglist_add_peer(struct wg_list *l, const struct key *public_key)
 /* To the peer added last. -ENOMEM. */
 int wglist_add_prefix(struct wg_list *l, const struct cidr *prefix) _must_check_;
 void wglist_done(struct wg_list *l);
-/* Linear. NULL: not there. */
+/* By key, so that wglist_find need not look at each. */
+void wglist_sort(struct wg_list *l);
+/* NULL: not there. */
 const struct wg_peer *wglist_find(const struct wg_list *l, const struct key *public_key);
 
 /* "192.0.2.1:51820", "[2001:db8::1]:51820"; numbers only. -EINVAL. */

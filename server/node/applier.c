@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One way for every change: wanted list from the view, delta against what
+ * runs, one message, read back. What is refused is tried once more on its own,
+ * so that one bad peer never holds up the others; the rest is reported.
+ */
+#include "server/node/applier.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/killpoint.h"
+#include "base/log.h"
+#include "server/node/statefile.h"
+#include "server/wg/firewall.h"
+#include "server/wg/netif.h"
+#include "server/wg/sync.h"
+#include "server/wg/sysctl.h"
+
+static int make_wg(const struct node_conf *conf, struct wg **ret_wg)
+{
+	const struct wg_options options = {
+		.interface = conf->wg_interface,
+		.state_dir = conf->state_dir,
+		.userspace = conf->wireguard_go,
+	};
+
+	return wg_new(&options, NULL, ret_wg);
+}
+
+int applier_init(struct applier *a, const struct node_conf *conf, const struct identity *identity,
+		 struct replica *replica, void (*resolved)(void *arg), void *arg)
+{
+	*a = (struct applier){.conf = conf, .identity = identity, .replica = replica};
+	a->endpoints = endpoints_new(resolved, arg);
+	if (!a->endpoints)
+		return err_origin(-ENOMEM);
+	return make_wg(conf, &a->wg);
+}
+
+void applier_done(struct applier *a)
+{
+	endpoints_free(a->endpoints);
+	wg_free(a->wg);
+	view_done(&a->view);
+	wglist_done(&a->wanted);
+	wglist_done(&a->running);
+	free(a->failed);
+}
+
+int applier_teardown(const struct node_conf *conf)
+{
+	_cleanup_(wg_freep) struct wg *wg = NULL;
+	int r, first;
+
+	first = make_wg(conf, &wg);
+	if (first)
+		return err_trace(first);
+	first = wg_destroy(wg);
+	r = firewall_remove();
+	first = first ? first : r;
+	r = sysctl_restore(conf->state_dir);
+	return first ? first : r;
+}
+
+static void add_failed(struct applier *a, const struct uuid *id, int error)
+{
+	struct replica_failed *failed;
+
+	for (size_t i = 0; i < a->n_failed; i++)
+		if (uuid_equal(&a->failed[i].id, id))
+			return;
+	failed = reallocarray(a->failed, a->n_failed + 1, sizeof(*failed));
+	if (!failed)
+		return;
+	a->failed = failed;
+	failed[a->n_failed++] = (struct replica_failed){.id = *id, .error = error};
+}
+
+static int add_wanted(struct applier *a, struct wg_list *wanted, const struct view_peer *p)
+{
+	struct wg_peer *peer;
+
+	if (p->kind != VIEW_NODE && !trust_k_n(&a->replica->trust, p->psk_version)) {
+		add_failed(a, &p->id, ENOKEY);
+		return 0;
+	}
+	peer = wglist_add_peer(wanted, &p->public_key);
+	if (!peer)
+		return -ENOMEM;
+	if (p->kind != VIEW_NODE)
+		key_psk_device(trust_k_n(&a->replica->trust, p->psk_version), p->id.b,
+			       p->key_version, &peer->psk);
+	peer->keepalive_s = p->keepalive_s;
+	endpoints_look(a->endpoints, &p->id, p->endpoint, a->from_cache, &peer->endpoint,
+		       &peer->endpoint_is_new);
+	for (size_t i = 0; i < p->n_prefixes; i++) {
+		int r = wglist_add_prefix(wanted, &a->view.prefixes[p->first_prefix + i]);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Only the keeper writes the replica, so its own reading needs no lock. */
+static int make_wanted(struct applier *a)
+{
+	const struct view_options options = {.promoted = a->replica->promoted,
+					     .n_promoted = a->replica->n_promoted};
+	struct wg_list wanted = {0};
+	struct view view;
+	int r;
+
+	r = view_make(a->replica->list, &a->replica->self, &options, &view);
+	if (r)
+		return err_trace(r);
+	view_done(&a->view);
+	a->view = view;
+	a->n_failed = 0;
+	for (size_t i = 0; i < view.n_peers && !r; i++)
+		r = add_wanted(a, &wanted, &view.peers[i]);
+	if (r) {
+		wglist_done(&wanted);
+		return err_origin(r);
+	}
+	wglist_done(&a->wanted);
+	a->wanted = wanted;
+	return 0;
+}
+
+static int read_running(struct applier *a)
+{
+	struct wg_list running;
+	int r;
+
+	r = wg_dump(a->wg, &running);
+	if (r)
+		return r;
+	wglist_sort(&running);
+	wglist_done(&a->running);
+	a->running = running;
+	return 0;
+}
+
+static const struct view_peer *view_peer_of(const struct applier *a, const struct key *public_key)
+{
+	for (size_t i = 0; i < a->view.n_peers; i++)
+		if (key_equal(&a->view.peers[i].public_key, public_key))
+			return &a->view.peers[i];
+	return NULL;
+}
+
+static void refused(void *arg, const struct wg_change *c, int error)
+{
+	struct applier *a = arg;
+	const struct view_peer *p = view_peer_of(a, &c->public_key);
+	char id[UUID_TEXT_LEN + 1];
+
+	if (!p)
+		return;
+	log_warn("wg", "peer of member %s refused: %s", uuid_text(&p->id, id), strerror(-error));
+	add_failed(a, &p->id, -error);
+}
+
+/* Sends what differs; leaves a->running as it is afterwards. */
+static int push(struct applier *a)
+{
+	_cleanup_(wgdelta_done) struct wg_delta delta = {0};
+	int r;
+
+	r = sync_make(&a->wanted, &a->running, &delta);
+	if (r || delta.n_changes == 0)
+		return r;
+	KILL_POINT("node_apply_before");
+	r = wg_apply(a->wg, &delta);
+	KILL_POINT("node_apply_after");
+	if (r) {
+		log_warn("wg", "change of %zu peers failed: %s", delta.n_changes, strerror(-r));
+		r = read_running(a);
+		if (r)
+			return r;
+		wgdelta_done(&delta);
+		r = sync_make(&a->wanted, &a->running, &delta);
+		if (r)
+			return r;
+		/* What is refused is in a->failed: not a failure of the whole. */
+		r = wg_apply_each(a->wg, &delta, refused, a);
+		log_debug("wg", "one by one: %s", r ? strerror(-r) : "done");
+	}
+	return read_running(a);
+}
+
+/* A peer that no error named may still be missing: WireGuard takes no peer with our own key. */
+static void note_missing(struct applier *a)
+{
+	for (size_t i = 0; i < a->view.n_peers; i++)
+		if (!wglist_find(&a->running, &a->view.peers[i].public_key))
+			add_failed(a, &a->view.peers[i].id, EADDRNOTAVAIL);
+		else if (a->view.peers[i].kind == VIEW_NODE)
+			endpoints_was_set(a->endpoints, &a->view.peers[i].id);
+}
+
+static void publish(struct applier *a, bool active)
+{
+	struct replica_interface *to = &a->replica->interface;
+	struct replica_failed *failed = calloc(a->n_failed + 1, sizeof(*failed));
+	struct digest digest = {{0}};
+
+	for (size_t i = 0; i < a->running.n_peers; i++) {
+		const struct wg_peer *p = &a->running.peers[i];
+
+		digest_add_peer(&digest, &p->public_key);
+		for (size_t k = 0; k < p->n_prefixes; k++)
+			digest_add_prefix(&digest, &p->public_key,
+					  &a->running.prefixes[p->first_prefix + k]);
+	}
+	pthread_rwlock_wrlock(&a->replica->lock);
+	to->active = active;
+	to->listen_port = a->running.listen_port;
+	to->n_peers = (uint32_t)a->running.n_peers;
+	to->backend = wg_backend_name(a->wg);
+	to->device_digest = digest;
+	memcpy(to->forwarding, a->forwarding, sizeof(to->forwarding));
+	if (active) {
+		to->epoch = a->replica->head.epoch;
+		to->generation = a->replica->head.generation;
+	}
+	if (failed) {
+		if (a->n_failed)
+			memcpy(failed, a->failed, a->n_failed * sizeof(*failed));
+		free(to->failed);
+		to->failed = failed;
+		to->n_failed = a->n_failed;
+	}
+	pthread_rwlock_unlock(&a->replica->lock);
+}
+
+static int set_addresses(struct applier *a, const struct member *self)
+{
+	const struct tenantrec *t = members_tenant(a->replica->list);
+	const char *interface = a->conf->wg_interface;
+	struct cidr addresses[2] = {0};
+	size_t n = 0;
+	int r = 0;
+
+	if (self->ip4 && t->range4.family)
+		addresses[n++] = cidr_v4(self->ip4, t->range4.bits);
+	if (self->has_ip6 && t->range6.family)
+		addresses[n++] = cidr_v6(self->ip6, t->range6.bits);
+	for (size_t i = 0; i < n && !r; i++)
+		/* A host without IPv6 still has a mesh. */
+		if (netif_add_address(interface, &addresses[i]) && addresses[i].family == CIDR_V4)
+			r = err_origin(-EADDRNOTAVAIL);
+	if (!r)
+		r = netif_keep_addresses(interface, addresses, n);
+	memcpy(a->addresses, addresses, sizeof(addresses));
+	return r;
+}
+
+static void set_firewall(struct applier *a)
+{
+	const struct tenantrec *t = members_tenant(a->replica->list);
+	const struct firewall_rules rules = {
+		.interface = a->conf->wg_interface,
+		.range4 = t->range4,
+		.range6 = t->range6,
+		.mesh_input_only = a->conf->mesh_input == NODE_INPUT_MESH_ONLY,
+		.mesh_port = (uint16_t)a->conf->mesh_port,
+	};
+	int r;
+
+	a->forwarding[0] = '\0';
+	if (a->conf->firewall == NODE_FIREWALL_OFF)
+		return;
+	r = firewall_apply(&rules);
+	if (r) {
+		snprintf(a->forwarding, sizeof(a->forwarding), "no firewall table: %s",
+			 r == -ENOENT ? "nft is not installed" : "nft refused it");
+		log_warn("wg", "%s", a->forwarding);
+		return;
+	}
+	firewall_blocked_by(a->conf->wg_interface, a->forwarding);
+	if (a->forwarding[0])
+		log_warn("wg", "traffic between members is %s", a->forwarding);
+}
+
+/* Interface, then key and port; peers come before addresses. */
+static int raise_interface(struct applier *a)
+{
+	bool made;
+	int r;
+
+	r = wg_open(a->wg, &made);
+	if (r)
+		return err_trace(r);
+	r = wg_set_device(a->wg, &a->identity->wg_private, (uint16_t)a->conf->wg_port);
+	if (r) {
+		log_error("wg", "%s: key or port %u refused: %s", a->conf->wg_interface,
+			  (unsigned)a->conf->wg_port, strerror(-r));
+		return r;
+	}
+	if (!made)
+		log_info("wg", "%s adopted", a->conf->wg_interface);
+	return read_running(a);
+}
+
+static int finish_interface(struct applier *a, const struct member *self)
+{
+	int r;
+
+	r = set_addresses(a, self);
+	if (!r)
+		r = netif_up(a->conf->wg_interface, (uint32_t)a->conf->mtu);
+	if (!r)
+		r = sysctl_forward(a->conf->wg_interface, a->conf->state_dir);
+	if (r) {
+		log_error("wg", "%s cannot be set up: %s", a->conf->wg_interface, strerror(-r));
+		return r;
+	}
+	set_firewall(a);
+	return 0;
+}
+
+static bool addresses_differ(const struct applier *a, const struct member *self)
+{
+	return a->addresses[0].family == CIDR_V4 && cidr_host4(&a->addresses[0]) != self->ip4;
+}
+
+int applier_apply(struct applier *a)
+{
+	const struct member *self = members_get(a->replica->list, &a->replica->self);
+	bool was_up = a->is_up;
+	int r = 0;
+
+	if (!self)
+		return -ENODATA;
+	if (was_up && addresses_differ(a, self))
+		was_up = false;
+	if (!was_up)
+		r = raise_interface(a);
+	if (!r)
+		r = make_wanted(a);
+	if (!r)
+		r = push(a);
+	if (!r && !was_up)
+		r = finish_interface(a, self);
+	a->is_up = r == 0;
+	if (a->is_up)
+		note_missing(a);
+	publish(a, a->is_up);
+	return r;
+}
+
+int applier_poll(struct applier *a)
+{
+	int r;
+
+	if (!a->is_up)
+		return applier_apply(a);
+	r = read_running(a);
+	if (r) {
+		/* wireguard-go may be gone: make it anew. */
+		log_warn("wg", "%s does not answer: %s", a->conf->wg_interface, strerror(-r));
+		a->is_up = false;
+		return applier_apply(a);
+	}
+	return push(a);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Replica -> interface: view, preshared keys, endpoints, the smallest delta,
+ * and what the interface then has. Belongs to the keeper's thread, which alone
+ * dumps and changes WireGuard.
+ */
+#ifndef QM_APPLIER_H
+#define QM_APPLIER_H
+
+#include <stdbool.h>
+
+#include "server/node/endpoints.h"
+#include "server/node/identity.h"
+#include "server/node/node_conf.h"
+#include "server/node/replica.h"
+#include "server/peers/view.h"
+#include "server/wg/wg.h"
+
+struct applier {
+	const struct node_conf *conf;
+	const struct identity *identity;
+	struct replica *replica;
+	struct endpoints *endpoints;
+	struct wg *wg;
+	struct view view; /* as applied last; borrows from the replica's members */
+	struct wg_list wanted, running;
+	struct replica_failed *failed;
+	size_t n_failed;
+	bool is_up;               /* interface, key, addresses, firewall stand */
+	bool from_cache;          /* the list is what an earlier run applied */
+	struct cidr addresses[2]; /* as set last */
+	char forwarding[REPLICA_REASON_LEN];
+};
+
+int applier_init(struct applier *a, const struct node_conf *conf, const struct identity *identity,
+		 struct replica *replica, void (*resolved)(void *arg), void *arg) _must_check_;
+void applier_done(struct applier *a);
+/* Makes the interface what the replica says. -ENODATA: the list does not know us yet. */
+int applier_apply(struct applier *a) _must_check_;
+/* Reads the interface; puts right what somebody else changed. */
+int applier_poll(struct applier *a) _must_check_;
+/* Interface, firewall and switches go; for --teardown. */
+int applier_teardown(const struct node_conf *conf) _must_check_;
+
+#endif

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper's loop: notes in, then at most one apply, one poll, one write of
+ * the cache. Handlers never wait for it but by call_finish from its callbacks.
+ */
+#include "server/node/keeper.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/killpoint.h"
+#include "base/log.h"
+#include "server/node/applier.h"
+#include "server/node/inbox.h"
+#include "server/node/link.h"
+#include "server/node/node.h"
+#include "server/node/nodecache.h"
+#include "server/node/poll.h"
+#include "server/node/watchers.h"
+
+#define SAVE_EVERY_MS 1000
+#define RETRY_MS 3000
+#define MAX_WAITERS 1024
+
+enum note_kind {
+	NOTE_EVENT,
+	NOTE_LINK_UP,
+	NOTE_LINK_DOWN,
+	NOTE_WAKE,
+	NOTE_STOP,
+	NOTE_ON_SNAPSHOT,
+	NOTE_ON_STATUS,
+	NOTE_ON_DUMP
+};
+
+struct waiter {
+	void (*fn)(void *arg, int result);
+	void *arg;
+};
+
+struct waiters {
+	struct waiter rows[MAX_WAITERS];
+	size_t n;
+};
+
+struct keeper {
+	struct node *node;
+	struct inbox inbox;
+	struct applier applier;
+	pthread_t thread;
+	bool running;
+
+	/* The thread's own. */
+	unsigned stream;
+	bool stop, must_apply, must_save, has_snapshot;
+	uint64_t poll_at_ms, save_at_ms, retry_at_ms;
+	struct waiters on_snapshot, on_status;
+
+	atomic_uint_fast64_t interest_until_ms;
+};
+
+static void wake(void *arg)
+{
+	struct keeper *k = arg;
+	const struct inbox_note note = {.kind = NOTE_WAKE, .number = 1};
+
+	inbox_post(&k->inbox, &note, NULL, 0);
+}
+
+int keeper_new(struct node *n, struct keeper **ret_keeper)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+	int r;
+
+	if (!k)
+		return err_origin(-ENOMEM);
+	k->node = n;
+	inbox_init(&k->inbox);
+	r = applier_init(&k->applier, &n->conf, &n->identity, &n->replica, wake, k);
+	if (r) {
+		keeper_free(k);
+		return err_trace(r);
+	}
+	*ret_keeper = k;
+	return 0;
+}
+
+void keeper_free(struct keeper *k)
+{
+	if (!k)
+		return;
+	applier_done(&k->applier);
+	inbox_done(&k->inbox);
+	free(k);
+}
+
+static void run_waiters(struct waiters *w, int result)
+{
+	for (size_t i = 0; i < w->n; i++)
+		w->rows[i].fn(w->rows[i].arg, result);
+	w->n = 0;
+}
+
+static void add_waiter(struct waiters *w, const struct inbox_note *note)
+{
+	if (w->n == MAX_WAITERS) {
+		note->fn(note->arg, ERR_CP_UNREACHABLE);
+		return;
+	}
+	w->rows[w->n++] = (struct waiter){.fn = note->fn, .arg = note->arg};
+}
+
+static void take_peers(struct keeper *k, const Pb__PeersUpdated *event)
+{
+	int r = replica_take_peers(&k->node->replica, event);
+
+	switch (r) {
+	case REPLICA_CHANGED:
+		k->must_apply = k->must_save = true;
+		k->has_snapshot = true;
+		k->applier.from_cache = false;
+		break;
+	case REPLICA_GAP:
+		log_info("node", "gap in the list, asking for all of it");
+		link_resync(k->node->link);
+		break;
+	case REPLICA_IGNORED:
+	case REPLICA_PARTIAL:
+		break;
+	default:
+		log_error("node", "list from the Control Panel refused: %s", strerror(-r));
+		link_resync(k->node->link);
+	}
+}
+
+static void take_keys(struct keeper *k, const Pb__Keys *keys)
+{
+	int r = replica_take_keys(&k->node->replica, keys);
+
+	if (r) {
+		log_error("node", "keys from the Control Panel refused: %s", strerror(-r));
+		return;
+	}
+	link_set_pins(k->node->link);
+	k->must_apply = k->must_save = true;
+}
+
+static void take_status(struct keeper *k, const Pb__DeviceStatusUpdate *event)
+{
+	if (replica_take_status(&k->node->replica, event))
+		return;
+	watchers_publish(k->node->watchers, WATCH_DEVICES | WATCH_NODES);
+	if (event->full)
+		run_waiters(&k->on_status, 0);
+}
+
+static void dispatch_event(struct keeper *k, const Pb__AgentEvent *event)
+{
+	switch (event->body_case) {
+	case PB__AGENT_EVENT__BODY_PEERS_UPDATED:
+		take_peers(k, event->peers_updated);
+		break;
+	case PB__AGENT_EVENT__BODY_KEYS:
+		take_keys(k, event->keys);
+		break;
+	case PB__AGENT_EVENT__BODY_REFRESH:
+		link_resync(k->node->link);
+		break;
+	case PB__AGENT_EVENT__BODY_DRAIN:
+		link_drain(k->node->link, event->drain->reconnect_after_ms);
+		break;
+	case PB__AGENT_EVENT__BODY_INTEREST:
+		keeper_interest(k);
+		break;
+	case PB__AGENT_EVENT__BODY_DEVICE_STATUS:
+		take_status(k, event->device_status);
+		break;
+	case PB__AGENT_EVENT__BODY_REVOCATIONS:
+		if (replica_take_revocations(&k->node->replica, event->revocations))
+			log_error("node", "revocations refused");
+		watchers_end_revoked(k->node->watchers);
+		break;
+	default:
+		log_debug("node", "event %s is unknown here", event->type);
+	}
+}
+
+static void wipe_keys(Pb__SubscribeResponse *pb)
+{
+	Pb__Keys *keys = NULL;
+
+	if (pb->event && pb->event->body_case == PB__AGENT_EVENT__BODY_KEYS)
+		keys = pb->event->keys;
+	for (size_t i = 0; keys && i < keys->n_k_n; i++)
+		key_wipe_bytes(keys->k_n[i]->key.data, keys->k_n[i]->key.len);
+}
+
+static void take_event(struct keeper *k, const struct inbox_note *note)
+{
+	Pb__SubscribeResponse *pb;
+
+	/* Of a stream that was given up since. */
+	if (note->number != k->stream)
+		return;
+	pb = pb__subscribe_response__unpack(NULL, note->len, note->bytes);
+	if (!pb || !pb->event)
+		log_error("node", "an event of the stream does not decode");
+	else
+		dispatch_event(k, pb->event);
+	if (pb) {
+		wipe_keys(pb);
+		pb__subscribe_response__free_unpacked(pb, NULL);
+	}
+}
+
+static void take_note(struct keeper *k, const struct inbox_note *note)
+{
+	switch ((enum note_kind)note->kind) {
+	case NOTE_EVENT:
+		take_event(k, note);
+		break;
+	case NOTE_LINK_UP:
+		k->stream = note->number;
+		k->has_snapshot = false;
+		replica_set_link(&k->node->replica, true);
+		watchers_publish(k->node->watchers, WATCH_STATE);
+		break;
+	case NOTE_LINK_DOWN:
+		replica_set_link(&k->node->replica, false);
+		run_waiters(&k->on_status, ERR_CP_UNREACHABLE);
+		watchers_publish(k->node->watchers, WATCH_STATE | WATCH_DEVICES | WATCH_NODES);
+		break;
+	case NOTE_WAKE:
+		k->must_apply |= note->number != 0;
+		k->poll_at_ms = 0;
+		break;
+	case NOTE_STOP:
+		k->stop = true;
+		break;
+	case NOTE_ON_SNAPSHOT:
+		add_waiter(&k->on_snapshot, note);
+		/* Only the next stream counts. */
+		k->has_snapshot = false;
+		k->stream = 0;
+		link_resync(k->node->link);
+		break;
+	case NOTE_ON_STATUS:
+		add_waiter(&k->on_status, note);
+		break;
+	case NOTE_ON_DUMP:
+		note->fn(note->arg, applier_poll(&k->applier));
+		break;
+	}
+}
+
+static void apply(struct keeper *k)
+{
+	int r = applier_apply(&k->applier);
+
+	k->must_apply = false;
+	if (r) {
+		if (r != -ENODATA)
+			log_error("node", "list not applied: %s", strerror(-r));
+		k->retry_at_ms = clock_boot_ms() + RETRY_MS;
+		return;
+	}
+	k->retry_at_ms = 0;
+	/* A new device waits: look soon. */
+	k->poll_at_ms = 0;
+	link_report(k->node->link, LINK_REPORT_APPLIED_MS);
+	watchers_publish(k->node->watchers, WATCH_STATE | WATCH_DEVICES | WATCH_NODES);
+	if (k->has_snapshot)
+		run_waiters(&k->on_snapshot, 0);
+}
+
+static void save(struct keeper *k)
+{
+	k->save_at_ms = clock_boot_ms() + SAVE_EVERY_MS;
+	k->must_save = false;
+	if (nodecache_save(k->node->conf.state_dir, &k->node->replica))
+		log_error("node", "the list could not be saved");
+}
+
+/*
+ * The cache says so before the interface does: killed in between, the next run
+ * finds the promotion and carries it out.
+ */
+static void promote(struct keeper *k)
+{
+	save(k);
+	KILL_POINT("node_promoted_saved");
+	apply(k);
+	KILL_POINT("node_promoted_moved");
+}
+
+static void poll_interface(struct keeper *k)
+{
+	struct poll_result result;
+	int r = applier_poll(&k->applier);
+
+	if (r && r != -ENODATA)
+		log_warn("node", "interface not read: %s", strerror(-r));
+	if (r) {
+		k->poll_at_ms = clock_boot_ms() + RETRY_MS;
+		return;
+	}
+	poll_read(k->node, &k->applier.view, &k->applier.running, &result);
+	if (result.promoted)
+		promote(k);
+	if (result.changed) {
+		link_report(k->node->link, LINK_REPORT_STATUS_MS);
+		watchers_publish(k->node->watchers, WATCH_DEVICES);
+	}
+	k->poll_at_ms =
+		clock_boot_ms() + (result.waiting || keeper_has_interest(k) ? KEEPER_POLL_FAST_MS
+									    : KEEPER_POLL_SLOW_MS);
+}
+
+static uint64_t next_deadline(const struct keeper *k)
+{
+	uint64_t at = k->poll_at_ms;
+
+	if (k->must_save && k->save_at_ms < at)
+		at = k->save_at_ms;
+	if (k->retry_at_ms && k->retry_at_ms < at)
+		at = k->retry_at_ms;
+	return at;
+}
+
+static void turn(struct keeper *k)
+{
+	uint64_t now = clock_boot_ms(), at = next_deadline(k);
+	struct inbox_note *note, *next;
+	bool overflowed;
+
+	note = inbox_take(&k->inbox, at > now ? at - now : 0, &overflowed);
+	if (overflowed)
+		link_resync(k->node->link);
+	for (; note; note = next) {
+		next = note->next;
+		take_note(k, note);
+		inbox_note_free(note);
+	}
+	now = clock_boot_ms();
+	if (k->must_apply || (k->retry_at_ms && now >= k->retry_at_ms))
+		apply(k);
+	if (now >= k->poll_at_ms)
+		poll_interface(k);
+	if (k->must_save && (now >= k->save_at_ms || k->stop))
+		save(k);
+}
+
+static void *run(void *arg)
+{
+	struct keeper *k = arg;
+
+	if (members_count(k->node->replica.list)) {
+		k->applier.from_cache = true;
+		k->must_apply = true;
+	}
+	k->poll_at_ms = clock_boot_ms() + (k->must_apply ? 0 : KEEPER_POLL_FAST_MS);
+	while (!k->stop)
+		turn(k);
+	run_waiters(&k->on_snapshot, ERR_DRAINING);
+	run_waiters(&k->on_status, ERR_DRAINING);
+	return NULL;
+}
+
+int keeper_start(struct keeper *k)
+{
+	int r = -pthread_create(&k->thread, NULL, run, k);
+
+	k->running = r == 0;
+	return r ? err_origin(r) : 0;
+}
+
+void keeper_stop(struct keeper *k)
+{
+	const struct inbox_note note = {.kind = NOTE_STOP};
+
+	if (!k || !k->running)
+		return;
+	inbox_post(&k->inbox, &note, NULL, 0);
+	pthread_join(k->thread, NULL);
+	k->running = false;
+}
+
+void keeper_event(struct keeper *k, unsigned stream, const void *p, size_t len)
+{
+	const struct inbox_note note = {.kind = NOTE_EVENT, .number = stream};
+
+	if (inbox_post(&k->inbox, &note, p, len))
+		log_warn("node", "an event was dropped");
+}
+
+void keeper_link(struct keeper *k, unsigned stream, bool up)
+{
+	const struct inbox_note note = {.kind = up ? NOTE_LINK_UP : NOTE_LINK_DOWN,
+					.number = stream};
+
+	inbox_post(&k->inbox, &note, NULL, 0);
+}
+
+bool keeper_has_interest(struct keeper *k)
+{
+	return atomic_load(&k->interest_until_ms) > clock_boot_ms() ||
+	       watchers_count(k->node->watchers) > 0;
+}
+
+bool keeper_interest(struct keeper *k)
+{
+	const struct inbox_note note = {.kind = NOTE_WAKE};
+	bool is_new = !keeper_has_interest(k);
+
+	atomic_store(&k->interest_until_ms, clock_boot_ms() + KEEPER_INTEREST_MS);
+	if (is_new) {
+		inbox_post(&k->inbox, &note, NULL, 0);
+		link_report(k->node->link, 0);
+	}
+	return is_new;
+}
+
+static int post_waiter(struct keeper *k, enum note_kind kind, void (*fn)(void *arg, int result),
+		       void *arg)
+{
+	const struct inbox_note note = {.kind = kind, .fn = fn, .arg = arg};
+
+	return inbox_post(&k->inbox, &note, NULL, 0);
+}
+
+int keeper_on_snapshot(struct keeper *k, void (*fn)(void *arg, int result), void *arg)
+{
+	return post_waiter(k, NOTE_ON_SNAPSHOT, fn, arg);
+}
+
+int keeper_on_dump(struct keeper *k, void (*fn)(void *arg, int result), void *arg)
+{
+	return post_waiter(k, NOTE_ON_DUMP, fn, arg);
+}
+
+void keeper_dump(struct keeper *k, const struct view **ret_view, const struct wg_list **ret_running)
+{
+	*ret_view = &k->applier.view;
+	*ret_running = &k->applier.running;
+}
+
+int keeper_on_status(struct keeper *k, void (*fn)(void *arg, int result), void *arg)
+{
+	return post_waiter(k, NOTE_ON_STATUS, fn, arg);
+}

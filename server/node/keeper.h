@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one thread that changes things: takes events of the stream into the
+ * replica, applies it to WireGuard, polls handshakes, promotes rotated keys,
+ * writes the cache. Everybody else posts notes to it.
+ */
+#ifndef QM_KEEPER_H
+#define QM_KEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+struct keeper;
+struct node;
+struct view;
+struct wg_list;
+
+#define KEEPER_POLL_FAST_MS 1000
+#define KEEPER_POLL_SLOW_MS 15000
+#define KEEPER_INTEREST_MS 60000
+
+int keeper_new(struct node *n, struct keeper **ret_keeper) _must_check_;
+int keeper_start(struct keeper *k) _must_check_;
+/* Writes the cache; the interface stays. */
+void keeper_stop(struct keeper *k);
+void keeper_free(struct keeper *k);
+
+/* From any thread. Bytes of a SubscribeResponse of stream number so and so. */
+void keeper_event(struct keeper *k, unsigned stream, const void *p, size_t len);
+/* The stream is up (its number counts up) or lost. */
+void keeper_link(struct keeper *k, unsigned stream, bool up);
+/* Somebody looks at states: poll fast for a while. True: nobody did before. */
+bool keeper_interest(struct keeper *k);
+bool keeper_has_interest(struct keeper *k);
+/* fn runs on the keeper's thread after the next whole snapshot was applied, or with an error
+ * (enum err) when the link is lost; once. */
+int keeper_on_snapshot(struct keeper *k, void (*fn)(void *arg, int result), void *arg) _must_check_;
+/* The same with the interface just read: keeper_dump works inside fn only. */
+int keeper_on_dump(struct keeper *k, void (*fn)(void *arg, int result), void *arg) _must_check_;
+void keeper_dump(struct keeper *k, const struct view **ret_view,
+		 const struct wg_list **ret_running);
+/* The same after the next full DeviceStatus. */
+int keeper_on_status(struct keeper *k, void (*fn)(void *arg, int result), void *arg) _must_check_;
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The link to the Control Panel: one thread that keeps a CC-agent token, the
+ * stream, and sends reports. Comes back after a loss, with growing pauses.
+ */
+#ifndef QM_LINK_H
+#define QM_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+#define LINK_TOKEN_MAX 1024
+#define LINK_REPORT_APPLIED_MS 5
+#define LINK_REPORT_STATUS_MS 200
+#define LINK_HEARTBEAT_MS 15000
+
+struct link;
+struct node;
+struct qm_client;
+
+int link_new(struct node *n, struct link **ret_link) _must_check_;
+int link_start(struct link *l) _must_check_;
+void link_stop(struct link *l);
+void link_free(struct link *l);
+
+/* From any thread: a report within ms. */
+void link_report(struct link *l, uint64_t ms);
+/* Subscribes anew, asking for everything. */
+void link_resync(struct link *l);
+/* The CP goes away: no new stream for so long. */
+void link_drain(struct link *l, uint64_t ms);
+/* New pins, from the event Keys. */
+void link_set_pins(struct link *l);
+/* The CC-agent token now; false: there is none that is good. */
+bool link_token(struct link *l, char ret[LINK_TOKEN_MAX + 1]);
+struct qm_client *link_client(struct link *l);
+bool link_is_up(struct link *l);
+/* A token that Enroll gave. */
+void link_give_token(struct link *l, const char *token, int64_t expires_at_ms);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row per key: name, type, place, default, bounds, help. */
+#include "server/node/node_conf.h"
+
+#include "base/cleanup.h"
+
+#define AT(field) offsetof(struct node_conf, field)
+
+static const struct conf_key keys[] = {
+	{"listen", CONF_STRING, AT(listen), "[::]:7444", 0, 255, NULL,
+	 "TLS address of page, API and gRPC; empty: off"},
+	{"listen_plain", CONF_STRING, AT(listen_plain), "", 0, 255, NULL,
+	 "clear-text address, loopback only; empty: off"},
+	{"admin_socket", CONF_STRING, AT(admin_socket), "/run/qmesh/noded.sock", 0, 107, NULL,
+	 "Unix socket for the local operator; empty: off"},
+	{"admin_group", CONF_STRING, AT(admin_group), "qmesh-admin", 0, 64, NULL,
+	 "group that may use the Unix socket as operator, beside root"},
+	{"tls_cert", CONF_STRING, AT(tls_cert), "", 0, 4095, NULL,
+	 "PEM chain; empty: one made at the first start"},
+	{"tls_key", CONF_STRING, AT(tls_key), "", 0, 4095, NULL, "PEM key of tls_cert"},
+	{"http2", CONF_BOOL, AT(http2), "on", 0, 0, NULL, "off: HTTP/1.1 only, no gRPC"},
+	{"wg_interface", CONF_STRING, AT(wg_interface), "wg-quazzar0", 1, 15, NULL,
+	 "WireGuard interface"},
+	{"wg_port", CONF_U64, AT(wg_port), "51820", 1, 65535, NULL, "its UDP port"},
+	{"mtu", CONF_U64, AT(mtu), "1420", 1280, 9000, NULL, "its MTU"},
+	{"wireguard_go", CONF_STRING, AT(wireguard_go), "wireguard-go", 1, 4095, NULL,
+	 "userspace WireGuard, used where the kernel has none"},
+	{"endpoint", CONF_STRING, AT(endpoint), "", 0, 261, NULL,
+	 "host:port where others reach wg_port; empty: this node reaches out only"},
+	{"cp", CONF_STRING, AT(cp), "", 0, 511, NULL, "Control Panel, https://host:port"},
+	{"cp_pin", CONF_STRING, AT(cp_pin), "", 0, 64, NULL,
+	 "SHA-256 of the Control Panel's key; empty: the join token's"},
+	{"state_dir", CONF_STRING, AT(state_dir), "/var/lib/qmesh/node", 1, 255, NULL,
+	 "keys and the last good list"},
+	{"join_token_file", CONF_STRING, AT(join_token_file), "", 0, 4095, NULL,
+	 "file with the join token; read once"},
+	{"name", CONF_STRING, AT(name), "", 0, 256, NULL,
+	 "label of this node when it joins; empty: the host name"},
+	{"firewall", CONF_ENUM, AT(firewall), "on", 0, 0, "off|on",
+	 "own nft table for the interface"},
+	{"mesh_input", CONF_ENUM, AT(mesh_input), "all", 0, 0, "all|mesh-only",
+	 "what of this host members may reach: every port, or mesh services only"},
+	{"mesh_port", CONF_U64, AT(mesh_port), "8443", 1, 65535, NULL,
+	 "port of the mesh services that mesh-only lets in"},
+	{"log_level", CONF_STRING, AT(log_level), "info", 1, 8, NULL, "error, warn, info or debug"},
+	{"loops", CONF_U64, AT(loops), "0", 0, 64, NULL, "network threads; 0: one per core"},
+	{"workers", CONF_U64, AT(workers), "16", 1, 256, NULL, "worker threads at most"},
+};
+
+const struct conf_table node_conf_table = {
+	.program = "qmesh-noded",
+	.file = "/etc/qmesh/noded.conf",
+	.keys = keys,
+	.n_keys = ARRAY_LEN(keys),
+};

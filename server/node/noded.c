@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qmesh-noded: reads its configuration, starts the node and its listeners,
+ * waits for a signal. SIGTERM, SIGINT and kill -9 leave interface and sessions
+ * as they are; --teardown takes interface, firewall table and switches back.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/sign.h"
+#include "gateway/gateway.h"
+#include "server/node/applier.h"
+#include "server/node/node.h"
+#include "server/node/statefile.h"
+#include "server/rpc/cert.h"
+#include "server/rpc/server.h"
+
+#define DRAIN_MS 2000
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stop_asked = 1;
+}
+
+static bool must_stop(void)
+{
+	return stop_asked;
+}
+
+/* Blocked in all threads but where sigsuspend waits; enrolling polls stop_asked. */
+static void catch_signals(sigset_t *ret_before)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &set, ret_before);
+	sigdelset(ret_before, SIGTERM);
+	sigdelset(ret_before, SIGINT);
+}
+
+static gid_t group_of(const char *name)
+{
+	struct group *g = name[0] ? getgrnam(name) : NULL;
+
+	return g ? g->gr_gid : (gid_t)-1;
+}
+
+static int listen_tls(struct node *n, struct server *s)
+{
+	char cert[512], key[512];
+	struct listener_options options = {.kind = LISTENER_TLS,
+					   .address = n->conf.listen,
+					   .cert_file = n->conf.tls_cert,
+					   .key_file = n->conf.tls_key,
+					   .http2 = n->conf.http2,
+					   .name = "listen"};
+
+	if (!n->conf.tls_cert[0]) {
+		struct stat st;
+		int r = 0;
+
+		snprintf(cert, sizeof(cert), "%s/tls.crt", n->conf.state_dir);
+		snprintf(key, sizeof(key), "%s/tls.key", n->conf.state_dir);
+		if (stat(key, &st))
+			r = cert_make(cert, key);
+		if (r)
+			return err_trace(r);
+		options.cert_file = cert;
+		options.key_file = key;
+	}
+	return server_listen(s, &options, NULL);
+}
+
+static int listen_all(struct node *n, struct server *s)
+{
+	int r = 0;
+
+	if (n->conf.listen[0])
+		r = listen_tls(n, s);
+	if (!r && n->conf.listen_plain[0]) {
+		const struct listener_options plain = {.kind = LISTENER_PLAIN,
+						       .address = n->conf.listen_plain,
+						       .http2 = n->conf.http2,
+						       .name = "listen_plain"};
+
+		r = server_listen(s, &plain, NULL);
+	}
+	if (!r && n->conf.admin_socket[0]) {
+		const struct listener_options local = {.kind = LISTENER_UNIX,
+						       .address = n->conf.admin_socket,
+						       .http2 = true,
+						       .admin_gid = group_of(n->conf.admin_group),
+						       .name = "admin_socket"};
+
+		r = server_listen(s, &local, NULL);
+	}
+	if (r)
+		log_error("node", "a listener could not be opened: %s", strerror(-r));
+	return r;
+}
+
+static bool is_ready(void *owner, const char **ret_why)
+{
+	struct node *n = owner;
+	bool active;
+
+	pthread_rwlock_rdlock(&n->replica.lock);
+	active = n->replica.interface.active;
+	pthread_rwlock_unlock(&n->replica.lock);
+	if (!active)
+		*ret_why = "the interface is not up";
+	return active;
+}
+
+static void services_freep(struct services **s)
+{
+	if (*s)
+		services_free(*s);
+}
+
+static int serve(struct node *n, const sigset_t *waiting)
+{
+	_cleanup_(services_freep) struct services *services = node_services(n);
+	_cleanup_(gateway_freep) struct gateway *gateway = NULL;
+	_cleanup_(server_freep) struct server *server = NULL;
+	const struct server_options options = {.loops = (unsigned)n->conf.loops,
+					       .workers = (unsigned)n->conf.workers,
+					       .services = services};
+	const struct gateway_options page = {.page = true, .ready = is_ready, .owner = n};
+	int r;
+
+	if (!services)
+		return err_origin(-ENOMEM);
+	r = server_new(&options, &server);
+	if (!r)
+		r = gateway_attach(server, &page, &gateway);
+	if (!r)
+		r = listen_all(n, server);
+	if (!r)
+		r = server_start(server);
+	if (r)
+		return err_trace(r);
+	log_info("node", "ready");
+	while (!stop_asked)
+		sigsuspend(waiting);
+	log_info("node", "stopping; the interface stays");
+	server_stop(server, DRAIN_MS);
+	return 0;
+}
+
+static int teardown(struct node *n)
+{
+	int r = applier_teardown(&n->conf);
+
+	if (r)
+		log_error("node", "teardown is not complete: %s", strerror(-r));
+	else
+		log_info("node", "interface, firewall table and switches are gone");
+	return r ? 1 : 0;
+}
+
+static int run(struct node *n, const sigset_t *waiting)
+{
+	int r = node_start(n, must_stop);
+
+	if (!r)
+		r = serve(n, waiting);
+	node_stop(n);
+	if (r && stop_asked)
+		return 0;
+	return r ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct node n = {0};
+	enum log_level level;
+	bool wants_teardown = false;
+	size_t n_rest = (size_t)argc;
+	int rest[64], exit_code = -1, r;
+	sigset_t waiting;
+
+	if (argc > 64 ||
+	    conf_load(&node_conf_table, &n.conf, argc, argv, &exit_code, rest, &n_rest))
+		return 2;
+	for (size_t i = 0; exit_code < 0 && i < n_rest; i++) {
+		if (strcmp(argv[rest[i]], "--teardown") != 0) {
+			fprintf(stderr, "qmesh-noded: unknown word %s\n", argv[rest[i]]);
+			return 2;
+		}
+		wants_teardown = true;
+	}
+	if (exit_code < 0 && log_level_parse(n.conf.log_level, &level)) {
+		fprintf(stderr, "qmesh-noded: log_level must be error, warn, info or debug\n");
+		exit_code = 2;
+	}
+	if (exit_code >= 0) {
+		conf_done(&node_conf_table, &n.conf);
+		return exit_code;
+	}
+	log_set_level(level);
+	log_set_trace(NULL);
+	if (sign_init())
+		return 1;
+	catch_signals(&waiting);
+	r = wants_teardown ? teardown(&n) : run(&n, &waiting);
+	conf_done(&node_conf_table, &n.conf);
+	return r;
+}

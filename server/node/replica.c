@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The replica of the tenant's log. Members are kept as the bytes received; the
+ * head that came with them is kept too, for the next hello.
+ */
+#include "server/node/replica.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "quazzar/mesh/v1/member.pb-c.h"
+
+#define HEAD_CONTEXT "qmesh-head/1"
+#define REVOKED_MAX 65536
+
+int replica_init(struct replica *r, const struct uuid *self, const struct uuid *tenant_id)
+{
+	*r = (struct replica){.self = *self, .tenant_id = *tenant_id};
+	r->list = members_new();
+	if (!r->list)
+		return err_origin(-ENOMEM);
+	r->interface.backend = "";
+	r->cp_lost_at_ms = clock_wall_ms();
+	return -pthread_rwlock_init(&r->lock, NULL);
+}
+
+void replica_done(struct replica *r)
+{
+	members_free(r->list);
+	members_free(r->next);
+	pill_table_done(&r->pills);
+	trust_wipe(&r->trust);
+	free(r->promoted);
+	free(r->interface.failed);
+	free(r->nodes_down);
+	free(r->revoked);
+	pthread_rwlock_destroy(&r->lock);
+}
+
+static void unlock(pthread_rwlock_t **lock)
+{
+	pthread_rwlock_unlock(*lock);
+}
+
+#define WRITE_LOCKED(r)                                                                            \
+	_cleanup_(unlock) pthread_rwlock_t *locked_ = &(r)->lock;                                  \
+	pthread_rwlock_wrlock(locked_)
+
+/* Once list keys are known, nothing unsigned is taken. */
+static int check_signature(const struct replica *r, const Pb__PeersUpdated *event)
+{
+	const struct trust_key *key = trust_list_key(&r->trust, event->kid);
+	uint8_t signed_bytes[sizeof(HEAD_CONTEXT) - 1 + REPLICA_HEAD_MAX];
+	size_t context_len = sizeof(HEAD_CONTEXT) - 1;
+
+	if (r->trust.n_list_keys == 0)
+		return 0;
+	if (!key || event->signature.len != SIGN_LEN)
+		return -EBADMSG;
+	memcpy(signed_bytes, HEAD_CONTEXT, context_len);
+	memcpy(signed_bytes + context_len, event->head.data, event->head.len);
+	return sign_verify(key->public_key, signed_bytes, context_len + event->head.len,
+			   event->signature.data)
+		       ? 0
+		       : -EBADMSG;
+}
+
+static int check_event(const struct replica *r, const Pb__PeersUpdated *event,
+		       const Pb__PeersHead *head)
+{
+	uint8_t hash[HASH_LEN];
+
+	if (head->tenant_id.len != 16 || memcmp(head->tenant_id.data, r->tenant_id.b, 16) != 0)
+		return -EBADMSG;
+	hash_bytes(NULL, 0, event->list.data, event->list.len, hash);
+	if (head->list_hash.len &&
+	    (head->list_hash.len != HASH_LEN || memcmp(head->list_hash.data, hash, HASH_LEN) != 0))
+		return -EBADMSG;
+	return check_signature(r, event);
+}
+
+static void keep_head(struct replica *r, const Pb__PeersUpdated *event, const Pb__PeersHead *head)
+{
+	struct replica_head *h = &r->head;
+
+	h->epoch = head->epoch;
+	h->generation = head->to_generation;
+	h->bytes_len = event->head.len;
+	memcpy(h->bytes, event->head.data, event->head.len);
+	h->signature_len = event->signature.len <= SIGN_LEN ? event->signature.len : 0;
+	memcpy(h->signature, event->signature.data, h->signature_len);
+	snprintf(h->kid, sizeof(h->kid), "%s", event->kid);
+}
+
+static bool digest_fits(const struct members *ms, const Pb__PeersHead *head)
+{
+	return head->list_digest.len == 0 ||
+	       (head->list_digest.len == DIGEST_LEN &&
+		memcmp(head->list_digest.data, members_digest(ms)->b, DIGEST_LEN) == 0);
+}
+
+static void drop_next(struct replica *r)
+{
+	members_free(r->next);
+	r->next = NULL;
+	r->next_chunk = 0;
+}
+
+static int take_snapshot(struct replica *r, const Pb__PeersUpdated *event,
+			 const Pb__PeersHead *head)
+{
+	int e;
+
+	if (head->chunk == 0) {
+		drop_next(r);
+		r->next = members_new();
+		if (!r->next)
+			return err_origin(-ENOMEM);
+	}
+	if (!r->next || head->chunk != r->next_chunk) {
+		drop_next(r);
+		return REPLICA_GAP;
+	}
+	e = members_apply(r->next, event->list.data, event->list.len);
+	if (e) {
+		drop_next(r);
+		return e;
+	}
+	r->next_chunk++;
+	if (!head->last)
+		return REPLICA_PARTIAL;
+	if (!digest_fits(r->next, head)) {
+		log_error("node", "snapshot of generation %llu does not fit its digest",
+			  (unsigned long long)head->to_generation);
+		drop_next(r);
+		return REPLICA_GAP;
+	}
+	members_free(r->list);
+	r->list = TAKE(r->next);
+	drop_next(r);
+	keep_head(r, event, head);
+	return REPLICA_CHANGED;
+}
+
+static int take_change(struct replica *r, const Pb__PeersUpdated *event, const Pb__PeersHead *head)
+{
+	int e;
+
+	if (head->epoch != r->head.epoch || head->from_generation > r->head.generation)
+		return REPLICA_GAP;
+	if (head->to_generation <= r->head.generation)
+		return REPLICA_IGNORED;
+	e = members_apply(r->list, event->list.data, event->list.len);
+	if (e)
+		return e;
+	if (!digest_fits(r->list, head)) {
+		log_error("node", "list at generation %llu does not fit its digest",
+			  (unsigned long long)head->to_generation);
+		return REPLICA_GAP;
+	}
+	keep_head(r, event, head);
+	return REPLICA_CHANGED;
+}
+
+/* Promotions that the log agrees with, or whose rotation is over, are done. */
+static void prune(struct replica *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n_promoted; i++)
+		if (view_promoted_counts(r->list, &r->promoted[i]))
+			r->promoted[kept++] = r->promoted[i];
+	r->n_promoted = kept;
+	for (size_t i = r->pills.n; i-- > 0;)
+		if (!members_get(r->list, &r->pills.rows[i].device_id)) {
+			struct uuid id = r->pills.rows[i].device_id;
+
+			pill_remove(&r->pills, &id);
+		}
+}
+
+int replica_take_peers(struct replica *r, const Pb__PeersUpdated *event)
+{
+	Pb__PeersHead *head;
+	int result;
+
+	if (event->head.len > REPLICA_HEAD_MAX)
+		return -EBADMSG;
+	head = pb__peers_head__unpack(NULL, event->head.len, event->head.data);
+	if (!head)
+		return -EBADMSG;
+	{
+		WRITE_LOCKED(r);
+
+		result = check_event(r, event, head);
+		if (!result)
+			result = head->snapshot ? take_snapshot(r, event, head)
+						: take_change(r, event, head);
+		if (result == REPLICA_CHANGED)
+			prune(r);
+	}
+	pb__peers_head__free_unpacked(head, NULL);
+	return result;
+}
+
+int replica_take_keys(struct replica *r, const Pb__Keys *keys)
+{
+	_cleanup_(trust_wipe) struct trust trust = {0};
+	int e = trust_read(keys, &trust);
+	WRITE_LOCKED(r);
+
+	if (!e)
+		r->trust = trust;
+	return e;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct uuid));
+}
+
+int replica_take_revocations(struct replica *r, const Pb__Revocations *event)
+{
+	WRITE_LOCKED(r);
+	size_t kept = event->full ? 0 : r->n_revoked;
+	struct uuid *revoked;
+
+	if (event->n_session_ids + kept > REVOKED_MAX)
+		return -EBADMSG;
+	revoked = reallocarray(r->revoked, kept + event->n_session_ids + 1, sizeof(*revoked));
+	if (!revoked)
+		return err_origin(-ENOMEM);
+	r->revoked = revoked;
+	for (size_t i = 0; i < event->n_session_ids; i++)
+		if (event->session_ids[i].len == sizeof(struct uuid))
+			memcpy(revoked[kept++].b, event->session_ids[i].data, sizeof(struct uuid));
+	r->n_revoked = kept;
+	qsort(revoked, kept, sizeof(*revoked), compare_ids);
+	return 0;
+}
+
+static int64_t wall_ms(const Google__Protobuf__Timestamp *t)
+{
+	if (!t || t->seconds < 0 || t->seconds > INT64_MAX / 1000 - 1)
+		return 0;
+	return t->seconds * 1000 + t->nanos / 1000000;
+}
+
+/* Other homes speak for their devices; for ours the interface does. */
+static void take_pill(struct replica *r, const Pb__PeerStatus *s)
+{
+	const struct member *m;
+	struct pill_row *row;
+	struct uuid id;
+
+	if (s->device_id.len != sizeof(id.b))
+		return;
+	memcpy(id.b, s->device_id.data, sizeof(id.b));
+	m = members_get(r->list, &id);
+	if (!m || m->kind != MEMBER_DEVICE)
+		return;
+	row = pill_put(&r->pills, &id);
+	if (!row || (uuid_equal(&m->device.home, &r->self) && row->handshake_ms))
+		return;
+	row->handshake_ms = wall_ms(s->latest_handshake);
+	row->last_rx_ms = wall_ms(s->last_rx);
+	row->key_version = s->key_version;
+	row->rx_bytes = s->rx_bytes;
+	row->tx_bytes = s->tx_bytes;
+}
+
+int replica_take_status(struct replica *r, const Pb__DeviceStatusUpdate *event)
+{
+	WRITE_LOCKED(r);
+	struct uuid *down = calloc(event->n_nodes_down + 1, sizeof(*down));
+	size_t n = 0;
+
+	if (!down)
+		return err_origin(-ENOMEM);
+	for (size_t i = 0; i < event->n_nodes_down; i++)
+		if (event->nodes_down[i].len == sizeof(struct uuid))
+			memcpy(down[n++].b, event->nodes_down[i].data, sizeof(struct uuid));
+	free(r->nodes_down);
+	r->nodes_down = down;
+	r->n_nodes_down = n;
+	if (event->converged_generation)
+		r->converged_generation = event->converged_generation;
+	for (size_t i = 0; i < event->n_statuses; i++)
+		take_pill(r, event->statuses[i]);
+	return 0;
+}
+
+int replica_promote(struct replica *r, const struct uuid *device_id, uint32_t key_version)
+{
+	WRITE_LOCKED(r);
+	struct view_promoted *promoted;
+
+	for (size_t i = 0; i < r->n_promoted; i++)
+		if (uuid_equal(&r->promoted[i].device_id, device_id)) {
+			r->promoted[i].key_version = key_version;
+			return 0;
+		}
+	promoted = reallocarray(r->promoted, r->n_promoted + 1, sizeof(*promoted));
+	if (!promoted)
+		return err_origin(-ENOMEM);
+	r->promoted = promoted;
+	promoted[r->n_promoted++] =
+		(struct view_promoted){.device_id = *device_id, .key_version = key_version};
+	return 0;
+}
+
+void replica_set_link(struct replica *r, bool connected)
+{
+	WRITE_LOCKED(r);
+
+	if (r->cp_connected && !connected)
+		r->cp_lost_at_ms = clock_wall_ms();
+	r->cp_connected = connected;
+}
+
+bool replica_is_revoked(const struct replica *r, const struct uuid *session_id)
+{
+	return r->n_revoked &&
+	       bsearch(session_id, r->revoked, r->n_revoked, sizeof(struct uuid), compare_ids);
+}
+
+bool replica_is_down(const struct replica *r, const struct uuid *node_id)
+{
+	if (uuid_equal(node_id, &r->self))
+		return false;
+	if (!r->cp_connected)
+		return true;
+	for (size_t i = 0; i < r->n_nodes_down; i++)
+		if (uuid_equal(&r->nodes_down[i], node_id))
+			return true;
+	return false;
+}
+
+const struct replica_failed *replica_failure(const struct replica *r, const struct uuid *id)
+{
+	for (size_t i = 0; i < r->interface.n_failed; i++)
+		if (uuid_equal(&r->interface.failed[i].id, id))
+			return &r->interface.failed[i];
+	return NULL;
+}
+
+bool replica_is_promoted(const struct replica *r, const struct member *device)
+{
+	for (size_t i = 0; i < r->n_promoted; i++)
+		if (uuid_equal(&r->promoted[i].device_id, &device->id))
+			return r->promoted[i].key_version == device->device.pending.key_version;
+	return false;
+}

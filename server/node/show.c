@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Members, states and the interface as the contract's messages. */
+#include "server/node/show.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "server/node/keeper.h"
+#include "server/node/node.h"
+#include "server/peers/members.h"
+
+#define DNS_SUFFIX ".quazzar.mesh"
+
+static char *empty(void)
+{
+	return (char *)protobuf_c_empty_string;
+}
+
+static char *or_empty(char *s)
+{
+	return s ? s : empty();
+}
+
+Google__Protobuf__Timestamp *show_time(struct arena *a, int64_t ms)
+{
+	Google__Protobuf__Timestamp *t = ms > 0 ? arena_new(a, Google__Protobuf__Timestamp) : NULL;
+
+	if (t) {
+		google__protobuf__timestamp__init(t);
+		t->seconds = ms / 1000;
+		t->nanos = (int32_t)(ms % 1000) * 1000000;
+	}
+	return t;
+}
+
+static char *id_text(struct arena *a, const struct uuid *id)
+{
+	char text[UUID_TEXT_LEN + 1];
+
+	return or_empty(arena_strdup(a, uuid_text(id, text)));
+}
+
+static char *key_copy(struct arena *a, const struct key *k)
+{
+	char text[KEY_TEXT_LEN + 1];
+
+	return or_empty(arena_strdup(a, key_text(k, text)));
+}
+
+static char *ip4_text(struct arena *a, uint32_t ip4)
+{
+	const struct cidr c = cidr_v4(ip4, 32);
+	char text[CIDR_TEXT_LEN + 1];
+
+	return ip4 ? or_empty(arena_strdup(a, cidr_addr_text(&c, text))) : empty();
+}
+
+static char *ip6_text(struct arena *a, const struct member *m)
+{
+	const struct cidr c = cidr_v6(m->ip6, 128);
+	char text[CIDR_TEXT_LEN + 1];
+
+	return m->has_ip6 ? or_empty(arena_strdup(a, cidr_addr_text(&c, text))) : empty();
+}
+
+static char *range_text(struct arena *a, const struct cidr *range)
+{
+	char text[CIDR_TEXT_LEN + 1];
+
+	return range->family ? or_empty(arena_strdup(a, cidr_text(range, text))) : empty();
+}
+
+static void fill_self(struct node *n, struct arena *a, Pb__State *s)
+{
+	const struct member *self = members_get(n->replica.list, &n->replica.self);
+	const struct tenantrec *t = members_tenant(n->replica.list);
+
+	s->node_id = id_text(a, &n->replica.self);
+	s->range = range_text(a, &t->range4);
+	s->range6 = range_text(a, &t->range6);
+	s->plan = (Pb__Plan)t->plan;
+	s->devices_cap = t->cap;
+	s->devices_used = (uint32_t)members_devices(n->replica.list);
+	if (!self)
+		return;
+	s->mesh_ip = ip4_text(a, self->ip4);
+	s->mesh_ip6 = ip6_text(a, self);
+	s->node_label = or_empty(arena_strdup(a, self->label));
+	s->endpoint = or_empty(arena_strdup(a, self->node.endpoint));
+}
+
+int show_state(struct node *n, struct arena *a, Pb__State *ret)
+{
+	struct replica *r = &n->replica;
+
+	pthread_rwlock_rdlock(&r->lock);
+	ret->active = r->interface.active;
+	ret->listen_port = r->interface.listen_port;
+	ret->peer_count = r->interface.n_peers;
+	ret->backend = (char *)r->interface.backend;
+	ret->dns_status = (char *)"off";
+	ret->generation = r->head.generation;
+	ret->converged =
+		r->cp_connected && r->interface.generation == r->head.generation &&
+		(r->converged_generation == 0 || r->converged_generation >= r->head.generation);
+	ret->cp_connected = r->cp_connected;
+	if (!r->cp_connected)
+		ret->cp_lost_at = show_time(a, r->cp_lost_at_ms);
+	ret->forwarding = or_empty(arena_strdup(a, r->interface.forwarding));
+	fill_self(n, a, ret);
+	pthread_rwlock_unlock(&r->lock);
+	return a->used > a->budget ? err_origin(-ENOMEM) : 0;
+}
+
+static bool is_own(const struct node *n, const struct member *m)
+{
+	return uuid_equal(&m->device.home, &n->replica.self);
+}
+
+/* Ours: what the interface has. Others' homes tell only when something is wrong. */
+static bool is_applied(const struct node *n, const struct member *m, const struct pill_row *row)
+{
+	if (!is_own(n, m))
+		return !replica_is_down(&n->replica, &m->device.home);
+	return n->replica.interface.active && row && row->key_version &&
+	       !replica_failure(&n->replica, &m->id);
+}
+
+enum pill show_pill(struct node *n, const struct member *m)
+{
+	const struct pill_row *row = pill_get(&n->replica.pills, &m->id);
+	const struct pill_view view = {
+		.device = m,
+		.row = row,
+		.applied = is_applied(n, m, row),
+		.home_down = replica_is_down(&n->replica, &m->device.home),
+		.now_ms = clock_wall_ms(),
+	};
+
+	return pill_of(&view);
+}
+
+static void fill_traffic(struct node *n, struct arena *a, const struct member *m, Pb__Device *d)
+{
+	const struct pill_row *row = pill_get(&n->replica.pills, &m->id);
+
+	d->last_seen = show_time(a, pill_last_seen_ms(row));
+	d->applied = is_applied(n, m, row);
+	if (row && members_tenant(n->replica.list)->plan >= PLAN_PRO) {
+		d->rx_bytes = row->rx_bytes;
+		d->tx_bytes = row->tx_bytes;
+	}
+}
+
+Pb__Device *show_device(struct node *n, struct arena *a, const struct member *m)
+{
+	const struct member_key *newest = member_newest_key(m);
+	Pb__Device *d = arena_new(a, Pb__Device);
+	Pb__Owner *owner = arena_new(a, Pb__Owner);
+
+	if (!d || !owner)
+		return NULL;
+	pb__device__init(d);
+	pb__owner__init(owner);
+	d->id = id_text(a, &m->id);
+	d->label = or_empty(arena_strdup(a, m->label));
+	d->slug = or_empty(arena_strdup(a, m->slug));
+	d->type = (Pb__DeviceType)m->device.type;
+	d->dns_name = or_empty(arena_printf(a, "%s" DNS_SUFFIX, m->slug));
+	d->mesh_ip = ip4_text(a, m->ip4);
+	d->mesh_ip6 = ip6_text(a, m);
+	if (newest) {
+		d->public_key = key_copy(a, &newest->public_key);
+		d->key_version = newest->key_version;
+	}
+	owner->id = id_text(a, &m->device.owner_id);
+	owner->name = or_empty(arena_strdup(a, m->device.owner_name));
+	d->owner = owner;
+	d->node_id = id_text(a, &m->device.home);
+	d->status = (Pb__DeviceStatus)show_pill(n, m);
+	d->created_at = show_time(a, m->created_at_ms);
+	d->needs_new_config = m->device.needs_new_config;
+	if (m->device.pending.key_version && !replica_is_promoted(&n->replica, m))
+		d->pending_until = show_time(a, m->device.pending.until_ms);
+	fill_traffic(n, a, m, d);
+	return d;
+}
+
+static uint32_t count_homed(const struct node *n, const struct uuid *node_id)
+{
+	uint32_t homed = 0;
+
+	for (size_t i = 0; i < members_count(n->replica.list); i++) {
+		const struct member *m = members_at(n->replica.list, i);
+
+		homed += m->kind == MEMBER_DEVICE && uuid_equal(&m->device.home, node_id);
+	}
+	return homed;
+}
+
+Pb__Node *show_node(struct node *n, struct arena *a, const struct member *m)
+{
+	const struct replica *r = &n->replica;
+	Pb__Node *node = arena_new(a, Pb__Node);
+
+	if (!node)
+		return NULL;
+	pb__node__init(node);
+	node->id = id_text(a, &m->id);
+	node->label = or_empty(arena_strdup(a, m->label));
+	node->slug = or_empty(arena_strdup(a, m->slug));
+	node->dns_name = or_empty(arena_printf(a, "%s" DNS_SUFFIX, m->slug));
+	node->mesh_ip = ip4_text(a, m->ip4);
+	node->mesh_ip6 = ip6_text(a, m);
+	node->endpoint = or_empty(arena_strdup(a, m->node.endpoint));
+	node->public_key = key_copy(a, &m->node.public_key);
+	node->created_at = show_time(a, m->created_at_ms);
+	node->devices = count_homed(n, &m->id);
+	if (uuid_equal(&m->id, &r->self)) {
+		node->online = r->cp_connected;
+		node->last_seen = show_time(a, clock_wall_ms());
+		node->applied_generation = r->interface.generation;
+		node->failed_peers = (uint32_t)r->interface.n_failed;
+		node->forwarding = or_empty(arena_strdup(a, r->interface.forwarding));
+	} else {
+		node->online = !replica_is_down(r, &m->id);
+		node->applied_generation = r->converged_generation;
+	}
+	return node;
+}

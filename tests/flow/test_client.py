@@ -619,12 +619,62 @@ def test_garbage_never_hurts():
         assert out.code is not None, out.text
 
 
+# Our own server --------------------------------------------------------------
+
+ECHO = os.path.join(BUILD, "tests", "support", "echo_server")
+own = {}
+
+
+def start_own():
+    if not os.path.exists(ECHO):
+        return None
+    process = subprocess.Popen([ECHO, "--plain", "--tls", real.cert, real.key, "--unix",
+                                TMP + "/own"], stdout=subprocess.PIPE, text=True,
+                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+    for line in process.stdout:
+        name, _, value = line.strip().partition(" ")
+        own[name] = value
+        if name == "ready":
+            break
+    own["targets"] = [("http://127.0.0.1:" + own["plain"],), (f"unix:{TMP}/own",),
+                      ("-p", real.pin, "https://127.0.0.1:" + own["tls"])]
+    return process
+
+
+def text(*fields):
+    return os.fsdecode(b"".join(fields))
+
+
+def own_call(method, *fields):
+    return "/qmesh.test.Echo/" + method, text(*fields)
+
+
+def test_own_server():
+    for target in own.get("targets", []):
+        out = drive(*target, *own_call("Unary", field(5, b"hello")))
+        want(out, code=0, msg="*\\x05hello")
+        out = drive("-s", *target, *own_call("ServerStream", field(2, 100), field(4, 100)))
+        want(out, code=0)
+        assert len(out.all("msg")) == 100
+        want(drive(*target, *own_call("Nobody")), code=12)
+        want(drive(*target, "/no.Such/Method"), code=12)
+        want(drive("-t", 200, *target, *own_call("Slow", field(3, 5000))), code=4)
+        out = drive(*target, *own_call("Fail", field(2, 5), field(5, b"never mind")))
+        assert out.code != 0 and out.one("message") == "never mind", out.text
+        assert out.one("err") != "OK", out.text
+        want(drive("-q", "-T", 8, "-R", 50, *target, *own_call("Work", field(5, b"x"))), ok="400")
+        want(drive("-s", "-h", "-P", "2,200", *target,
+                   *own_call("ServerStream", field(2, 60), field(4, 60000))), code=0)
+        want(drive("-h", "-b", 200000, *target, "/qmesh.test.Echo/Unary"), ok="1")
+
+
 def main():
     global real
     if not os.path.exists(DRIVER):
         print("client_driver is not built")
         return 77
     real = Real()
+    server = start_own()
     wanted = sys.argv[1:]
     passed = failed = 0
     for name, test in list(globals().items()):
@@ -637,6 +687,11 @@ def main():
             failed += 1
             print(f"FAIL {name}: {type(e).__name__} {e}", flush=True)
     real.server.stop(0)
+    if server:
+        server.terminate()
+        if server.wait(timeout=30) != 0:
+            failed += 1
+            print("FAIL our own server did not end well")
     subprocess.run(["rm", "-rf", TMP], check=False)
     print(f"passed {passed} failed {failed} skipped 0")
     return 1 if failed else 0

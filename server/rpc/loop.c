@@ -63,6 +63,15 @@ static void config_make(void)
 	handler->on_req = (int (*)(h2o_handler_t *, h2o_req_t *))(void (*)(void))h2x_on_request;
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+/* h2o keeps free blocks per thread, and its queue, with no call to let them go at the end. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\n";
+}
+#endif
+
 /* --- connections --- */
 
 static h2o_socket_t *sock_of(const struct conn *c)

@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What one peer may cost: floods end in GOAWAY, neighbours are served, memory stays."""
+import struct
+import sys
+import time
+
+from wire import (CONTINUATION, DATA, END_HEADERS, END_STREAM, H2, HEADERS, KINDS, PING, PRIORITY, RST, SETTINGS,
+                  WINDOW, Report, Server, echo, ended, frame, goaways, integer, literal, message, status_of)
+
+ROUNDS = 20000
+
+
+def flood(server, kind, make, first=b"", count=ROUNDS, batch=50):
+    """Sends until the server ends it; (GOAWAYs, how it ended, rounds sent)."""
+    c = H2(server, kind)
+    sent = 0
+    try:
+        c.send(first)
+        while sent < count:
+            c.send(*[make(i) for i in range(sent, sent + batch)])
+            sent += batch
+    except OSError:
+        pass
+    seen = c.until(lambda f: False, 3)
+    c.close()
+    return goaways(seen), seen[-1][0] if seen else None, sent
+
+
+def slow(i):
+    return frame(HEADERS, END_HEADERS, 2 * i + 1, echo("Slow"))
+
+
+FLOODS = {
+    "rapid reset": (b"", lambda i: slow(i) + frame(RST, 0, 2 * i + 1, bytes([0, 0, 0, 8]))),
+    "MadeYouReset by WINDOW_UPDATE 0": (b"", lambda i: slow(i) + frame(DATA, 0, 2 * i + 1, message(ms=5000)) +
+                                        frame(WINDOW, 0, 2 * i + 1, bytes(4))),
+    "MadeYouReset by DATA after END_STREAM": (b"", lambda i: frame(HEADERS, END_HEADERS, 2 * i + 1, echo("Slow")) +
+                                              frame(DATA, END_STREAM, 2 * i + 1, message(ms=9999)) +
+                                              frame(DATA, 0, 2 * i + 1, b"x")),
+    "MadeYouReset by a window overflow": (b"", lambda i: slow(i) + frame(WINDOW, 0, 2 * i + 1, b"\x7f\xff\xff\xff")),
+    "CONTINUATION": (frame(HEADERS, 0, 1, echo("Unary")), lambda i: frame(CONTINUATION, 0, 1, literal("a%d" % i, "b" * 100))),
+    "empty CONTINUATION": (frame(HEADERS, 0, 1, echo("Unary")), lambda i: frame(CONTINUATION, 0, 1)),
+    "PING": (b"", lambda i: frame(PING, 0, 0, b"12345678")),
+    "SETTINGS": (b"", lambda i: frame(SETTINGS, 0, 0)),
+    "PRIORITY": (b"", lambda i: frame(PRIORITY, 0, 2 * i + 1, b"\0\0\0\0\x10")),
+    "WINDOW_UPDATE": (b"", lambda i: frame(WINDOW, 0, 0, b"\0\0\0\1")),
+    "empty DATA": (frame(HEADERS, END_HEADERS, 1, echo("Unary")), lambda i: frame(DATA, 0, 1)),
+    "unknown frames": (b"", lambda i: frame(0x55, 0, 0, b"x")),
+    "DATA for streams that are over": (frame(HEADERS, END_HEADERS, 1, echo("Nope")), lambda i: frame(DATA, 0, 1, b"x")),
+    "header fields": (b"", lambda i: frame(HEADERS, END_HEADERS | END_STREAM, 2 * i + 1, echo("Unary") + b"\x82" * 100)),
+    "a header block over the limit": (b"", lambda i: frame(HEADERS, 0, 2 * i + 1, echo("Unary", extra=literal("a", "b" * 9000))) +
+                                      frame(CONTINUATION, END_HEADERS, 2 * i + 1, literal("a", "b" * 9000))),
+}
+
+
+def t_floods(server, kind, check):
+    for name, (first, make) in FLOODS.items():
+        told, end, sent = flood(server, kind, make, first)
+        # A reset may eat the GOAWAY on its way; that the connection is gone is what counts.
+        check(name, end in ("eof", "reset") and all(code == 11 for code, _ in told), (told, end, sent))
+
+
+def t_bomb(server, kind, check):
+    """One 4 KiB value in the table, then a byte per copy of it."""
+    before = server.rss_kib()
+    c = H2(server, kind)
+    value = b"x" * 3900
+    fat = b"\x40" + integer(0, 7, 1) + b"a" + integer(0, 7, len(value)) + value
+    try:
+        for i in range(200):
+            c.send(frame(HEADERS, END_HEADERS | END_STREAM, 2 * i + 1, echo("Unary") + (fat if i == 0 else b"") + b"\xbe" * 57))
+    except OSError:
+        pass
+    c.until(lambda f: False, 0.5)
+    c.close()
+    grown = server.rss_kib() - before
+    check("header bomb stays small", grown < 64 << 10, "%d KiB" % grown)
+
+
+def t_zero_window(server, kind, check):
+    """Answers that nobody takes are bounded; the neighbour does not notice."""
+    held = []
+    for _ in range(5):
+        c = H2(server, kind, struct.pack(">HI", 4, 0))
+        c.send(*[frame(HEADERS, END_HEADERS, 2 * j + 1, echo("ServerStream")) +
+                 frame(DATA, END_STREAM, 2 * j + 1, message(n=5, size=10000)) for j in range(100)])
+        held.append(c)
+    seen = H2(server, kind).call("Unary", message(n=1))
+    check("neighbour of zero windows", status_of(seen) == 0, seen)
+    for c in held:
+        c.close()
+    st = server.stats()
+    check("held answers are let go", server.settle("ended", st["started"]) == st["started"], server.stats())
+
+
+def t_too_many_streams(server, kind, check):
+    c = H2(server, kind)
+    c.send(*[frame(HEADERS, END_HEADERS, 2 * j + 1, echo("Subscribe")) + frame(DATA, END_STREAM, 2 * j + 1, message(n=1))
+             for j in range(130)])
+    seen = c.until(lambda f: False, 0.5)
+    refused = [f for f in seen if f[0] == RST and f[3] == bytes([0, 0, 0, 7])]
+    check("streams over the limit are refused", len(refused) in range(25, 31), len(refused))
+    c.close()
+    st = server.stats()
+    check("and the others let go", server.settle("ended", st["started"]) == st["started"], server.stats())
+
+
+def main():
+    report = Report()
+    with Server() as server:
+        for kind in KINDS:
+            for name, test in list(globals().items()):
+                if not name.startswith("t_"):
+                    continue
+                test(server, kind, lambda what, ok, seen="", kind=kind: report.check(kind + ": " + what, ok, seen))
+                if not server.alive():
+                    report.check("%s: the server stands after %s" % (kind, name), False, server.said())
+                    return report.end()
+                start = time.time()
+                seen = H2(server, kind).call("Unary", message(n=1))
+                report.check("%s: served after %s" % (kind, name), status_of(seen) == 0 and time.time() - start < 5, seen)
+        report.check("log stays short", len(server.said()) < 4096, len(server.said()))
+        status, said = server.stop()
+        report.check("ends clean", status == 0, (status, said[-2000:]))
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cp/agents.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/cp/fields.h"
+#include "server/cp/hub.h"
+#include "server/cp/presence.h"
+#include "server/cp/progress.h"
+#include "server/cp/rotation.h"
+#include "server/peers/view.h"
+#include "server/store/member_row.h"
+#include "server/store/node_row.h"
+#include "server/store/tenant_row.h"
+
+enum { PAGE_DEFAULT = 1000, PAGE_MAX = 1000 };
+
+struct look {
+	struct uuid tenant_id;
+	uint64_t generation;
+	struct tenant_row tenant;
+	uint8_t digest[32];
+	bool has_digest;
+};
+
+static int look_up(struct txn *txn, void *ctx)
+{
+	struct look *l = ctx;
+	int r;
+
+	r = tenant_row_get(txn, &l->tenant_id, &l->tenant);
+	if (r)
+		return r;
+	r = tenant_row_digest(txn, &l->tenant_id, l->generation, l->digest);
+	l->has_digest = !r;
+	return r == ERR_NOT_FOUND ? 0 : r;
+}
+
+/* The node's list is not what was published: once more from the start. */
+static void compare_digest(struct cp *cp, struct call *call, const struct look *l,
+			   const Pb__ReportRequest *in)
+{
+	struct progress_node before;
+
+	if (!l->has_digest || in->list_digest.len != sizeof(l->digest) ||
+	    in->epoch != l->tenant.epoch ||
+	    !memcmp(in->list_digest.data, l->digest, sizeof(l->digest)))
+		return;
+	progress_get(cp->progress, &l->tenant_id, &call->caller.node_id, &before);
+	/* One resync per generation; a node that reports it again is beyond that. */
+	if (before.applied == in->applied_generation)
+		return;
+	log_line(LOG_LEVEL_WARN, "agents", &call->log,
+		 "list digest of generation %llu differs: resync",
+		 (unsigned long long)in->applied_generation);
+	hub_refresh(cp->hub, &l->tenant_id, &call->caller.node_id);
+}
+
+int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResponse *out)
+{
+	const struct uuid *tenant = &call->caller.tenant_id, *node = &call->caller.node_id;
+	struct look l = {.tenant_id = *tenant, .generation = in->applied_generation};
+	struct cp *cp = call->owner;
+	int r;
+
+	for (size_t i = 0; i < in->n_promoted; i++) {
+		r = rotation_promoted(call, in->promoted[i]);
+		if (r)
+			return err_trace(r);
+	}
+	r = store_read(cp->store, look_up, &l);
+	if (r)
+		return err_trace(r);
+	compare_digest(cp, call, &l, in);
+	progress_report(cp->progress, tenant, node, in);
+	presence_report(cp->presence, tenant, node, in->statuses, in->n_statuses);
+	if (in->interest)
+		hub_interest(cp->hub, tenant, node);
+	out->generation = l.tenant.generation;
+	out->epoch = l.tenant.epoch;
+	out->time = fields_time(call, clock_wall_ms());
+	return 0;
+}
+
+/* --- the peer list of one node --- */
+
+struct peers {
+	struct uuid tenant_id, node_id;
+	struct tenant_row tenant;
+	struct members *members;
+	struct node_row node;
+};
+
+static int put(void *arg, const struct uuid *id, const uint8_t *record, size_t len)
+{
+	(void)id;
+	return members_put(arg, record, len);
+}
+
+static int load_members(struct txn *txn, void *ctx)
+{
+	struct peers *p = ctx;
+	int r;
+
+	r = node_row_get(txn, &p->tenant_id, &p->node_id, &p->node);
+	if (!r)
+		r = tenant_row_get(txn, &p->tenant_id, &p->tenant);
+	if (!r)
+		r = member_row_since(txn, &p->tenant_id, 0, put, p->members);
+	return r;
+}
+
+static Pb__Peer *fill(struct call *call, const struct view *view, const struct view_peer *peer)
+{
+	static const char *const kinds[] = {
+		[VIEW_NODE] = "node", [VIEW_DEVICE] = "device", [VIEW_PENDING] = "pending"};
+	Pb__Peer *out = FIELDS_NEW(call, Pb__Peer, pb__peer__init);
+	char text[CIDR_TEXT_LEN + 1];
+
+	if (!out)
+		return NULL;
+	out->public_key = fields_key(call, peer->public_key.b);
+	out->device_id = fields_uuid(call, &peer->id);
+	out->endpoint = arena_strdup(&call->arena, peer->endpoint ? peer->endpoint : "");
+	out->kind = (char *)kinds[peer->kind];
+	out->keepalive = peer->keepalive_s;
+	out->allowed_ips = call_alloc(call, (peer->n_prefixes + 1) * sizeof(*out->allowed_ips));
+	if (!out->public_key || !out->device_id || !out->endpoint || !out->allowed_ips)
+		return NULL;
+	for (size_t i = 0; i < peer->n_prefixes; i++) {
+		cidr_text(&view->prefixes[peer->first_prefix + i], text);
+		out->allowed_ips[i] = arena_strdup(&call->arena, text);
+		if (!out->allowed_ips[i])
+			return NULL;
+		out->n_allowed_ips++;
+	}
+	return out;
+}
+
+/* "<generation>.<index>": another generation is another list. */
+static int parse_page(struct call *call, const char *token, uint64_t generation, size_t *ret_first)
+{
+	unsigned long long of, first;
+	char rest;
+
+	*ret_first = 0;
+	if (!*token)
+		return 0;
+	if (strspn(token, "0123456789.") != strlen(token) ||
+	    sscanf(token, "%19llu.%9llu%c", &of, &first, &rest) != 2 || of != generation)
+		return call_fail(call, ERR_PAGE_TOKEN_INVALID,
+				 "the list has changed: start from the first page");
+	*ret_first = (size_t)first;
+	return 0;
+}
+
+static int fill_page(struct call *call, const Pb__GetNodePeersRequest *in, const struct peers *p,
+		     const struct view *view, Pb__GetNodePeersResponse *out)
+{
+	size_t limit = in->page_size ? in->page_size : PAGE_DEFAULT, first;
+	char *digest = call_alloc(call, TEXT_HEX_LEN(DIGEST_LEN) + 1);
+	int r;
+
+	r = parse_page(call, in->page_token, p->tenant.generation, &first);
+	if (r)
+		return r;
+	if (limit > PAGE_MAX)
+		limit = PAGE_MAX;
+	out->peers = call_alloc(call, limit * sizeof(*out->peers));
+	if (!digest || !out->peers)
+		return -ENOMEM;
+	text_hex(view->digest.b, DIGEST_LEN, digest);
+	out->digest = digest;
+	out->epoch = p->tenant.epoch;
+	out->generation = p->tenant.generation;
+	for (size_t i = first; i < view->n_peers && out->n_peers < limit; i++) {
+		out->peers[out->n_peers] = fill(call, view, &view->peers[i]);
+		if (!out->peers[out->n_peers++])
+			return -ENOMEM;
+	}
+	if (first + out->n_peers < view->n_peers)
+		out->next_page_token = arena_printf(&call->arena, "%llu.%zu",
+						    (unsigned long long)p->tenant.generation,
+						    first + out->n_peers);
+	return out->next_page_token ? 0 : -ENOMEM;
+}
+
+int agents_peers(struct call *call, const Pb__GetNodePeersRequest *in,
+		 Pb__GetNodePeersResponse *out)
+{
+	_cleanup_(members_freep) struct members *members = members_new();
+	struct peers p = {.tenant_id = call->caller.tenant_id, .members = members};
+	struct cp *cp = call->owner;
+	struct view view;
+	int r;
+
+	if (!members)
+		return -ENOMEM;
+	if (uuid_parse(in->node_id, &p.node_id))
+		return call_field(call, "node_id", "must be a UUID");
+	r = store_read(cp->store, load_members, &p);
+	if (r == ERR_NOT_FOUND)
+		return call_fail(call, r, "there is no such node");
+	if (r)
+		return err_trace(r);
+	if (!uuid_equal(&p.node_id, &call->caller.node_id))
+		return call_fail(call, ERR_NOT_OWNER, "a node may ask for its own list only");
+	r = view_make(members, &p.node_id, NULL, &view);
+	if (r)
+		return err_trace(r);
+	r = fill_page(call, in, &p, &view, out);
+	view_done(&view);
+	return r;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cp/audit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/cp/fields.h"
+
+enum { PAGE_DEFAULT = 100 };
+
+void audit_begin(const struct call *call, const char *action, struct audit_row *ret_row)
+{
+	const struct caller *who = &call->caller;
+
+	*ret_row = (struct audit_row){.tenant = who->tenant_id, .time_ms = clock_wall_ms()};
+	switch (who->audience) {
+	case AUDIENCE_USER:
+		ret_row->actor_id = who->user_id;
+		snprintf(ret_row->actor, sizeof(ret_row->actor), "%s", who->name);
+		break;
+	case AUDIENCE_AGENT:
+		ret_row->actor_id = who->node_id;
+		snprintf(ret_row->actor, sizeof(ret_row->actor), "node:%s", who->name);
+		break;
+	case AUDIENCE_OPERATOR:
+		snprintf(ret_row->actor, sizeof(ret_row->actor), "operator");
+		break;
+	default:
+		break;
+	}
+	snprintf(ret_row->action, sizeof(ret_row->action), "%s", action);
+	snprintf(ret_row->origin, sizeof(ret_row->origin), "%s", who->address);
+	snprintf(ret_row->request_id, sizeof(ret_row->request_id), "%s", call->request_id);
+}
+
+void audit_object(struct audit_row *row, const struct uuid *id, const char *label)
+{
+	row->object_id = *id;
+	snprintf(row->object, sizeof(row->object), "%s", label);
+}
+
+int audit_end(struct txn *txn, const struct audit_row *row, int result)
+{
+	struct audit_row copy = *row;
+
+	if (uuid_is_nil(&copy.tenant))
+		return 0;
+	snprintf(copy.result, sizeof(copy.result), "%s", err_reason((enum err)result));
+	return audit_row_append(txn, &copy);
+}
+
+/* What call->user points to once the call's outcome has its row. */
+static char has_row;
+
+int audit_write(struct call *call, store_fn fn, store_denied_fn denied, void *ctx)
+{
+	struct cp *cp = call->owner;
+	int r = store_write(cp->store, fn, denied, ctx);
+
+	call->user = &has_row;
+	return r;
+}
+
+struct posted {
+	struct audit_row row;
+	int result;
+};
+
+static int write_posted(struct txn *txn, void *ctx)
+{
+	struct posted *posted = ctx;
+
+	return audit_end(txn, &posted->row, posted->result);
+}
+
+void audit_post(struct call *call, const struct audit_row *row, int result)
+{
+	struct cp *cp = call->owner;
+	struct posted *posted;
+
+	call->user = &has_row;
+	if (uuid_is_nil(&row->tenant))
+		return;
+	posted = malloc(sizeof(*posted));
+	if (!posted)
+		return;
+	*posted = (struct posted){.row = *row, .result = result};
+	if (store_post(cp->store, write_posted, posted, free))
+		free(posted);
+}
+
+void audit_finished(struct call *call, int r, void *owner)
+{
+	struct audit_row row;
+
+	(void)owner;
+	if (r <= 0 || r >= ERR_MAX_ || !call->method->policy.audit || call->user == &has_row)
+		return;
+	audit_begin(call, call->method->policy.audit, &row);
+	audit_post(call, &row, r);
+}
+
+struct listing {
+	struct call *call;
+	Pb__ListAuditResponse *out;
+	uint64_t before;
+	uint32_t limit;
+};
+
+static int add_entry(void *arg, const struct audit_row *row)
+{
+	struct listing *l = arg;
+	struct call *call = l->call;
+	Pb__AuditEntry *e = FIELDS_NEW(call, Pb__AuditEntry, pb__audit_entry__init);
+	char *hash = call_alloc(call, TEXT_HEX_LEN(32) + 1);
+
+	if (!e || !hash)
+		return -ENOMEM;
+	text_hex(row->hash, 32, hash);
+	e->seq = row->seq;
+	e->time = fields_time(call, row->time_ms);
+	e->actor_id = fields_uuid(call, &row->actor_id);
+	e->actor = arena_strdup(&call->arena, row->actor);
+	e->action = arena_strdup(&call->arena, row->action);
+	e->object_id = fields_uuid(call, &row->object_id);
+	e->object = arena_strdup(&call->arena, row->object);
+	e->from = arena_strdup(&call->arena, row->origin);
+	e->request_id = arena_strdup(&call->arena, row->request_id);
+	e->result = arena_strdup(&call->arena, row->result);
+	e->hash = hash;
+	if (!e->actor || !e->action || !e->object || !e->from || !e->request_id || !e->result)
+		return -ENOMEM;
+	l->out->entries[l->out->n_entries++] = e;
+	return 0;
+}
+
+static int read_page(struct txn *txn, void *ctx)
+{
+	struct listing *l = ctx;
+
+	l->out->n_entries = 0;
+	return audit_row_list(txn, &l->call->caller.tenant_id, l->before, l->limit, add_entry, l);
+}
+
+int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditResponse *out)
+{
+	struct cp *cp = call->owner;
+	struct listing l = {.call = call, .out = out, .before = INT64_MAX};
+	int r;
+
+	l.limit = in->page_size ? in->page_size : PAGE_DEFAULT;
+	if (*in->page_token && text_parse_u64(in->page_token, INT64_MAX, &l.before))
+		return call_fail(call, ERR_PAGE_TOKEN_INVALID,
+				 "this page token is not one of ours: start from the first page");
+	out->entries = call_alloc(call, l.limit * sizeof(*out->entries));
+	if (!out->entries)
+		return -ENOMEM;
+	r = store_read(cp->store, read_page, &l);
+	if (r)
+		return err_trace(r);
+	if (out->n_entries == l.limit && out->entries[l.limit - 1]->seq > 1)
+		out->next_page_token = arena_printf(
+			&call->arena, "%llu", (unsigned long long)out->entries[l.limit - 1]->seq);
+	return out->next_page_token ? 0 : -ENOMEM;
+}

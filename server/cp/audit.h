@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who did what, from where, and how it ended: one row in the same transaction. */
+#ifndef QM_AUDIT_H
+#define QM_AUDIT_H
+
+#include "quazzar/mesh/v1/mesh.pb-c.h"
+#include "server/cp/cp.h"
+#include "server/store/audit_row.h"
+
+/* Fills all but object and result from the call; tenant is the caller's. */
+void audit_begin(const struct call *call, const char *action, struct audit_row *ret_row);
+void audit_object(struct audit_row *row, const struct uuid *id, const char *label);
+/* Appends with result OK (0) or the reason. A refusal without a tenant is passed over. */
+int audit_end(struct txn *txn, const struct audit_row *row, int result) _must_check_;
+/*
+ * A write whose result has its row, refused or not: denied must write it. Marks
+ * the call so that audit_finished adds none.
+ */
+int audit_write(struct call *call, store_fn fn, store_denied_fn denied, void *ctx) _must_check_;
+/* A row of its own, soon; does not wait. Marks the call. */
+void audit_post(struct call *call, const struct audit_row *row, int result);
+/* The finished hook: refusals of audited methods that have no row yet. */
+void audit_finished(struct call *call, int r, void *owner);
+
+int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditResponse *out);
+
+#endif

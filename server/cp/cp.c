@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cp/cp.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gen/rpc/admin_service.h"
+#include "gen/rpc/agent_service.h"
+#include "gen/rpc/auth_service.h"
+#include "gen/rpc/mesh_service.h"
+#include "server/cp/agents.h"
+#include "server/cp/audit.h"
+#include "server/cp/credential.h"
+#include "server/cp/devices.h"
+#include "server/cp/fleet.h"
+#include "server/cp/hub.h"
+#include "server/cp/joining.h"
+#include "server/cp/keyring.h"
+#include "server/cp/overview.h"
+#include "server/cp/passwords.h"
+#include "server/cp/presence.h"
+#include "server/cp/progress.h"
+#include "server/cp/rotation.h"
+#include "server/cp/sessions.h"
+#include "server/cp/tenants.h"
+#include "server/cp/ticker.h"
+#include "server/cp/users.h"
+#include "server/cp/watch.h"
+
+static void on_committed(void *arg, const struct uuid *tenants, size_t n)
+{
+	struct cp *cp = arg;
+
+	if (cp->hub)
+		hub_touch(cp->hub, tenants, n);
+}
+
+static void on_reopened(void *arg)
+{
+	struct cp *cp = arg;
+
+	if (cp->hub)
+		hub_touch_all(cp->hub);
+}
+
+static int open_store(struct cp *cp)
+{
+	char path[PATH_MAX];
+	struct store_options options = {
+		.path = path, .committed = on_committed, .reopened = on_reopened, .arg = cp};
+
+	if (mkdir(cp->conf.state_dir, 0700) && errno != EEXIST) {
+		log_error("cp", "%s: %s", cp->conf.state_dir, strerror(errno));
+		return err_origin(-errno);
+	}
+	if (snprintf(path, sizeof(path), "%s/store.db", cp->conf.state_dir) >= (int)sizeof(path))
+		return err_origin(-ENAMETOOLONG);
+	return store_open(&options, &cp->store);
+}
+
+/* In the order that each part needs the ones before it. */
+int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
+{
+	_cleanup_(cp_freep) struct cp *cp = calloc(1, sizeof(*cp));
+	int r;
+
+	if (!cp)
+		return -ENOMEM;
+	cp->conf = *conf;
+	r = open_store(cp);
+	if (!r)
+		r = keyring_open(conf->state_dir, &cp->keyring);
+	if (!r)
+		r = tenants_apply_caps(cp);
+	if (!r)
+		r = presence_new(cp, &cp->presence);
+	if (r)
+		return err_trace(r);
+	cp->passwords = passwords_new();
+	cp->progress = progress_new(cp);
+	cp->watch = watch_new(cp);
+	if (!cp->passwords || !cp->progress || !cp->watch)
+		return -ENOMEM;
+	r = hub_new(cp, &cp->hub);
+	if (!r)
+		r = ticker_new(cp, &cp->ticker);
+	if (r)
+		return err_trace(r);
+	*ret_cp = TAKE(cp);
+	return 0;
+}
+
+void cp_free(struct cp *cp)
+{
+	struct hub *hub;
+
+	if (!cp)
+		return;
+	ticker_free(cp->ticker);
+	store_close(cp->store);
+	hub = cp->hub;
+	cp->hub = NULL;
+	hub_free(hub);
+	watch_free(cp->watch);
+	progress_free(cp->progress);
+	presence_free(cp->presence);
+	passwords_free(cp->passwords);
+	keyring_free(cp->keyring);
+	free(cp);
+}
+
+static const struct mesh_service mesh = {
+	.get_state = overview_state,
+	.list_devices = devices_list,
+	.get_device = devices_get,
+	.create_device = devices_create,
+	.update_device = devices_update,
+	.rotate_device_key = rotation_start,
+	.delete_device = devices_delete,
+	.get_change = overview_change,
+	.watch_state = watch_state,
+	.get_orbit_features = overview_features,
+	.list_nodes = fleet_list,
+	.list_audit = audit_list,
+};
+
+static const struct auth_service auth = {
+	.login = sessions_login,
+	.logout = sessions_logout,
+	.who_am_i = sessions_who_am_i,
+	.change_password = sessions_change_password,
+};
+
+static const struct agent_service agent = {
+	.enroll = joining_enroll,
+	.renew_token = joining_renew,
+	.subscribe = hub_subscribe,
+	.report = agents_report,
+	.get_node_peers = agents_peers,
+};
+
+static const struct admin_service admin = {
+	.create_tenant = tenants_create,
+	.list_tenants = tenants_list,
+	.update_tenant = tenants_update,
+	.create_user = users_create,
+	.list_users = users_list,
+	.update_user = users_update,
+	.create_join_token = joining_create_token,
+	.list_tenant_nodes = fleet_list_tenant,
+	.remove_node = fleet_remove,
+};
+
+struct services *cp_services(struct cp *cp)
+{
+	const struct service_hooks hooks = {.authenticate = credential_authenticate,
+					    .licence = credential_licence,
+					    .finished = audit_finished,
+					    .owner = cp};
+	struct services *s = services_new(&hooks);
+
+	if (!s)
+		return NULL;
+	if (service_add(s, &mesh_service_desc, mesh_service_handlers(&mesh), cp) ||
+	    service_add(s, &auth_service_desc, auth_service_handlers(&auth), cp) ||
+	    service_add(s, &agent_service_desc, agent_service_handlers(&agent), cp) ||
+	    service_add(s, &admin_service_desc, admin_service_handlers(&admin), cp)) {
+		services_free(s);
+		return NULL;
+	}
+	return s;
+}

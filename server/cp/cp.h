@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Control Panel's parts, as handlers find them in call->owner. */
+#ifndef QM_CP_H
+#define QM_CP_H
+
+#include "server/cp/cp_conf.h"
+#include "server/rpc/call.h"
+#include "server/rpc/service.h"
+#include "server/store/store.h"
+
+struct hub;
+struct keyring;
+struct passwords;
+struct presence;
+struct progress;
+struct server;
+struct ticker;
+struct watch;
+
+struct cp {
+	struct cp_conf conf;
+	struct store *store;
+	struct keyring *keyring;
+	struct passwords *passwords;
+	struct hub *hub;
+	struct progress *progress;
+	struct presence *presence;
+	struct watch *watch;
+	struct ticker *ticker;
+};
+
+/* Everything but the server: opens the store, loads keys, starts the threads. */
+int cp_new(const struct cp_conf *conf, struct cp **ret_cp) _must_check_;
+void cp_free(struct cp *cp);
+CLEANUP_DEFINE(struct cp, cp_free);
+/* Methods and hooks of this daemon. NULL: out of memory. */
+struct services *cp_services(struct cp *cp);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row per key: name, type, place, default, bounds, help. */
+#include "server/cp/cp_conf.h"
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+#define AT(field) offsetof(struct cp_conf, field)
+
+static const struct conf_key keys[] = {
+	{"listen", CONF_STRING, AT(listen), "[::]:7443", 0, 255, NULL,
+	 "TLS address for agents, people and REST; empty: off"},
+	{"listen_plain", CONF_STRING, AT(listen_plain), "", 0, 255, NULL,
+	 "clear-text address, loopback only; empty: off"},
+	{"admin_socket", CONF_STRING, AT(admin_socket), "/run/qmesh/cpd.sock", 0, 107, NULL,
+	 "Unix socket of the operator; empty: off"},
+	{"admin_group", CONF_STRING, AT(admin_group), "qmesh-admin", 0, 64, NULL,
+	 "group that may use the Unix socket as operator, beside root"},
+	{"state_dir", CONF_STRING, AT(state_dir), "/var/lib/qmesh/cp", 1, 255, NULL,
+	 "store and keys"},
+	{"cert_file", CONF_STRING, AT(cert_file), "", 0, 4095, NULL,
+	 "PEM chain; empty: one made at the first start"},
+	{"key_file", CONF_STRING, AT(key_file), "", 0, 4095, NULL, "PEM key of cert_file"},
+	{"metrics", CONF_STRING, AT(metrics), "", 0, 255, NULL,
+	 "loopback address of /metrics; empty: off"},
+	{"http2", CONF_BOOL, AT(http2), "on", 0, 0, NULL, "off: HTTP/1.1 only, no gRPC"},
+	{"log_level", CONF_STRING, AT(log_level), "info", 1, 8, NULL, "error, warn, info or debug"},
+	{"loops", CONF_U64, AT(loops), "0", 0, 64, NULL, "network threads; 0: one per core"},
+	{"workers", CONF_U64, AT(workers), "64", 1, 256, NULL, "worker threads at most"},
+	{"pool", CONF_STRING, AT(pool), "10.64.0.0/10", 1, 18, NULL,
+	 "network whose /16s tenants get"},
+	{"cap_free", CONF_U64, AT(caps.free), "3", 1, 61439, NULL, "devices of the Free plan"},
+	{"cap_pro", CONF_U64, AT(caps.pro), "20", 1, 61439, NULL, "devices of the Pro plan"},
+	{"cap_team", CONF_U64, AT(caps.team), "100", 1, 61439, NULL, "devices of the Team plan"},
+	{"provision_limit", CONF_U64, AT(provision_limit), "5", 1, WINDOW_MAX_STAMPS, NULL,
+	 "accepted creations and rotations per user in provision_period"},
+	{"provision_period", CONF_MS, AT(provision_period_ms), "60s", 1000, 86400000, NULL,
+	 "the time they are counted over"},
+	{"session_life", CONF_MS, AT(session_ms), "8h", 60000, 604800000, NULL,
+	 "life of a person's session"},
+	{"agent_token_life", CONF_MS, AT(agent_token_ms), "15m", 10000, 900000, NULL,
+	 "life of a node's token"},
+	{"join_token_life", CONF_MS, AT(join_token_ms), "24h", 60000, 604800000, NULL,
+	 "life of a join token"},
+	{"rotation_overlap", CONF_MS, AT(overlap_ms), "10m", 1000, 86400000, NULL,
+	 "how long the old key of a rotation works at most"},
+	{"lease", CONF_MS, AT(lease_ms), "7d", 0, 7776000000, NULL,
+	 "how long device peers live on nodes without word from here; 0s: for ever"},
+	{"apply_wait", CONF_MS, AT(apply_wait_ms), "1s", 0, 5000, NULL,
+	 "how long an answer waits for the home node to apply"},
+	{"presence_flush", CONF_MS, AT(presence_flush_ms), "5m", 1000, 3600000, NULL,
+	 "how often last-seen times are written"},
+};
+
+const struct conf_table cp_conf_table = {
+	.program = "qmesh-cpd",
+	.file = "/etc/qmesh/cpd.conf",
+	.keys = keys,
+	.n_keys = ARRAY_LEN(keys),
+};
+
+int cp_conf_check(const struct cp_conf *conf, struct cidr *ret_pool)
+{
+	enum log_level level;
+	struct cidr pool, network;
+
+	if (log_level_parse(conf->log_level, &level)) {
+		fprintf(stderr, "log_level: must be error, warn, info or debug\n");
+		return -EINVAL;
+	}
+	if (!*conf->cert_file != !*conf->key_file) {
+		fprintf(stderr, "cert_file and key_file: give both or neither\n");
+		return -EINVAL;
+	}
+	if (cidr_parse(conf->pool, &pool) || pool.family != CIDR_V4 || pool.bits < 4 ||
+	    pool.bits > 16) {
+		fprintf(stderr, "pool: must be an IPv4 network of /4 to /16\n");
+		return -EINVAL;
+	}
+	network = cidr_network(&pool);
+	if (!cidr_equal(&pool, &network)) {
+		fprintf(stderr, "pool: has bits set beyond its length\n");
+		return -EINVAL;
+	}
+	*ret_pool = pool;
+	return 0;
+}
+
+struct window_rule cp_conf_window(const struct cp_conf *conf)
+{
+	return (struct window_rule){.limit = (uint32_t)conf->provision_limit,
+				    .period_ms = conf->provision_period_ms};
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qmesh-cpd: the Control Panel daemon. Loads the config, starts the parts and
+ * the server, waits for a signal, drains. SIGTERM and SIGINT end it; a second
+ * one ends it at once.
+ */
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/sign.h"
+#include "gateway/gateway.h"
+#include "server/cp/cp.h"
+#include "server/cp/hub.h"
+#include "server/cp/keyring.h"
+#include "server/rpc/server.h"
+
+enum { GRACE_MS = 3000, RECONNECT_MS = 500 };
+
+/* Secrets pass through this process: no core files, no ptrace by the same user. */
+static void harden(void)
+{
+	const struct rlimit none = {0};
+
+	umask(0077);
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static gid_t admin_group(const char *name)
+{
+	struct group *group = *name ? getgrnam(name) : NULL;
+
+	return group ? group->gr_gid : (gid_t)-1;
+}
+
+static int listen_all(struct server *server, const struct cp *cp)
+{
+	const struct cp_conf *conf = &cp->conf;
+	struct listener_options options = {.http2 = conf->http2};
+	int r = 0;
+
+	if (*conf->listen) {
+		options.kind = LISTENER_TLS;
+		options.name = "tls";
+		options.address = conf->listen;
+		options.cert_file =
+			*conf->cert_file ? conf->cert_file : keyring_cert_file(cp->keyring);
+		options.key_file = *conf->key_file ? conf->key_file : keyring_key_file(cp->keyring);
+		r = server_listen(server, &options, NULL);
+	}
+	if (!r && *conf->listen_plain) {
+		options.kind = LISTENER_PLAIN;
+		options.name = "plain";
+		options.address = conf->listen_plain;
+		r = server_listen(server, &options, NULL);
+	}
+	if (!r && *conf->admin_socket) {
+		options.kind = LISTENER_UNIX;
+		options.name = "admin";
+		options.address = conf->admin_socket;
+		options.admin_gid = admin_group(conf->admin_group);
+		r = server_listen(server, &options, NULL);
+	}
+	return err_trace(r);
+}
+
+static int serve(struct cp *cp, const sigset_t *signals)
+{
+	_cleanup_(gateway_freep) struct gateway *gateway = NULL;
+	_cleanup_(server_freep) struct server *server = NULL;
+	const struct gateway_options doors = {.cp_routes = true, .page = true};
+	struct server_options options = {.loops = (unsigned)cp->conf.loops,
+					 .workers = (unsigned)cp->conf.workers};
+	struct services *services = cp_services(cp);
+	int r, sig;
+
+	if (!services)
+		return -ENOMEM;
+	options.services = services;
+	r = server_new(&options, &server);
+	if (!r)
+		r = gateway_attach(server, &doors, &gateway);
+	if (!r)
+		r = listen_all(server, cp);
+	if (!r)
+		r = server_start(server);
+	if (!r) {
+		log_info("cpd", "ready");
+		sigwait(signals, &sig);
+		log_info("cpd", "%s: draining", strsignal(sig));
+		pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+		hub_drain(cp->hub, RECONNECT_MS);
+		server_stop(server, GRACE_MS);
+	}
+	server_free(TAKE(server));
+	services_free(services);
+	return err_trace(r);
+}
+
+static int run(const struct cp_conf *conf)
+{
+	_cleanup_(cp_freep) struct cp *cp = NULL;
+	enum log_level level;
+	struct cidr pool;
+	sigset_t signals;
+	int r;
+
+	r = cp_conf_check(conf, &pool);
+	if (!r)
+		r = log_level_parse(conf->log_level, &level);
+	if (r)
+		return r;
+	log_set_level(level);
+	log_set_trace(NULL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	/* Before the first thread, so that all of them leave signals to this one. */
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	r = sign_init();
+	if (!r)
+		r = cp_new(conf, &cp);
+	return r ? err_trace(r) : serve(cp, &signals);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(freep) int *rest = calloc((size_t)argc + 1, sizeof(*rest));
+	struct cp_conf conf = {0};
+	int exit_code = -1, r;
+	size_t n_rest = 0;
+
+	harden();
+	if (!rest)
+		return 1;
+	r = conf_load(&cp_conf_table, &conf, argc, argv, &exit_code, rest, &n_rest);
+	if (!r && exit_code < 0 && n_rest) {
+		fprintf(stderr, "qmesh-cpd: unknown word %s\n", argv[rest[0]]);
+		r = -EINVAL;
+	}
+	if (!r && exit_code < 0)
+		r = run(&conf);
+	conf_done(&cp_conf_table, &conf);
+	return exit_code >= 0 ? exit_code : r ? 1 : 0;
+}

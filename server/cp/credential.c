@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cp/credential.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/cp/keyring.h"
+#include "server/cp/plan.h"
+#include "server/store/node_row.h"
+#include "server/store/session_row.h"
+#include "server/store/tenant_row.h"
+#include "server/store/user_row.h"
+
+struct lookup {
+	struct claims claims;
+	int64_t now_ms;
+	struct session_row session;
+	struct user_row user;
+	struct node_row node;
+};
+
+static int refuse(struct call *call)
+{
+	return call_fail(call, ERR_TOKEN_INVALID, "the credentials are not valid: sign in again");
+}
+
+static int find_node(struct txn *txn, void *ctx)
+{
+	struct lookup *l = ctx;
+
+	return node_row_get(txn, &l->claims.tenant_id, &l->claims.node_id, &l->node);
+}
+
+/* The session lives, its user may sign in; the role is the one of now. */
+static int find_session(struct txn *txn, void *ctx)
+{
+	struct lookup *l = ctx;
+	int r;
+
+	r = session_row_get(txn, &l->claims.tenant_id, &l->claims.session_id, &l->session);
+	if (!r)
+		r = user_row_get(txn, &l->claims.tenant_id, &l->session.user, &l->user);
+	if (r)
+		return r;
+	return l->session.ended || l->user.disabled || l->session.expires_ms <= l->now_ms
+		       ? ERR_NOT_FOUND
+		       : 0;
+}
+
+static int take_agent(struct cp *cp, struct call *call, const char *token)
+{
+	struct lookup l = {.now_ms = clock_wall_ms()};
+	int r;
+
+	r = keyring_open_agent(cp->keyring, token, l.now_ms, &l.claims);
+	if (r)
+		return refuse(call);
+	r = store_read(cp->store, find_node, &l);
+	if (r)
+		return r < 0 ? err_trace(r) : refuse(call);
+	call->caller.audience = AUDIENCE_AGENT;
+	call->caller.tenant_id = l.node.tenant;
+	call->caller.node_id = l.node.id;
+	call->caller.expires_at_ms = l.claims.expires_at_s * 1000;
+	snprintf(call->caller.name, sizeof(call->caller.name), "%.128s", l.node.label);
+	return 0;
+}
+
+/* aud: what the session must have been made for. */
+static int take_session(struct cp *cp, struct call *call, const char *token, const char *aud)
+{
+	struct lookup l = {.now_ms = clock_wall_ms()};
+	int r;
+
+	r = keyring_open_session(cp->keyring, token, l.now_ms, &l.claims);
+	if (r || strcmp(l.claims.aud, aud))
+		return refuse(call);
+	r = store_read(cp->store, find_session, &l);
+	if (r)
+		return r < 0 ? err_trace(r) : refuse(call);
+	call->caller.audience = AUDIENCE_USER;
+	call->caller.tenant_id = l.user.tenant;
+	call->caller.user_id = l.user.id;
+	call->caller.session_id = l.session.id;
+	call->caller.role = (enum role)l.user.role;
+	call->caller.expires_at_ms = l.session.expires_ms;
+	snprintf(call->caller.name, sizeof(call->caller.name), "%s", l.user.name);
+	return 0;
+}
+
+/* A person whose call a node passes on: the session must be of that node and tenant. */
+static int take_passed_on(struct cp *cp, struct call *call, const char *token)
+{
+	struct uuid tenant = call->caller.tenant_id, node = call->caller.node_id;
+	const char *address = call_metadata(call, "x-qmesh-client-addr");
+	char aud[64];
+	int r;
+
+	r = take_session(cp, call, token, claims_aud_node(&node, aud));
+	if (r)
+		return r;
+	if (!uuid_equal(&tenant, &call->caller.tenant_id))
+		return refuse(call);
+	call->caller.node_id = node;
+	call->caller.via_agent = true;
+	if (address && strlen(address) < sizeof(call->caller.address))
+		snprintf(call->caller.address, sizeof(call->caller.address), "%s", address);
+	return 0;
+}
+
+int credential_authenticate(struct call *call, void *owner)
+{
+	const char *authorization = call_metadata(call, "authorization");
+	const char *user = call_metadata(call, "x-qmesh-user");
+	struct cp *cp = owner;
+	const char *token;
+	int r;
+
+	if (!authorization) {
+		if (call->session_cookie)
+			return take_session(cp, call, call->session_cookie, CLAIMS_AUD_CP);
+		return 0;
+	}
+	if (strncasecmp(authorization, "bearer ", 7))
+		return refuse(call);
+	token = authorization + 7;
+	if (!keyring_is_agent(cp->keyring, token))
+		return take_session(cp, call, token, CLAIMS_AUD_CP);
+	r = take_agent(cp, call, token);
+	if (r)
+		return r;
+	if (user)
+		return take_passed_on(cp, call, user);
+	/* Sign-in through a node: the person has no session yet, but an address. */
+	if (call->method->policy.audience == AUDIENCE_PUBLIC) {
+		const char *address = call_metadata(call, "x-qmesh-client-addr");
+
+		if (address && strlen(address) < sizeof(call->caller.address))
+			snprintf(call->caller.address, sizeof(call->caller.address), "%s", address);
+	}
+	return 0;
+}
+
+struct licence {
+	struct uuid tenant_id;
+	struct tenant_row tenant;
+};
+
+static int find_tenant(struct txn *txn, void *ctx)
+{
+	struct licence *l = ctx;
+
+	return tenant_row_get(txn, &l->tenant_id, &l->tenant);
+}
+
+int credential_licence(struct call *call, void *owner)
+{
+	const struct method_policy *policy = &call->method->policy;
+	struct licence l = {.tenant_id = call->caller.tenant_id};
+	enum plan needed = policy->min_plan;
+	struct cp *cp = owner;
+	int r;
+
+	if (policy->feature && plan_from(policy->feature) > needed)
+		needed = plan_from(policy->feature);
+	if (needed <= PLAN_FREE)
+		return 0;
+	r = store_read(cp->store, find_tenant, &l);
+	if (r)
+		return r < 0 ? err_trace(r) : refuse(call);
+	if (l.tenant.plan >= (int)needed)
+		return 0;
+	call_fail(call, ERR_PLAN_LACKS_FEATURE, "this needs the %s plan; yours is %s",
+		  plan_name((int)needed), plan_name(l.tenant.plan));
+	status_meta(&call->status, "feature", "%s", policy->feature ? policy->feature : "");
+	status_meta(&call->status, "plan", "%s", plan_name(l.tenant.plan));
+	return ERR_PLAN_LACKS_FEATURE;
+}

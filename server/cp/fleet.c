@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cp/fleet.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/cp/audit.h"
+#include "server/cp/change.h"
+#include "server/cp/fields.h"
+#include "server/cp/hub.h"
+#include "server/cp/ipam.h"
+#include "server/cp/presence.h"
+#include "server/cp/progress.h"
+#include "server/cp/tenants.h"
+
+enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000 };
+
+struct listing {
+	struct call *call;
+	const char *tenant_name; /* NULL: the caller's */
+	struct tenant_row tenant;
+	struct uuid after, last;
+	uint32_t limit;
+	Pb__Node **nodes;
+	size_t n;
+};
+
+static Pb__Node *fill(struct call *call, const struct tenant_row *tenant,
+		      const struct node_row *row)
+{
+	Pb__Node *n = FIELDS_NEW(call, Pb__Node, pb__node__init);
+	struct cp *cp = call->owner;
+	struct progress_node is;
+	uint8_t ip6[16];
+
+	if (!n)
+		return NULL;
+	progress_get(cp->progress, &tenant->id, &row->id, &is);
+	ipam_address6(tenant, row->ip4, ip6);
+	n->id = fields_uuid(call, &row->id);
+	n->label = arena_strdup(&call->arena, row->label);
+	n->slug = arena_strdup(&call->arena, row->slug);
+	n->dns_name = arena_printf(&call->arena, "%s.quazzar.mesh", row->slug);
+	n->mesh_ip = fields_ip4(call, row->ip4);
+	n->mesh_ip6 = fields_ip6(call, ip6);
+	n->endpoint = arena_strdup(&call->arena, row->endpoint);
+	n->public_key = fields_key(call, row->public_key.b);
+	n->online = is.online;
+	n->last_seen = fields_time(call, is.reported_ms);
+	n->applied_generation = is.applied;
+	n->devices = row->devices;
+	n->failed_peers = is.failed;
+	n->forwarding = arena_strdup(&call->arena, is.forwarding);
+	n->created_at = fields_time(call, row->created_ms);
+	return n->id && n->label && n->slug && n->dns_name && n->mesh_ip && n->mesh_ip6 &&
+			       n->endpoint && n->public_key && n->forwarding
+		       ? n
+		       : NULL;
+}
+
+static int add(void *arg, const struct node_row *row)
+{
+	struct listing *l = arg;
+
+	l->nodes[l->n] = fill(l->call, &l->tenant, row);
+	if (!l->nodes[l->n])
+		return -ENOMEM;
+	l->n++;
+	l->last = row->id;
+	return 0;
+}
+
+static int read_page(struct txn *txn, void *ctx)
+{
+	struct listing *l = ctx;
+	int r;
+
+	if (l->tenant_name)
+		r = tenants_find(txn, l->tenant_name, &l->tenant);
+	else
+		r = tenant_row_get(txn, &l->call->caller.tenant_id, &l->tenant);
+	return r ? r : node_row_list(txn, &l->tenant.id, &l->after, l->limit, add, l);
+}
+
+int fleet_list(struct call *call, const Pb__ListNodesRequest *in, Pb__ListNodesResponse *out)
+{
+	struct listing l = {.call = call};
+	struct cp *cp = call->owner;
+	int r;
+
+	l.limit = in->page_size ? in->page_size : PAGE_DEFAULT;
+	if (l.limit > PAGE_MAX)
+		l.limit = PAGE_MAX;
+	r = fields_page(call, in->page_token, &l.after);
+	if (r)
+		return r;
+	l.nodes = call_alloc(call, l.limit * sizeof(*l.nodes));
+	if (!l.nodes)
+		return -ENOMEM;
+	r = store_read(cp->store, read_page, &l);
+	out->nodes = l.nodes;
+	out->n_nodes = l.n;
+	if (!r && l.n == l.limit)
+		out->next_page_token = fields_page_token(call, &l.last);
+	return err_trace(r);
+}
+
+int fleet_list_tenant(struct call *call, const Pb__ListTenantNodesRequest *in,
+		      Pb__ListTenantNodesResponse *out)
+{
+	struct listing l = {.call = call, .tenant_name = in->tenant, .limit = PAGE_MAX};
+	struct cp *cp = call->owner;
+	int r;
+
+	l.nodes = call_alloc(call, l.limit * sizeof(*l.nodes));
+	if (!l.nodes)
+		return -ENOMEM;
+	r = store_read(cp->store, read_page, &l);
+	if (r == ERR_NOT_FOUND)
+		return tenants_missing(call, in->tenant);
+	out->nodes = l.nodes;
+	out->n_nodes = l.n;
+	return err_trace(r);
+}
+
+/* --- leaving --- */
+
+struct removal {
+	const char *tenant_name, *node_name, *heir_name;
+	bool force;
+	int64_t now_ms;
+	struct change change;
+	struct uuid node, heir;
+	uint32_t node_ip4;
+	struct device_row *rows;
+	size_t n_rows, cap_rows;
+	struct audit_row audit;
+};
+
+struct search {
+	const char *name;
+	struct uuid id;
+	uint32_t ip4;
+	char label[257];
+};
+
+static int match(void *arg, const struct node_row *row)
+{
+	struct search *s = arg;
+	char id[UUID_TEXT_LEN + 1];
+
+	if (strcmp(row->slug, s->name) && strcmp(uuid_text(&row->id, id), s->name))
+		return 0;
+	s->id = row->id;
+	s->ip4 = row->ip4;
+	memcpy(s->label, row->label, sizeof(s->label));
+	return 1;
+}
+
+static int find_node(struct txn *txn, const struct uuid *tenant, struct search *ret)
+{
+	static const struct uuid first;
+	int r = node_row_list(txn, tenant, &first, UINT32_MAX, match, ret);
+
+	return r == 1 ? 0 : r ? r : ERR_NOT_FOUND;
+}
+
+static int keep_row(void *arg, const struct device_row *row)
+{
+	struct removal *m = arg;
+
+	if (m->n_rows == m->cap_rows) {
+		size_t cap = m->cap_rows ? m->cap_rows * 2 : 16;
+		void *more = realloc(m->rows, cap * sizeof(*m->rows));
+
+		if (!more)
+			return -ENOMEM;
+		m->rows = more;
+		m->cap_rows = cap;
+	}
+	m->rows[m->n_rows++] = *row;
+	return 0;
+}
+
+/* Devices of the node: moved to the heir, or gone with it. */
+static int settle_devices(struct txn *txn, struct removal *m)
+{
+	struct device_filter homed = {.home = m->node, .limit = UINT32_MAX};
+	int r;
+
+	m->n_rows = 0;
+	r = device_row_list(txn, &m->change.tenant.id, &homed, keep_row, m);
+	if (r)
+		return err_trace(r);
+	if (m->n_rows && !m->force && uuid_is_nil(&m->heir))
+		return ERR_NEEDS_REHOME;
+	for (size_t i = 0; !r && i < m->n_rows; i++) {
+		struct device_row *d = &m->rows[i];
+
+		if (uuid_is_nil(&m->heir)) {
+			r = change_remove(txn, &m->change, &d->id, d->ip4);
+			continue;
+		}
+		d->home = m->heir;
+		d->needs_new_config = true;
+		d->pending = (struct key_row){0};
+		r = change_save_device(txn, &m->change, d);
+	}
+	return r;
+}
+
+static int remove_in_txn(struct txn *txn, void *ctx)
+{
+	struct removal *m = ctx;
+	struct search leaver = {.name = m->node_name}, heir = {.name = m->heir_name};
+	struct tenant_row tenant;
+	int r;
+
+	r = tenants_find(txn, m->tenant_name, &tenant);
+	if (r)
+		return r;
+	m->audit.tenant = tenant.id;
+	r = change_begin(txn, &tenant.id, m->now_ms, &m->change);
+	if (!r)
+		r = find_node(txn, &tenant.id, &leaver);
+	if (!r && *m->heir_name)
+		r = find_node(txn, &tenant.id, &heir);
+	if (r)
+		return r;
+	m->node = leaver.id;
+	m->heir = heir.id;
+	if (uuid_equal(&m->node, &m->heir))
+		return ERR_FIELD_INVALID;
+	audit_object(&m->audit, &leaver.id, leaver.label);
+	r = settle_devices(txn, m);
+	if (!r)
+		r = change_remove(txn, &m->change, &leaver.id, leaver.ip4);
+	if (!r)
+		r = change_end(txn, &m->change);
+	if (!r)
+		r = audit_end(txn, &m->audit, 0);
+	return r;
+}
+
+static int deny(struct txn *txn, void *ctx, int refusal)
+{
+	struct removal *m = ctx;
+
+	return audit_end(txn, &m->audit, refusal);
+}
+
+int fleet_remove(struct call *call, const Pb__RemoveNodeRequest *in, Pb__RemoveNodeResponse *out)
+{
+	struct removal m = {.tenant_name = in->tenant,
+			    .node_name = in->node,
+			    .heir_name = in->rehome_to,
+			    .force = in->force,
+			    .now_ms = clock_wall_ms()};
+	struct cp *cp = call->owner;
+	int r;
+
+	audit_begin(call, "node.remove", &m.audit);
+	r = audit_write(call, remove_in_txn, deny, &m);
+	free(m.rows);
+	if (r == ERR_NOT_FOUND)
+		return call_fail(call, r, "there is no such node in tenant %s", in->tenant);
+	if (r == ERR_FIELD_INVALID)
+		return call_field(call, "rehome_to", "must be another node");
+	if (r == ERR_NEEDS_REHOME) {
+		call_fail(call, r,
+			  "%zu devices live there: move them with rehome_to or remove them with "
+			  "force",
+			  m.n_rows);
+		status_meta(&call->status, "devices", "%zu", m.n_rows);
+		return r;
+	}
+	if (r)
+		return err_trace(r);
+	hub_cut(cp->hub, &m.change.tenant.id, &m.node);
+	progress_forget(cp->progress, &m.change.tenant.id, &m.node);
+	out->devices = (uint32_t)m.n_rows;
+	return 0;
+}

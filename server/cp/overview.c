@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cp/overview.h"
+
+#include <string.h>
+
+#include "base/cidr.h"
+#include "server/cp/fields.h"
+#include "server/cp/plan.h"
+#include "server/cp/progress.h"
+#include "server/store/node_row.h"
+#include "server/store/tenant_row.h"
+
+enum { NODES_MAX = 4094 };
+
+struct look {
+	struct uuid tenant_id;
+	struct tenant_row tenant;
+};
+
+static int find_tenant(struct txn *txn, void *ctx)
+{
+	struct look *l = ctx;
+
+	return tenant_row_get(txn, &l->tenant_id, &l->tenant);
+}
+
+static char *cidr_in(struct arena *arena, struct cidr c)
+{
+	char *s = arena_alloc(arena, CIDR_TEXT_LEN + 1);
+
+	if (s)
+		cidr_text(&c, s);
+	return s;
+}
+
+int overview_make(struct cp *cp, struct arena *arena, const struct uuid *tenant, Pb__State **ret)
+{
+	struct look l = {.tenant_id = *tenant};
+	Pb__State *s = arena_new(arena, Pb__State);
+	uint32_t applied, live;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	pb__state__init(s);
+	r = store_read(cp->store, find_tenant, &l);
+	if (r)
+		return r;
+	progress_count(cp->progress, tenant, l.tenant.generation, &applied, &live);
+	s->active = live > 0;
+	s->peer_count = l.tenant.devices + l.tenant.nodes;
+	s->dns_status = (char *)"off";
+	s->generation = l.tenant.generation;
+	s->converged = live && applied == live;
+	s->range = cidr_in(arena, cidr_v4(l.tenant.range4, 16));
+	s->range6 = cidr_in(arena, cidr_v6(l.tenant.range6, 48));
+	s->cp_connected = true;
+	s->plan = (Pb__Plan)l.tenant.plan;
+	s->devices_used = l.tenant.devices;
+	s->devices_cap = l.tenant.cap;
+	if (!s->range || !s->range6)
+		return -ENOMEM;
+	*ret = s;
+	return 0;
+}
+
+int overview_state(struct call *call, const Pb__GetStateRequest *in, Pb__GetStateResponse *out)
+{
+	(void)in;
+	return overview_make(call->owner, &call->arena, &call->caller.tenant_id, &out->state);
+}
+
+static int add_feature(struct call *call, const struct tenant_row *tenant,
+		       const struct plan_feature *feature, Pb__GetOrbitFeaturesResponse *out)
+{
+	Pb__GetOrbitFeaturesResponse__FeaturesEntry *entry =
+		FIELDS_NEW(call, Pb__GetOrbitFeaturesResponse__FeaturesEntry,
+			   pb__get_orbit_features_response__features_entry__init);
+	Pb__Feature *value = FIELDS_NEW(call, Pb__Feature, pb__feature__init);
+
+	if (!entry || !value)
+		return -ENOMEM;
+	entry->key = (char *)feature->name;
+	entry->value = value;
+	value->enabled = tenant->plan >= (int)feature->from;
+	if (!value->enabled)
+		value->why = arena_printf(&call->arena, "needs the %s plan",
+					  plan_name((int)feature->from));
+	if (!strcmp(feature->name, "mesh_vpn")) {
+		value->cap = tenant->cap;
+		value->used = tenant->devices;
+	}
+	out->features[out->n_features++] = entry;
+	return value->why ? 0 : -ENOMEM;
+}
+
+int overview_features(struct call *call, const Pb__GetOrbitFeaturesRequest *in,
+		      Pb__GetOrbitFeaturesResponse *out)
+{
+	struct look l = {.tenant_id = call->caller.tenant_id};
+	struct cp *cp = call->owner;
+	int r;
+
+	(void)in;
+	r = store_read(cp->store, find_tenant, &l);
+	if (r)
+		return err_trace(r);
+	out->plan = (Pb__Plan)l.tenant.plan;
+	out->features = call_alloc(call, PLAN_N_FEATURES * sizeof(*out->features));
+	if (!out->features)
+		return -ENOMEM;
+	for (size_t i = 0; !r && i < PLAN_N_FEATURES; i++)
+		r = add_feature(call, &l.tenant, &plan_features[i], out);
+	return r;
+}
+
+/* --- GetChange --- */
+
+struct where {
+	struct call *call;
+	struct tenant_row tenant;
+	uint64_t generation;
+	Pb__GetChangeResponse *out;
+};
+
+static int add_node(void *arg, const struct node_row *row)
+{
+	struct where *w = arg;
+	struct call *call = w->call;
+	struct cp *cp = call->owner;
+	Pb__NodeProgress *n = FIELDS_NEW(call, Pb__NodeProgress, pb__node_progress__init);
+	struct progress_node is;
+
+	if (!n)
+		return -ENOMEM;
+	progress_get(cp->progress, &row->tenant, &row->id, &is);
+	n->node_id = fields_uuid(call, &row->id);
+	n->label = arena_strdup(&call->arena, row->label);
+	n->online = is.online;
+	n->applied = is.applied >= w->generation && is.epoch == w->tenant.epoch;
+	n->applied_generation = is.applied;
+	n->since = fields_time(call, is.since_ms);
+	n->failed = is.failed;
+	if (!n->node_id || !n->label)
+		return -ENOMEM;
+	w->out->nodes[w->out->n_nodes++] = n;
+	return 0;
+}
+
+static int read_nodes(struct txn *txn, void *ctx)
+{
+	static const struct uuid first;
+	struct where *w = ctx;
+	int r;
+
+	r = tenant_row_get(txn, &w->call->caller.tenant_id, &w->tenant);
+	if (r || w->generation > w->tenant.generation)
+		return r ? r : ERR_NOT_FOUND;
+	w->out->nodes = call_alloc(w->call, (w->tenant.nodes + 1) * sizeof(*w->out->nodes));
+	if (!w->out->nodes)
+		return -ENOMEM;
+	w->out->n_nodes = 0;
+	return node_row_list(txn, &w->tenant.id, &first,
+			     w->tenant.nodes < NODES_MAX ? w->tenant.nodes : NODES_MAX, add_node,
+			     w);
+}
+
+/* As it is when the answer leaves, which may be later than when it was asked. */
+static void tell(struct call *call)
+{
+	Pb__GetChangeResponse *out = (Pb__GetChangeResponse *)call->out;
+	const struct uuid *tenant = &call->caller.tenant_id;
+	struct cp *cp = call->owner;
+	struct progress_node is;
+	struct uuid id;
+
+	progress_count(cp->progress, tenant, out->generation, &out->applied, &out->live);
+	out->converged = out->live && out->applied == out->live;
+	if (out->converged)
+		out->elapsed_ms = progress_elapsed(cp->progress, tenant, out->generation);
+	for (size_t i = 0; i < out->n_nodes; i++) {
+		Pb__NodeProgress *n = out->nodes[i];
+
+		if (uuid_parse(n->node_id, &id) || !progress_get(cp->progress, tenant, &id, &is))
+			continue;
+		n->online = is.online;
+		n->applied = is.applied >= out->generation && is.epoch == out->epoch;
+		n->applied_generation = is.applied;
+	}
+}
+
+int overview_change(struct call *call, const Pb__GetChangeRequest *in, Pb__GetChangeResponse *out)
+{
+	struct where w = {.call = call, .generation = in->generation, .out = out};
+	struct cp *cp = call->owner;
+	int r;
+
+	r = store_read(cp->store, read_nodes, &w);
+	if (r == ERR_NOT_FOUND)
+		return call_fail(call, r, "there is no generation %llu yet",
+				 (unsigned long long)in->generation);
+	if (r)
+		return err_trace(r);
+	out->generation = in->generation;
+	out->epoch = w.tenant.epoch;
+	if (!in->wait_ms) {
+		tell(call);
+		return 0;
+	}
+	return progress_answer(call, &(struct progress_wait){.generation = in->generation,
+							     .wait_ms = in->wait_ms,
+							     .done = tell});
+}

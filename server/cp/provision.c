@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cp/provision.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/cp/keyring.h"
+#include "server/cp/plan.h"
+#include "server/cp/profile.h"
+#include "server/cp/qr.h"
+
+int provision_begin(struct call *call, const char *action, const char *public_key,
+		    struct provision *p)
+{
+	struct cp *cp = call->owner;
+
+	p->caller = call->caller;
+	p->rule = cp_conf_window(&cp->conf);
+	p->now = window_now();
+	audit_begin(call, action, &p->audit);
+	p->own_key = *public_key != '\0';
+	if (!p->own_key) {
+		key_make(&p->private_key, &p->public_key);
+		return 0;
+	}
+	if (key_parse(public_key, &p->public_key))
+		return call_field(call, "public_key", "must be 32 bytes in base64, 44 characters");
+	if (!key_usable(&p->public_key))
+		return call_field(call, "public_key", "is no key that can shake hands");
+	return 0;
+}
+
+void provision_done(struct provision *p)
+{
+	key_wipe(&p->private_key);
+}
+
+int provision_admit(struct txn *txn, struct provision *p)
+{
+	return window_admit(txn, &p->caller.tenant_id, &p->caller.user_id, &p->rule, &p->now,
+			    &p->window, &p->retry_ms);
+}
+
+int provision_claim_key(struct txn *txn, struct provision *p)
+{
+	struct uuid member;
+	int r;
+
+	r = key_row_owner(txn, &p->caller.tenant_id, &p->public_key, &member);
+	return r == ERR_NOT_FOUND ? 0 : r ? err_trace(r) : ERR_KEY_IN_USE;
+}
+
+int provision_deny(struct txn *txn, void *ctx, int refusal)
+{
+	struct provision *p = ctx;
+	int r;
+
+	if (refusal == ERR_RATE_LIMITED) {
+		r = window_settle(txn, &p->caller.tenant_id, &p->caller.user_id, &p->window);
+		if (r)
+			return err_trace(r);
+	}
+	return audit_end(txn, &p->audit, refusal);
+}
+
+static int explain_rate(struct call *call, const struct provision *p)
+{
+	uint64_t seconds = (p->retry_ms + 999) / 1000;
+
+	call_fail(call, ERR_RATE_LIMITED,
+		  "%u devices or keys in %llu s are the most: try again in %llu s", p->rule.limit,
+		  (unsigned long long)p->rule.period_ms / 1000, (unsigned long long)seconds);
+	status_retry(&call->status, p->retry_ms);
+	return ERR_RATE_LIMITED;
+}
+
+static int explain_cap(struct call *call, const struct provision *p)
+{
+	const struct tenant_row *t = &p->change.tenant;
+
+	call_fail(call, ERR_DEVICE_CAP_REACHED,
+		  "the %s plan allows %u devices and %u are in use: delete one or change the plan",
+		  plan_name(t->plan), t->cap, t->devices);
+	status_meta(&call->status, "limit", "%u", t->cap);
+	status_meta(&call->status, "used", "%u", t->devices);
+	status_meta(&call->status, "plan", "%s", plan_name(t->plan));
+	status_quota(&call->status, "devices", "%u of %u devices", t->devices, t->cap);
+	return ERR_DEVICE_CAP_REACHED;
+}
+
+static int explain_pool(struct call *call, const struct provision *p)
+{
+	call_fail(call, ERR_POOL_EXHAUSTED,
+		  "all %u addresses are taken or rest for 24 h after their device (%u do)",
+		  p->full.total, p->full.resting);
+	status_meta(&call->status, "total", "%u", p->full.total);
+	status_meta(&call->status, "resting", "%u", p->full.resting);
+	status_quota(&call->status, "addresses", "%u addresses", p->full.total);
+	return ERR_POOL_EXHAUSTED;
+}
+
+int provision_explain(struct call *call, const struct provision *p, int refusal)
+{
+	switch (refusal) {
+	case ERR_RATE_LIMITED:
+		return explain_rate(call, p);
+	case ERR_DEVICE_CAP_REACHED:
+		return explain_cap(call, p);
+	case ERR_POOL_EXHAUSTED:
+		return explain_pool(call, p);
+	case ERR_FIELD_INVALID:
+		return call_field(call, p->field, "%s", p->rule_words);
+	case ERR_LABEL_TAKEN:
+		call_fail(call, refusal, "the name %s is taken: %s is free", p->device.slug,
+			  p->suggestion);
+		status_meta(&call->status, "suggestion", "%s", p->suggestion);
+		return refusal;
+	case ERR_KEY_IN_USE:
+		return call_fail(call, refusal, "another device or node has this key");
+	case ERR_ADDRESS_IN_USE:
+		return call_fail(call, refusal,
+				 "this address is taken, rests for 24 h after its last device, or "
+				 "is not for devices");
+	case ERR_NOT_FOUND:
+		return call_fail(call, refusal, "there is no such device");
+	case ERR_NOT_OWNER:
+		return call_fail(call, refusal, "this device belongs to somebody else");
+	default:
+		return err_trace(refusal);
+	}
+}
+
+static void preshared_key(struct cp *cp, const struct provision *p, struct key *ret)
+{
+	const struct key_row *key =
+		p->device.pending.key_version ? &p->device.pending : &p->device.active;
+	struct key k_n;
+
+	keyring_k_n(cp->keyring, p->device.home.b, key->psk_version, &k_n);
+	key_psk_device(&k_n, p->device.id.b, key->key_version, ret);
+	key_wipe(&k_n);
+}
+
+static char *into_arena(struct call *call, struct text *text)
+{
+	return text->failed ? NULL : arena_strndup(&call->arena, text->s, text->len);
+}
+
+int provision_config(struct call *call, const struct provision *p, char **ret_config,
+		     char **ret_svg)
+{
+	_cleanup_(text_done) struct text config = TEXT_INIT(PROFILE_MAX);
+	_cleanup_(text_done) struct text svg = TEXT_INIT(QR_SVG_MAX);
+	const struct tenant_row *tenant = &p->change.tenant;
+	struct profile profile = {
+		.private_key = p->own_key ? NULL : &p->private_key,
+		.address4 = cidr_v4(p->device.ip4, 32),
+		.mtu = p->device.type <= PB__DEVICE_TYPE__DEVICE_TYPE_ANDROID ? PROFILE_MTU_PHONE
+									      : PROFILE_MTU_OTHER,
+		.node_key = p->home.public_key,
+		.range4 = cidr_v4(tenant->range4, 16),
+		.range6 = cidr_v6(tenant->range6, 48),
+		.endpoint = p->home.endpoint,
+		.keepalive = p->keepalive,
+	};
+	uint8_t address6[16];
+	int r;
+
+	ipam_address6(tenant, p->device.ip4, address6);
+	profile.address6 = cidr_v6(address6, 128);
+	preshared_key(call->owner, p, &profile.psk);
+	r = profile_write(&profile, &config);
+	key_wipe(&profile.psk);
+	if (!r && !p->own_key)
+		r = qr_svg(config.s, &svg);
+	if (r)
+		return err_trace(r);
+	*ret_config = into_arena(call, &config);
+	if (!p->own_key)
+		*ret_svg = into_arena(call, &svg);
+	return *ret_config && *ret_svg ? 0 : -ENOMEM;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What creating a device and giving it a new key have in common: whose key it
+ * is, the user's window, the words of a refusal, config and QR.
+ */
+#ifndef QM_PROVISION_H
+#define QM_PROVISION_H
+
+#include "server/cp/audit.h"
+#include "server/cp/change.h"
+#include "server/cp/ipam.h"
+#include "server/cp/window.h"
+
+/* One provision: filled before the write, used in it, told from it. */
+struct provision {
+	struct caller caller;
+	struct audit_row audit;
+	struct window_rule rule;
+	struct window_stamp now;
+	struct change change;
+	struct device_row device;
+	struct node_row home;
+	/* The key made here; zero when the caller brought its own. */
+	struct key private_key, public_key;
+	bool own_key;
+	bool keepalive, dns;
+	uint32_t wished_host; /* 0: any */
+	/* Of a refusal. */
+	struct window window;
+	uint64_t retry_ms;
+	char suggestion[64];
+	struct ipam_full full;
+	const char *field, *rule_words;
+};
+
+/* Caller, window, key. ERR_FIELD_INVALID for a public_key that is none. */
+int provision_begin(struct call *call, const char *action, const char *public_key,
+		    struct provision *p) _must_check_;
+void provision_done(struct provision *p); /* wipes */
+/* In the write: the user's window. ERR_RATE_LIMITED. */
+int provision_admit(struct txn *txn, struct provision *p) _must_check_;
+/* In the write: nobody has the key. ERR_KEY_IN_USE. */
+int provision_claim_key(struct txn *txn, struct provision *p) _must_check_;
+/* store_denied_fn: audit row, rewritten stamps. */
+int provision_deny(struct txn *txn, void *ctx, int refusal) _must_check_;
+/* The refusal in words, with its metadata. Returns refusal. */
+int provision_explain(struct call *call, const struct provision *p, int refusal);
+/*
+ * Config text, and QR unless the key is the caller's own, in the call's arena.
+ * Not before the write: it shows what was committed.
+ */
+int provision_config(struct call *call, const struct provision *p, char **ret_config,
+		     char **ret_svg) _must_check_;
+
+#endif

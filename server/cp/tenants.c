@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/cp/tenants.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/label.h"
+#include "server/cp/audit.h"
+#include "server/cp/change.h"
+#include "server/cp/fields.h"
+#include "server/cp/ipam.h"
+#include "server/cp/plan.h"
+
+enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000 };
+
+int tenants_find(struct txn *txn, const char *id_or_name, struct tenant_row *ret)
+{
+	struct uuid id;
+	int r;
+
+	if (!uuid_parse(id_or_name, &id)) {
+		r = tenant_row_get(txn, &id, ret);
+		if (r != ERR_NOT_FOUND)
+			return r;
+	}
+	return tenant_row_find(txn, id_or_name, ret);
+}
+
+int tenants_missing(struct call *call, const char *id_or_name)
+{
+	return call_fail(call, ERR_NOT_FOUND, "there is no tenant %s", id_or_name);
+}
+
+static Pb__Tenant *fill(struct call *call, const struct tenant_row *row)
+{
+	Pb__Tenant *t = FIELDS_NEW(call, Pb__Tenant, pb__tenant__init);
+
+	if (!t)
+		return NULL;
+	t->id = fields_uuid(call, &row->id);
+	t->name = arena_strdup(&call->arena, row->name);
+	t->plan = (Pb__Plan)row->plan;
+	t->range = fields_range4(call, row->range4);
+	t->range6 = fields_range6(call, row->range6);
+	t->devices = row->devices;
+	t->nodes = row->nodes;
+	t->generation = row->generation;
+	t->created_at = fields_time(call, row->created_ms);
+	return t->id && t->name && t->range && t->range6 && t->created_at ? t : NULL;
+}
+
+struct creation {
+	struct cidr pool, wished;
+	struct tenant_row tenant;
+	struct audit_row audit;
+};
+
+static int insert(struct txn *txn, void *ctx)
+{
+	struct creation *c = ctx;
+	int r;
+
+	r = ipam_pick_range(txn, &c->pool, &c->wished, &c->tenant.range4);
+	if (r)
+		return r;
+	r = tenant_row_insert(txn, &c->tenant);
+	if (r == -EEXIST)
+		return ERR_LABEL_TAKEN;
+	if (r)
+		return err_trace(r);
+	c->audit.tenant = c->tenant.id;
+	audit_object(&c->audit, &c->tenant.id, c->tenant.name);
+	return audit_end(txn, &c->audit, 0);
+}
+
+int tenants_create(struct call *call, const Pb__CreateTenantRequest *in,
+		   Pb__CreateTenantResponse *out)
+{
+	struct creation c = {
+		.tenant = {.id = uuid_make(),
+			   .plan = in->plan ? (int)in->plan : PLAN_FREE,
+			   .generation = 1,
+			   .record_generation = 1,
+			   .next_node = IPAM_NODE_FIRST,
+			   .next_device = IPAM_DEVICE_FIRST,
+			   .created_ms = clock_wall_ms()},
+	};
+	struct cp *cp = call->owner;
+	int r;
+
+	if (!label_is_slug(in->name))
+		return call_field(call, "name", "must be a DNS label: a-z, 0-9 and '-'");
+	if (c.tenant.plan > PLAN_ENTERPRISE)
+		return call_field(call, "plan", "must be FREE, PRO, TEAM or ENTERPRISE");
+	if (*in->range && cidr_parse(in->range, &c.wished))
+		return call_field(call, "range", "must be a /16 in CIDR form");
+	snprintf(c.tenant.name, sizeof(c.tenant.name), "%s", in->name);
+	c.tenant.epoch = (uint64_t)c.tenant.created_ms;
+	c.tenant.cap = plan_cap(&cp->conf.caps, c.tenant.plan);
+	c.tenant.lease_s = cp->conf.lease_ms / 1000;
+	ipam_pick_range6(c.tenant.range6);
+	r = cp_conf_check(&cp->conf, &c.pool);
+	if (r)
+		return err_trace(r);
+	audit_begin(call, "tenant.create", &c.audit);
+	r = audit_write(call, insert, NULL, &c);
+	if (r == ERR_FIELD_INVALID)
+		return call_field(call, "range", "must be a free /16 of %s", cp->conf.pool);
+	if (r == ERR_LABEL_TAKEN)
+		return call_fail(call, r, "there is a tenant %s already", in->name);
+	if (r)
+		return err_trace(r);
+	out->tenant = fill(call, &c.tenant);
+	return out->tenant ? 0 : -ENOMEM;
+}
+
+struct listing {
+	struct call *call;
+	struct uuid after;
+	uint32_t limit;
+	struct uuid last;
+	Pb__ListTenantsResponse *out;
+};
+
+static int add(void *arg, const struct tenant_row *row)
+{
+	struct listing *l = arg;
+	Pb__Tenant *t = fill(l->call, row);
+
+	if (!t)
+		return -ENOMEM;
+	l->last = row->id;
+	l->out->tenants[l->out->n_tenants++] = t;
+	return 0;
+}
+
+static int read_page(struct txn *txn, void *ctx)
+{
+	struct listing *l = ctx;
+
+	return tenant_row_list(txn, &l->after, l->limit, add, l);
+}
+
+int tenants_list(struct call *call, const Pb__ListTenantsRequest *in, Pb__ListTenantsResponse *out)
+{
+	struct listing l = {.call = call, .out = out};
+	struct cp *cp = call->owner;
+	int r;
+
+	l.limit = in->page_size ? in->page_size : PAGE_DEFAULT;
+	if (l.limit > PAGE_MAX)
+		l.limit = PAGE_MAX;
+	r = fields_page(call, in->page_token, &l.after);
+	if (r)
+		return r;
+	out->tenants = call_alloc(call, l.limit * sizeof(*out->tenants));
+	if (!out->tenants)
+		return -ENOMEM;
+	r = store_read(cp->store, read_page, &l);
+	if (!r && out->n_tenants == l.limit)
+		out->next_page_token = fields_page_token(call, &l.last);
+	return err_trace(r);
+}
+
+struct update {
+	const char *name;
+	int plan;
+	uint32_t cap;
+	struct change change;
+	struct audit_row audit;
+};
+
+static int save(struct txn *txn, void *ctx)
+{
+	struct update *u = ctx;
+	struct tenant_row tenant;
+	int r;
+
+	r = tenants_find(txn, u->name, &tenant);
+	if (r)
+		return r;
+	r = change_begin(txn, &tenant.id, u->audit.time_ms, &u->change);
+	if (r)
+		return err_trace(r);
+	u->change.tenant.plan = u->plan;
+	u->change.tenant.cap = u->cap;
+	u->change.tenant.record_generation = u->change.tenant.generation;
+	r = change_end(txn, &u->change);
+	if (r)
+		return err_trace(r);
+	u->audit.tenant = tenant.id;
+	audit_object(&u->audit, &tenant.id, tenant.name);
+	return audit_end(txn, &u->audit, 0);
+}
+
+int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
+		   Pb__UpdateTenantResponse *out)
+{
+	struct update u = {.name = in->tenant, .plan = (int)in->plan};
+	struct cp *cp = call->owner;
+	int r;
+
+	if (u.plan < PLAN_FREE || u.plan > PLAN_ENTERPRISE)
+		return call_field(call, "plan", "must be FREE, PRO, TEAM or ENTERPRISE");
+	u.cap = plan_cap(&cp->conf.caps, u.plan);
+	audit_begin(call, "tenant.update", &u.audit);
+	r = audit_write(call, save, NULL, &u);
+	if (r == ERR_NOT_FOUND)
+		return tenants_missing(call, in->tenant);
+	if (r)
+		return err_trace(r);
+	out->tenant = fill(call, &u.change.tenant);
+	return out->tenant ? 0 : -ENOMEM;
+}
+
+/* --- start --- */
+
+struct recap {
+	const struct plan_caps *caps;
+	struct uuid after;
+	struct tenant_row tenant;
+	bool found;
+};
+
+static int keep(void *arg, const struct tenant_row *row)
+{
+	struct recap *c = arg;
+
+	c->tenant = *row;
+	c->found = true;
+	return 0;
+}
+
+static int next_tenant(struct txn *txn, void *ctx)
+{
+	struct recap *c = ctx;
+
+	c->found = false;
+	return tenant_row_list(txn, &c->after, 1, keep, c);
+}
+
+static int recap_one(struct txn *txn, void *ctx)
+{
+	struct recap *c = ctx;
+	struct change change;
+	int r;
+
+	r = change_begin(txn, &c->tenant.id, clock_wall_ms(), &change);
+	if (r)
+		return err_trace(r);
+	change.tenant.cap = plan_cap(c->caps, change.tenant.plan);
+	change.tenant.record_generation = change.tenant.generation;
+	return change_end(txn, &change);
+}
+
+int tenants_apply_caps(struct cp *cp)
+{
+	struct recap c = {.caps = &cp->conf.caps};
+	int r;
+
+	for (;;) {
+		r = store_read(cp->store, next_tenant, &c);
+		if (r || !c.found)
+			return err_trace(r);
+		c.after = c.tenant.id;
+		if (c.tenant.cap == plan_cap(c.caps, c.tenant.plan))
+			continue;
+		r = store_write(cp->store, recap_one, NULL, &c);
+		if (r)
+			return err_trace(r);
+	}
+}

@@ -17,7 +17,7 @@ FUNCTION_LINES = 100
 PARAMETERS = 6
 COMPLEXITY = 20
 # Lines of scripts/sizes.txt; goes down with it.
-EXCEPTIONS = 4
+EXCEPTIONS = 6
 TOPS = ("base", "server", "gateway", "client", "tests")
 # The public face of libqmesh is read by people who have nothing else.
 LONG_HEADERS = {"client/qmesh.h"}

@@ -51,6 +51,38 @@ static int parse_role(const struct cli *cli, Pb__Role *ret_role)
 	return 0;
 }
 
+/*
+ * --tenant, or the only tenant there is. The name lives in ret, which holds
+ * 64. An exit code after saying why.
+ */
+static int choose_tenant(struct cli *cli, char *ret)
+{
+	_cleanup_(reach_free) Pb__ListTenantsResponse *out = NULL;
+	Pb__ListTenantsRequest in = PB__LIST_TENANTS_REQUEST__INIT;
+	const char *name = args_value(&cli->args, "--tenant");
+	struct qm_reply reply;
+	int code;
+
+	if (name) {
+		snprintf(ret, 64, "%s", name);
+		return 0;
+	}
+	in.page_size = 2;
+	code = reach_outcome(cli, qm_list_tenants(cli->client, &cli->call, &in, &reply, &out),
+			     &reply);
+	if (code)
+		return code;
+	qm_reply_done(&reply);
+	if (out->n_tenants != 1) {
+		print_problem("qmesh admin tenant list, then --tenant NAME",
+			      out->n_tenants ? "there is more than one tenant"
+					     : "there is no tenant yet");
+		return EXIT_USAGE;
+	}
+	snprintf(ret, 64, "%s", out->tenants[0]->name);
+	return 0;
+}
+
 static void add_tenant(struct print_table *t, const Pb__Tenant *tenant)
 {
 	char text[64];
@@ -202,6 +234,7 @@ static int run_user_add(struct cli *cli)
 	_cleanup_(password_freep) char *password = NULL;
 	Pb__CreateUserRequest in = PB__CREATE_USER_REQUEST__INIT;
 	struct qm_reply reply;
+	char tenant[64];
 	int code;
 
 	code = parse_role(cli, &in.role);
@@ -213,10 +246,12 @@ static int run_user_add(struct cli *cli)
 	}
 	if (code == 0)
 		code = reach_open_operator(cli);
+	if (code == 0)
+		code = choose_tenant(cli, tenant);
 	if (code)
 		return code;
-	in.tenant = (char *)cli->args.words[0];
-	in.name = (char *)cli->args.words[1];
+	in.tenant = tenant;
+	in.name = (char *)cli->args.words[0];
 	in.password = password;
 	code = reach_outcome(cli, qm_create_user(cli->client, &cli->call, &in, &reply, &out),
 			     &reply);
@@ -235,12 +270,15 @@ static int run_user_list(struct cli *cli)
 	_cleanup_(reach_free) Pb__ListUsersResponse *out = NULL;
 	Pb__ListUsersRequest in = PB__LIST_USERS_REQUEST__INIT;
 	struct qm_reply reply;
+	char tenant[64];
 	int code;
 
 	code = reach_open_operator(cli);
+	if (code == 0)
+		code = choose_tenant(cli, tenant);
 	if (code)
 		return code;
-	in.tenant = (char *)cli->args.words[0];
+	in.tenant = tenant;
 	in.page_size = 4096;
 	in.page_token = value_or_empty(cli, "--page");
 	code = reach_outcome(cli, qm_list_users(cli->client, &cli->call, &in, &reply, &out),
@@ -263,6 +301,7 @@ static int run_user_set(struct cli *cli)
 	Pb__UpdateUserRequest in = PB__UPDATE_USER_REQUEST__INIT;
 	bool off = args_has(&cli->args, "--disable"), on = args_has(&cli->args, "--enable");
 	struct qm_reply reply;
+	char tenant[64];
 	int code;
 
 	if (on && off) {
@@ -278,10 +317,12 @@ static int run_user_set(struct cli *cli)
 	}
 	if (code == 0)
 		code = reach_open_operator(cli);
+	if (code == 0)
+		code = choose_tenant(cli, tenant);
 	if (code)
 		return code;
-	in.tenant = (char *)cli->args.words[0];
-	in.user = (char *)cli->args.words[1];
+	in.tenant = tenant;
+	in.user = (char *)cli->args.words[0];
 	if (password)
 		in.password = password;
 	if (on || off) {
@@ -306,13 +347,16 @@ static int run_join_token(struct cli *cli)
 	_cleanup_(reach_free) Pb__CreateJoinTokenResponse *out = NULL;
 	Pb__CreateJoinTokenRequest in = PB__CREATE_JOIN_TOKEN_REQUEST__INIT;
 	struct qm_reply reply;
+	char tenant[64];
 	char text[64];
 	int code;
 
 	code = reach_open_operator(cli);
+	if (code == 0)
+		code = choose_tenant(cli, tenant);
 	if (code)
 		return code;
-	in.tenant = (char *)cli->args.words[0];
+	in.tenant = tenant;
 	code = reach_outcome(cli, qm_create_join_token(cli->client, &cli->call, &in, &reply, &out),
 			     &reply);
 	if (code)
@@ -322,7 +366,9 @@ static int run_join_token(struct cli *cli)
 		code = print_json(stdout, "qmesh.join-token/1", &out->base) < 0 ? EXIT_OTHER : 0;
 	} else {
 		puts(out->join_token);
-		fprintf(stderr, "for one node, once, until %s\n", ago(out->expires_at, text));
+		if (!args_has(&cli->args, "--quiet"))
+			fprintf(stderr, "for one node, once; ends %s\n",
+				ago(out->expires_at, text));
 	}
 	explicit_bzero(out->join_token, strlen(out->join_token));
 	return code;
@@ -333,12 +379,15 @@ static int run_node_list(struct cli *cli)
 	_cleanup_(reach_free) Pb__ListTenantNodesResponse *out = NULL;
 	Pb__ListTenantNodesRequest in = PB__LIST_TENANT_NODES_REQUEST__INIT;
 	struct qm_reply reply;
+	char tenant[64];
 	int code;
 
 	code = reach_open_operator(cli);
+	if (code == 0)
+		code = choose_tenant(cli, tenant);
 	if (code)
 		return code;
-	in.tenant = (char *)cli->args.words[0];
+	in.tenant = tenant;
 	code = reach_outcome(cli, qm_list_tenant_nodes(cli->client, &cli->call, &in, &reply, &out),
 			     &reply);
 	if (code)
@@ -355,13 +404,16 @@ static int run_node_remove(struct cli *cli)
 	_cleanup_(reach_free) Pb__RemoveNodeResponse *out = NULL;
 	Pb__RemoveNodeRequest in = PB__REMOVE_NODE_REQUEST__INIT;
 	struct qm_reply reply;
+	char tenant[64];
 	int code;
 
 	code = reach_open_operator(cli);
+	if (code == 0)
+		code = choose_tenant(cli, tenant);
 	if (code)
 		return code;
-	in.tenant = (char *)cli->args.words[0];
-	in.node = (char *)cli->args.words[1];
+	in.tenant = tenant;
+	in.node = (char *)cli->args.words[0];
 	in.rehome_to = value_or_empty(cli, "--rehome-to");
 	in.force = args_has(&cli->args, "--force");
 	code = reach_outcome(cli, qm_remove_node(cli->client, &cli->call, &in, &reply, &out),
@@ -387,13 +439,34 @@ static const struct flag page_flags[] = {
 	{NULL, NULL, NULL},
 };
 
+#define TENANT_FLAG                                                                                \
+	{                                                                                          \
+		"--tenant", "NAME", "the tenant; not needed where there is only one"               \
+	}
+
+static const struct flag of_tenant_flags[] = {TENANT_FLAG, {NULL, NULL, NULL}};
+
+static const struct flag user_list_flags[] = {
+	TENANT_FLAG,
+	{"--page", "TOKEN", "where the last page ended"},
+	{NULL, NULL, NULL},
+};
+
+static const struct flag join_flags[] = {
+	TENANT_FLAG,
+	{"--quiet", NULL, "the token alone, without a word on its life"},
+	{NULL, NULL, NULL},
+};
+
 static const struct flag user_add_flags[] = {
+	TENANT_FLAG,
 	{"--role", "ROLE", "member, auditor or admin; member without it"},
 	{"--password-file", "FILE", "password in a file, - for stdin; 10 characters or more"},
 	{NULL, NULL, NULL},
 };
 
 static const struct flag user_set_flags[] = {
+	TENANT_FLAG,
 	{"--role", "ROLE", "member, auditor or admin"},
 	{"--password-file", "FILE", "new password in a file, - for stdin"},
 	{"--disable", NULL, "sessions end, devices are suspended"},
@@ -402,6 +475,7 @@ static const struct flag user_set_flags[] = {
 };
 
 static const struct flag remove_flags[] = {
+	TENANT_FLAG,
 	{"--rehome-to", "NODE", "move its devices there"},
 	{"--force", NULL, "remove its devices too"},
 	{NULL, NULL, NULL},
@@ -412,12 +486,12 @@ const struct command cmd_admin_table[] = {
 	{"admin tenant list", "", "All tenants", 0, 0, page_flags, run_tenant_list},
 	{"admin tenant set-plan", "TENANT PLAN", "Change a tenant's plan", 2, 2, NULL,
 	 run_tenant_set_plan},
-	{"admin user add", "TENANT NAME", "Make an account", 2, 2, user_add_flags, run_user_add},
-	{"admin user list", "TENANT", "A tenant's accounts", 1, 1, page_flags, run_user_list},
-	{"admin user set", "TENANT USER", "Change an account", 2, 2, user_set_flags, run_user_set},
-	{"admin join-token", "TENANT", "Make a token by which one node joins", 1, 1, NULL,
+	{"admin user add", "NAME", "Make an account", 1, 1, user_add_flags, run_user_add},
+	{"admin user list", "", "A tenant's accounts", 0, 0, user_list_flags, run_user_list},
+	{"admin user set", "USER", "Change an account", 1, 1, user_set_flags, run_user_set},
+	{"admin join-token", "", "Make a token by which one node joins", 0, 0, join_flags,
 	 run_join_token},
-	{"admin node list", "TENANT", "A tenant's nodes", 1, 1, NULL, run_node_list},
-	{"admin node remove", "TENANT NODE", "Remove a node", 2, 2, remove_flags, run_node_remove},
+	{"admin node list", "", "A tenant's nodes", 0, 0, of_tenant_flags, run_node_list},
+	{"admin node remove", "NODE", "Remove a node", 1, 1, remove_flags, run_node_remove},
 	{NULL, NULL, NULL, 0, 0, NULL, NULL},
 };

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A stop loses no answer: calls in flight finish, slow readers get the tail, streams end with DRAINING."""
+import struct
+import sys
+import threading
+import time
+
+from wire import (DATA, END_HEADERS, END_STREAM, GOAWAY, H1, H2, HEADERS, KINDS, SETTINGS, WINDOW, Report, Server, echo,
+                  ended, frame, goaways, message, status_of)
+
+N = 60
+
+
+def slow_reader(server, kind):
+    c = H2(server, kind, struct.pack(">HI", 4, 0x7fffffff), receive_buffer=4096)
+    c.send(frame(WINDOW, 0, 0, struct.pack(">I", 0x7fff0000)))
+    for j in range(N):
+        c.send(frame(HEADERS, END_HEADERS, 2 * j + 1, echo("ServerStream")) +
+               frame(DATA, END_STREAM, 2 * j + 1, message(n=1, size=100000)))
+    return c
+
+
+def one_kind(kind, report):
+    with Server("--grace", "8000") as server:
+        reader = slow_reader(server, kind)
+        slow = H2(server, kind)
+        slow.send(frame(HEADERS, END_HEADERS, 1, echo("Slow")), frame(DATA, END_STREAM, 1, message(n=7, ms=1500)))
+        upload = H2(server, kind)
+        upload.send(frame(HEADERS, END_HEADERS, 1, echo("Unary")), frame(DATA, 0, 1, message(n=5)[:3]))
+        stream = H2(server, kind)
+        stream.send(frame(HEADERS, END_HEADERS, 1, echo("Subscribe")), frame(DATA, END_STREAM, 1, message(n=1)))
+        idle = H2(server, kind)
+        idle.until(lambda f: f[0] == SETTINGS and f[1] & 1, 2)
+        old = H1(server, kind)
+        old.send(b"POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\na")
+        kept = H1(server, kind)
+        kept.send(b"GET /x HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        kept.answer()
+        time.sleep(0.3)
+        result = []
+        stopper = threading.Thread(target=lambda: result.append(server.stop(30)))
+        stopper.start()
+        time.sleep(1.4)
+        try:
+            server.socket(kind, timeout=1)
+            report.check(kind + ": no new connections", False)
+        except OSError:
+            report.check(kind + ": no new connections", True)
+        seen = idle.until(lambda f: False, 2)
+        report.check(kind + ": an idle connection gets two GOAWAYs and the end",
+                     len(goaways(seen)) == 2 and seen[-1][0] == "eof", seen)
+        upload.send(frame(DATA, END_STREAM, 1, message(n=5)[3:]))
+        seen = upload.until(ended, 3)
+        report.check(kind + ": an upload finishes", status_of(seen) == 0 and len(goaways(seen)) == 2, seen)
+        old.send(b"bc")
+        answer = old.answer()
+        report.check(kind + ": an HTTP/1.1 upload finishes", answer and answer[2] == b"abc" and
+                     answer[1].get("connection") == "close", answer)
+        report.check(kind + ": a kept connection is closed", kept.closed(3))
+        seen = slow.until(ended, 4)
+        report.check(kind + ": a call in flight finishes", status_of(seen) == 0, seen)
+        ends = total = 0
+        while True:
+            f = reader.read(5)
+            if f is None or f[0] in ("eof", "reset"):
+                break
+            total += len(f[3]) if f[0] == DATA else 0
+            ends += 1 if f[0] == HEADERS and f[1] & END_STREAM else 0
+            if ends % 10 == 0:
+                time.sleep(0.001)
+        report.check(kind + ": a slow reader gets every answer whole", ends == N and total > N * 100000, (ends, total))
+        seen = stream.until(ended, 8)
+        report.check(kind + ": a stream ends with UNAVAILABLE", status_of(seen) == 14, seen)
+        stopper.join(30)
+        report.check(kind + ": the server ends clean", result and result[0][0] == 0, result)
+
+
+def main():
+    report = Report()
+    threads = [threading.Thread(target=one_kind, args=(kind, report)) for kind in KINDS]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

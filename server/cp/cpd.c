@@ -18,6 +18,7 @@
 #include "server/cp/cp.h"
 #include "server/cp/hub.h"
 #include "server/cp/keyring.h"
+#include "server/rpc/grpc.h"
 #include "server/rpc/server.h"
 
 enum { GRACE_MS = 3000, RECONNECT_MS = 500 };
@@ -85,6 +86,8 @@ static int serve(struct cp *cp, const sigset_t *signals)
 		return -ENOMEM;
 	options.services = services;
 	r = server_new(&options, &server);
+	if (!r)
+		r = server_add_door(server, &grpc_door, services);
 	if (!r)
 		r = gateway_attach(server, &doors, &gateway);
 	if (!r)

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/label.h"
 #include "server/cp/audit.h"
-#include "server/cp/cert.h"
 #include "server/cp/change.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
@@ -15,6 +14,7 @@
 #include "server/cp/keyring.h"
 #include "server/cp/publish.h"
 #include "server/cp/tenants.h"
+#include "server/rpc/cert.h"
 #include "server/store/join_row.h"
 
 #define TOKEN_PREFIX "qmj1."

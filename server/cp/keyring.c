@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "server/cp/cert.h"
+#include "server/rpc/cert.h"
 
 enum { KID_LEN = 16, PSK_VERSION = 1 };
 

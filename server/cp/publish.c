@@ -5,11 +5,11 @@
 
 #include "base/clock.h"
 #include "quazzar/mesh/v1/member.pb-c.h"
-#include "server/cp/cert.h"
 #include "server/cp/hub.h"
 #include "server/cp/keyring.h"
 #include "server/cp/plan.h"
 #include "server/peers/tenantrec.h"
+#include "server/rpc/cert.h"
 #include "server/store/member_row.h"
 #include "server/store/session_row.h"
 #include "server/store/tenant_row.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each run of dark modules in a row is one sub-path "Mx yhN": a code of 345
+ * A row is one line of width 1, drawn where its modules are dark: a code of 345
  * bytes is some 11 kB instead of libqrencode's own 167. Width and height are
  * whole multiples of the modules: readers fail on fractions.
  */
@@ -24,13 +24,20 @@ static void code_freep(QRcode **code)
 
 static void add_row(const unsigned char *row, int width, int y, struct text *out)
 {
+	int at = 0;
+
+	text_addf(out, "M%d %d.5", QUIET, y + QUIET);
 	for (int x = 0; x < width;) {
 		int run = 0;
 
 		while (x + run < width && (row[x + run] & 1))
 			run++;
-		if (run)
-			text_addf(out, "M%d %dh%dv1h-%dz", x + QUIET, y + QUIET, run, run);
+		if (run && x > at)
+			text_addf(out, "m%d 0", x - at);
+		if (run) {
+			text_addf(out, "h%d", run);
+			at = x + run;
+		}
 		x += run ? run : 1;
 	}
 }
@@ -50,7 +57,7 @@ int qr_svg(const char *config, struct text *out)
 	text_addf(out,
 		  "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\""
 		  " viewBox=\"0 0 %d %d\" shape-rendering=\"crispEdges\">"
-		  "<path fill=\"#fff\" d=\"M0 0h%dv%dh-%dz\"/><path fill=\"#000\" d=\"",
+		  "<path fill=\"#fff\" d=\"M0 0h%dv%dh-%dz\"/><path stroke=\"#000\" d=\"",
 		  side * MODULE_PX, side * MODULE_PX, side, side, side, side, side);
 	for (int y = 0; y < code->width; y++)
 		add_row(code->data + (size_t)y * (size_t)code->width, code->width, y, out);

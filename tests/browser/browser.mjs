@@ -32,6 +32,8 @@ export async function group(name, page, steps) {
 		check(name, false, String(e.message).split("\n")[0]);
 		if (process.env.MESH_SHOTS)
 			await page.screenshot({ path: `${process.env.MESH_SHOTS}/${name.replace(/\W+/g, "-")}.png` });
+		/* The next group starts from the page as it opens. */
+		await page.reload().catch(() => {});
 	}
 }
 
@@ -59,6 +61,9 @@ export function launch() {
 /* A person's browser: cookies and storage of its own, offences collected. */
 export async function person(browser, options = {}) {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+	context.setDefaultTimeout(20_000);
+	/* "Leave this page?" while a secret is shown: a test means it. */
+	context.on("dialog", (d) => d.accept());
 	const offences = [];
 	await context.exposeBinding("tellOffence", (_, text) => offences.push(text));
 	await context.addInitScript(() => {

@@ -66,9 +66,8 @@ async function config_text() {
 
 async function leave() {
 	await dialog.getByRole("button", { name: "Done" }).click();
-	const anyway = button("Close anyway");
-	if (await anyway.isVisible()) await anyway.click();
-	await page.locator("dialog[open]").waitFor({ state: "detached" });
+	await button("Close anyway").click();
+	await page.waitForFunction(() => !document.querySelector("dialog[open]"));
 }
 
 /* The picture as a phone sees it, read by a second decoder. */
@@ -124,6 +123,7 @@ async function signing_in() {
 async function banner() {
 	const words = "Mesh VPN is the recommended replacement. Migrate when you’re ready →";
 	await button(words).click();
+	await dialog.waitFor();
 	check("the banner opens the steps", (await dialog.locator("ol.steps li").count()) >= 5);
 	await page.keyboard.press("Escape");
 	await button("Hide this recommendation").click();
@@ -183,7 +183,8 @@ async function first_handshake(conf) {
 	equal("green in place", await dialog.locator(".pill.big").textContent(), "Renée’s phone is connected");
 	await until("it is read out", 5000, async () => (await dialog.locator("[role=status]").last().textContent()).includes("connected"));
 	await button("Done").click();
-	check("a used secret closes without asking", (await page.locator("dialog[open]").count()) === 0);
+	await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+	check("a used secret closes without asking", true);
 	check("the name is as previewed", (await row("Renée’s phone").textContent()).includes("renee-s-phone.quazzar.mesh"));
 	equal("the list is green", await row("Renée’s phone").locator(".pill").textContent(), "Connected");
 }

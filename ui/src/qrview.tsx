@@ -6,15 +6,20 @@
  * or more where they fit, and a quiet zone of 4 modules whether the server's has
  * one or not; white in dark mode too.
  */
+import { signal } from "@preact/signals";
 
 const QUIET = 4;
 const MAX_PX = 420;
 const MIN_MODULE_PX = 3;
 
+const page_px = signal(document.documentElement.clientWidth);
+
+addEventListener("resize", () => (page_px.value = document.documentElement.clientWidth));
+
 /* CSS pixels of one module, so that each module is whole pixels of the screen. */
 function module_px(side: number): number {
 	const dots = devicePixelRatio || 1;
-	const room = Math.min(MAX_PX, document.documentElement.clientWidth - 4);
+	const room = Math.min(MAX_PX, page_px.value - 4);
 	return Math.max(MIN_MODULE_PX, Math.floor((room * dots) / side) / dots);
 }
 

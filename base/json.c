@@ -109,6 +109,10 @@ static void add_double(struct text *out, double d, bool is_float)
 		text_adds(out, d > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 		return;
 	}
+	if (d == 0) {
+		text_adds(out, signbit(d) ? "-0.0" : "0");
+		return;
+	}
 	for (int digits = is_float ? 6 : 15; digits <= 17; digits++) {
 		snprintf(s, sizeof(s), "%.*g", digits, d);
 		if (is_float ? strtof(s, NULL) == (float)d : strtod(s, NULL) == d)

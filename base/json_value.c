@@ -212,7 +212,7 @@ static int put_enum(const ProtobufCFieldDescriptor *f, const char *s, size_t len
 		*(int *)at = v->value;
 		return 0;
 	}
-	if (len && json_scan_number_len(s, len) == len)
+	if (len && json_scan_number_len(s, len) == len && !strpbrk(s, ".eE"))
 		return put_integer(f, s, len, at, ret_rule);
 	return refuse(ret_rule, "unknown name of a value");
 }
@@ -269,6 +269,11 @@ int json_value_time(const ProtobufCMessageDescriptor *desc, const char *s, size_
 	return 0;
 }
 
+static bool is_real(const ProtobufCFieldDescriptor *f)
+{
+	return f->type == PROTOBUF_C_TYPE_FLOAT || f->type == PROTOBUF_C_TYPE_DOUBLE;
+}
+
 int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, struct arena *arena,
 		      void *at, const char **ret_rule)
 {
@@ -297,7 +302,7 @@ int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, st
 	default:
 		break;
 	}
-	if (len == 0 || json_scan_number_len(s, len) != len)
+	if (len == 0 || json_scan_number_len(s, len) != len || (!is_real(f) && strpbrk(s, ".eE")))
 		return refuse(ret_rule, json_value_wants(f));
 	return json_value_number(f, s, len, at, ret_rule);
 }

@@ -184,6 +184,15 @@ def parse(kinds, text):
         return None
 
 
+def same(a, b):
+    """Equal messages; protobuf-c does not write a negative zero."""
+    for m in (a, b):
+        for name in ("a_double", "a_float"):
+            if getattr(m, name) == 0:
+                m.ClearField(name)
+    return a == b
+
+
 def test_round(peer, kinds):
     m = some_message(kinds)
     packed = m.SerializeToString()
@@ -194,10 +203,10 @@ def test_round(peer, kinds):
         want = json_format.MessageToDict(m, **options)
         check(f"text {mode}", json.loads(text) == want, f"{text!r}\n{want}")
         back = parse(kinds, text)
-        check(f"read by protobuf {mode}", back is not None and back == m, text)
+        check(f"read by protobuf {mode}", back is not None and same(back, m), text)
         theirs = json_format.MessageToJson(m, **options)
         back, why = peer.ask("D", theirs.encode())
-        check(f"read by us {mode}", back is not None and kinds.FromString(back) == m,
+        check(f"read by us {mode}", back is not None and same(kinds.FromString(back), m),
               f"{why}: {theirs}")
     taken = 0
     for _ in range(CHANGES):
@@ -210,7 +219,7 @@ def test_round(peer, kinds):
         if back is not None:
             taken += 1
             theirs = parse(kinds, other)
-            check("changed", theirs is not None and kinds.FromString(back) == theirs, other)
+            check("changed", theirs is not None and same(kinds.FromString(back), theirs), other)
     return taken
 
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Buckets and header limits, with a clock of one's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "server/rpc/guard.h"
+#include "server/rpc/limits.h"
+
+#define FIRST_(a, b) a
+#define SECOND_(a, b) b
+#define BURST(limit) FIRST_ limit
+#define PER_S(limit) SECOND_ limit
+
+static struct guard guard;
+
+static int setup(void **state)
+{
+	(void)state;
+	guard_init(&guard, 1000);
+	return 0;
+}
+
+static const char *frame(uint8_t type, uint8_t flags, const void *payload, uint32_t len,
+			 uint64_t now_ms)
+{
+	struct h2frame f = {.type = type, .flags = flags, .len = len, .stream = 1};
+
+	return guard_frame(&guard, &f, payload, now_ms);
+}
+
+static unsigned passed(uint8_t type, uint64_t now_ms)
+{
+	unsigned n = 0;
+
+	while (n < 100000 && !frame(type, 0, "", 0, now_ms))
+		n++;
+	return n;
+}
+
+static void bursts_and_refill(void **state)
+{
+	(void)state;
+	assert_int_equal(passed(H2_RST_STREAM, 1000), BURST((LIMIT_RESETS)));
+	assert_int_equal(passed(H2_RST_STREAM, 2000), PER_S((LIMIT_RESETS)));
+	assert_int_equal(passed(H2_RST_STREAM, 1000000), BURST((LIMIT_RESETS)));
+	assert_int_equal(passed(H2_RST_STREAM, 999999), 0); /* time that goes back gives nothing */
+	assert_int_equal(passed(H2_PING, 1000), BURST((LIMIT_PINGS)));
+	assert_int_equal(passed(H2_SETTINGS, 1000), BURST((LIMIT_SETTINGS)));
+	assert_int_equal(passed(H2_PRIORITY, 1000), BURST((LIMIT_PRIORITIES)));
+	assert_int_equal(passed(H2_DATA, 1000), BURST((LIMIT_EMPTY_DATA)));
+	assert_int_equal(passed(0x77, 1000), BURST((LIMIT_UNKNOWN_FRAMES)));
+}
+
+static void honest_frames_are_free(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		assert_null(frame(H2_DATA, H2_END_STREAM, "", 0, 1000));
+		assert_null(frame(H2_DATA, 0, "x", 1, 1000));
+	}
+}
+
+static void windows_are_earned(void **state)
+{
+	(void)state;
+	assert_int_equal(passed(H2_WINDOW_UPDATE, 1000), BURST((LIMIT_WINDOW_UPDATES)));
+	guard_earn(&guard, 7);
+	assert_int_equal(passed(H2_WINDOW_UPDATE, 1000), 7);
+	guard_earn(&guard, 1000000);
+	assert_int_equal(passed(H2_WINDOW_UPDATE, 1000), BURST((LIMIT_WINDOW_UPDATES)));
+}
+
+static void header_blocks(void **state)
+{
+	uint8_t fields[LIMIT_FIELDS + 1], big[LIMIT_HEAD_BYTES];
+
+	(void)state;
+	memset(fields, 0x82, sizeof(fields));
+	memset(big, 0, sizeof(big));
+	assert_null(frame(H2_HEADERS, H2_END_HEADERS, fields, LIMIT_FIELDS, 1000));
+	assert_non_null(frame(H2_HEADERS, H2_END_HEADERS, fields, LIMIT_FIELDS + 1, 1000));
+	/* one literal: name "a", the value fills the rest */
+	memcpy(big,
+	       "\x00\x01"
+	       "a\x7f\xfb\x7e",
+	       6);
+	assert_null(frame(H2_HEADERS, 0, big, 16000, 1000));
+	assert_null(frame(H2_CONTINUATION, 0, big, LIMIT_HEAD_BYTES - 16000, 1000));
+	assert_non_null(frame(H2_CONTINUATION, H2_END_HEADERS, big, 1, 1000));
+	assert_null(frame(H2_HEADERS, 0, fields, 10, 1000));
+	for (int i = 0; i < LIMIT_CONTINUATIONS; i++)
+		assert_null(frame(H2_CONTINUATION, 0, fields, 1, 1000));
+	assert_non_null(frame(H2_CONTINUATION, 0, fields, 1, 1000));
+	assert_null(frame(H2_HEADERS, 0, fields, 10, 1000));
+	assert_non_null(frame(H2_CONTINUATION, 0, "", 0, 1000));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(bursts_and_refill, setup),
+		cmocka_unit_test_setup(honest_frames_are_free, setup),
+		cmocka_unit_test_setup(windows_are_earned, setup),
+		cmocka_unit_test_setup(header_blocks, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every job runs once, on no more threads than allowed; a stop waits for them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "server/rpc/lane.h"
+
+#define N 2000
+
+static atomic_int n_ran, n_inside, n_most;
+
+static void job(struct lane_job *j)
+{
+	int now = ++n_inside;
+
+	if (now > n_most)
+		n_most = now;
+	if (n_ran % 100 == 0)
+		usleep(1000);
+	n_ran++;
+	n_inside--;
+	(void)j;
+}
+
+static void runs_all(void **state)
+{
+	static struct lane_job jobs[N + 1];
+	_cleanup_(lane_freep) struct lane_pool *l = lane_new(4);
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		jobs[i].fn = job;
+		assert_int_equal(lane_post(l, &jobs[i]), 0);
+	}
+	lane_stop(l);
+	assert_int_equal(n_ran, N);
+	assert_true(n_most >= 1 && n_most <= 4);
+	assert_int_equal(lane_post(l, &jobs[N]), -ESHUTDOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(runs_all)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -19,6 +19,7 @@
 #include "server/node/node.h"
 #include "server/node/statefile.h"
 #include "server/rpc/cert.h"
+#include "server/rpc/grpc.h"
 #include "server/rpc/server.h"
 
 #define DRAIN_MS 2000
@@ -147,6 +148,8 @@ static int serve(struct node *n, const sigset_t *waiting)
 	if (!services)
 		return err_origin(-ENOMEM);
 	r = server_new(&options, &server);
+	if (!r)
+		r = server_add_door(server, &grpc_door, services);
 	if (!r)
 		r = gateway_attach(server, &page, &gateway);
 	if (!r)

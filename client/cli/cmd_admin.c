@@ -51,9 +51,15 @@ static int parse_role(const struct cli *cli, Pb__Role *ret_role)
 	return 0;
 }
 
+/* The word after the optional tenant: the last one. */
+static char *last_word(const struct cli *cli)
+{
+	return (char *)cli->args.words[cli->args.n_words - 1];
+}
+
 /*
- * --tenant, or the only tenant there is. The name lives in ret, which holds
- * 64. An exit code after saying why.
+ * The tenant: the word before those that the command needs, or --tenant, or
+ * the only one there is. ret holds 64. An exit code after saying why.
  */
 static int choose_tenant(struct cli *cli, char *ret)
 {
@@ -63,6 +69,8 @@ static int choose_tenant(struct cli *cli, char *ret)
 	struct qm_reply reply;
 	int code;
 
+	if (!name && cli->args.n_words > cli->command->min_words)
+		name = cli->args.words[0];
 	if (name) {
 		snprintf(ret, 64, "%s", name);
 		return 0;
@@ -251,7 +259,7 @@ static int run_user_add(struct cli *cli)
 	if (code)
 		return code;
 	in.tenant = tenant;
-	in.name = (char *)cli->args.words[0];
+	in.name = last_word(cli);
 	in.password = password;
 	code = reach_outcome(cli, qm_create_user(cli->client, &cli->call, &in, &reply, &out),
 			     &reply);
@@ -322,7 +330,7 @@ static int run_user_set(struct cli *cli)
 	if (code)
 		return code;
 	in.tenant = tenant;
-	in.user = (char *)cli->args.words[0];
+	in.user = last_word(cli);
 	if (password)
 		in.password = password;
 	if (on || off) {
@@ -413,7 +421,7 @@ static int run_node_remove(struct cli *cli)
 	if (code)
 		return code;
 	in.tenant = tenant;
-	in.node = (char *)cli->args.words[0];
+	in.node = last_word(cli);
 	in.rehome_to = value_or_empty(cli, "--rehome-to");
 	in.force = args_has(&cli->args, "--force");
 	code = reach_outcome(cli, qm_remove_node(cli->client, &cli->call, &in, &reply, &out),
@@ -486,12 +494,15 @@ const struct command cmd_admin_table[] = {
 	{"admin tenant list", "", "All tenants", 0, 0, page_flags, run_tenant_list},
 	{"admin tenant set-plan", "TENANT PLAN", "Change a tenant's plan", 2, 2, NULL,
 	 run_tenant_set_plan},
-	{"admin user add", "NAME", "Make an account", 1, 1, user_add_flags, run_user_add},
-	{"admin user list", "", "A tenant's accounts", 0, 0, user_list_flags, run_user_list},
-	{"admin user set", "USER", "Change an account", 1, 1, user_set_flags, run_user_set},
-	{"admin join-token", "", "Make a token by which one node joins", 0, 0, join_flags,
+	{"admin user add", "[TENANT] NAME", "Make an account", 1, 2, user_add_flags, run_user_add},
+	{"admin user list", "[TENANT]", "A tenant's accounts", 0, 1, user_list_flags,
+	 run_user_list},
+	{"admin user set", "[TENANT] USER", "Change an account", 1, 2, user_set_flags,
+	 run_user_set},
+	{"admin join-token", "[TENANT]", "Make a token by which one node joins", 0, 1, join_flags,
 	 run_join_token},
-	{"admin node list", "", "A tenant's nodes", 0, 0, of_tenant_flags, run_node_list},
-	{"admin node remove", "NODE", "Remove a node", 1, 1, remove_flags, run_node_remove},
+	{"admin node list", "[TENANT]", "A tenant's nodes", 0, 1, of_tenant_flags, run_node_list},
+	{"admin node remove", "[TENANT] NODE", "Remove a node", 1, 2, remove_flags,
+	 run_node_remove},
 	{NULL, NULL, NULL, 0, 0, NULL, NULL},
 };

@@ -31,6 +31,7 @@ struct cli {
 	bool json;
 	/* Of reach.c. */
 	struct qm_client *client;
+	bool people; /* not an operator's command */
 	char server[300];
 	char *token; /* wiped; NULL: not signed in */
 	char *authorization;

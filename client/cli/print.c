@@ -170,16 +170,17 @@ const char *print_ago(int64_t then_ms, int64_t now_ms, char *ret)
 		snprintf(ret, 32, "now");
 		return ret;
 	}
+	/* To the nearest: a session of 8 h that is a second old still ends in 8 h. */
 	if (s < 120) {
 		unit = "s";
 	} else if (s < 120 * 60) {
-		s /= 60;
+		s = (s + 30) / 60;
 		unit = "min";
 	} else if (s < 48 * 3600) {
-		s /= 3600;
+		s = (s + 1800) / 3600;
 		unit = "h";
 	} else {
-		s /= 86400;
+		s = (s + 43200) / 86400;
 		unit = "d";
 	}
 	snprintf(ret, 32, "%s%" PRId64 " %s%s", future ? "in " : "", s, unit, future ? "" : " ago");
@@ -318,6 +319,12 @@ void print_failure(const struct status *s, bool json)
 	fflush(stdout);
 	fprintf(stderr, "error: %s\n", message);
 	for (size_t i = 0; i < s->n_fields; i++) {
+		size_t len = strlen(s->fields[i].field);
+
+		/* A single violation is often the whole message. */
+		if (s->message && strncmp(s->message, s->fields[i].field, len) == 0 &&
+		    s->message[len] == ':')
+			continue;
 		_cleanup_(freep) char *field = print_harmless(s->fields[i].field);
 		_cleanup_(freep) char *rule = print_harmless(s->fields[i].description);
 

@@ -124,6 +124,7 @@ int reach_open_anonymous(struct cli *cli)
 
 	if (!has_socket(preset) && has_socket(REACH_CP_SOCKET))
 		preset = REACH_CP_SOCKET;
+	cli->people = true;
 	r = connect_to(cli, preset);
 	return r ? r : load_token(cli);
 }
@@ -195,6 +196,11 @@ int reach_outcome(const struct cli *cli, int r, struct qm_reply *reply)
 		return 0;
 	print_failure(&reply->status, cli->json);
 	r = reach_exit_code(&reply->status);
+	/* At the Control Panel's socket a caller without session is the operator. */
+	if (r == EXIT_NOT_ALLOWED && !cli->token && cli->people) {
+		fputs("hint: sign in with: qmesh login\n", stderr);
+		r = EXIT_NOT_SIGNED_IN;
+	}
 	qm_reply_done(reply);
 	return r;
 }

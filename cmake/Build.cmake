@@ -10,6 +10,9 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo)
 endif()
+# Assertions check our own mistakes and stay on in what people run: no NDEBUG.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_C_FLAGS_RELEASE "-O2")
 
 option(QMESH_SANITIZE "Address and undefined behaviour sanitizers" OFF)
 option(QMESH_TSAN "Thread sanitizer" OFF)

@@ -121,7 +121,7 @@ static int read_answer(int fd, int (*on_line)(struct wg_list *l, const char *lin
 	int result = -EBADMSG;
 
 	for (;;) {
-		char *line;
+		char *line = NULL;
 		int r = read_line(&reader, &line);
 
 		if (r)

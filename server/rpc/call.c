@@ -133,6 +133,49 @@ struct call *call_ref(struct call *call)
 	return call;
 }
 
+/* A call is larger than what malloc keeps per thread: a loop keeps a few itself. */
+#define SPARE_MAX 128
+
+struct live *call_queue_alloc(struct loop *loop)
+{
+	struct live *l = loop ? loop->spare_calls : NULL;
+
+	if (l) {
+		loop->spare_calls = l->next;
+		loop->n_spare_calls--;
+	} else {
+		l = malloc(sizeof(*l));
+		if (!l)
+			return NULL;
+	}
+	memset(l, 0, sizeof(*l));
+	return l;
+}
+
+static void give_back(struct live *l)
+{
+	struct loop *loop = l->loop;
+
+	if (!loop || !loop_is_mine(loop) || loop->n_spare_calls == SPARE_MAX) {
+		free(l);
+		return;
+	}
+	l->next = loop->spare_calls;
+	loop->spare_calls = l;
+	loop->n_spare_calls++;
+}
+
+void call_queue_free_spare(struct loop *loop)
+{
+	while (loop->spare_calls) {
+		struct live *l = loop->spare_calls;
+
+		loop->spare_calls = l->next;
+		free(l);
+	}
+	loop->n_spare_calls = 0;
+}
+
 static void frames_drop(struct queued_frame *f)
 {
 	while (f) {
@@ -154,7 +197,7 @@ void call_unref(struct call *call)
 	status_done(&call->status);
 	arena_done(&call->arena);
 	pthread_mutex_destroy(&l->lock);
-	free(l);
+	give_back(l);
 }
 
 /* --- the end --- */

@@ -67,6 +67,10 @@ static inline struct live *live_of(const struct call *call)
 	return (struct live *)(uintptr_t)call;
 }
 
+/* Zeroed, from what the loop keeps; NULL out of memory. loop may be NULL. */
+struct live *call_queue_alloc(struct loop *loop);
+/* At the loop's end. */
+void call_queue_free_spare(struct loop *loop);
 /* The guards and the handler begin or are over; the loop takes what is there. */
 void call_queue_running(struct live *l, bool on);
 /* Ends it without asking the handler: cancelled, deadline, drain. On the loop. */

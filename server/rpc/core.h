@@ -19,6 +19,7 @@ struct conn;
 struct lane_pool;
 struct tls;
 struct call;
+struct live;
 
 /* --- loop.c: a thread with h2o's event loop --- */
 
@@ -38,8 +39,10 @@ struct loop {
 	uint64_t now_ms; /* clock_boot_ms, once per turn */
 	struct timer_heap timers;
 	struct timer tick;
-	struct conn *conns;  /* all open ones */
-	struct call *calls;  /* all unfinished ones */
+	struct conn *conns; /* all open ones */
+	struct call *calls; /* all unfinished ones */
+	struct live *spare_calls;
+	unsigned n_spare_calls;
 	atomic_uint n_conns; /* for others to read */
 	unsigned drain;      /* 0, then the step of loop_drain */
 	bool stop;

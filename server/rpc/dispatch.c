@@ -70,7 +70,7 @@ static int copy_metadata(struct live *l, const struct exchange *x)
 struct call *call_new(struct services *s, const struct method *method, struct exchange *x,
 		      const struct call_door *door, void *door_data, uint64_t timeout_ms)
 {
-	struct live *l = calloc(1, sizeof(*l));
+	struct live *l = call_queue_alloc(x ? x->loop : NULL);
 	uint64_t limit = method->policy.deadline_ms;
 	const char *id;
 
@@ -90,8 +90,8 @@ struct call *call_new(struct services *s, const struct method *method, struct ex
 		l->loop = x->loop;
 		l->server = x->loop->server;
 		l->call.peer_is_operator = x->peer_is_operator;
-		snprintf(l->call.caller.address, sizeof(l->call.caller.address), "%s",
-			 x->peer_text);
+		memccpy(l->call.caller.address, x->peer_text, '\0',
+			sizeof(l->call.caller.address) - 1);
 		if (copy_metadata(l, x) < 0) {
 			call_unref(&l->call);
 			return NULL;
@@ -99,7 +99,7 @@ struct call *call_new(struct services *s, const struct method *method, struct ex
 	}
 	id = call_metadata(&l->call, "x-request-id");
 	if (id && id_ok(id))
-		snprintf(l->call.request_id, sizeof(l->call.request_id), "%s", id);
+		strcpy(l->call.request_id, id);
 	else
 		id_make(l->call.request_id);
 	l->call.log.request = l->call.request_id;

@@ -6,7 +6,6 @@
 #include "server/rpc/grpc.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -148,11 +147,14 @@ static void send_status(struct exchange *x, const struct call *call, const struc
 {
 	_cleanup_(freep) char *message = NULL, *details = NULL;
 	struct fields f = {.n = 0};
-	char code[12];
+	char code[3] = {(char)('0' + (int)st->code % 10)};
 
 	if (!head_sent)
 		add_head(&f, call);
-	snprintf(code, sizeof(code), "%d", (int)st->code);
+	if (st->code >= 10) {
+		code[1] = code[0];
+		code[0] = '1'; /* the last code is 16 */
+	}
 	add(&f, "grpc-status", code);
 	if (st->code != GRPC_OK) {
 		message = st->message ? status_percent(st->message) : NULL;
@@ -350,6 +352,22 @@ static void take_message(struct grpc *g)
 		g->have_msg = true;
 }
 
+/* The usual request: one DATA frame, one message. It needs no reader. */
+static bool take_whole(struct grpc *g, const uint8_t *p, size_t len)
+{
+	size_t msg_len;
+
+	if (g->reader.buf || len < FRAME_HEAD_LEN || p[0] != 0)
+		return false;
+	msg_len = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
+	if (msg_len != len - FRAME_HEAD_LEN || msg_len > g->reader.max)
+		return false;
+	g->msg = arena_memdup(&g->call->arena, p + FRAME_HEAD_LEN, msg_len);
+	g->msg_len = msg_len;
+	g->have_msg = g->msg != NULL;
+	return g->have_msg;
+}
+
 static void grpc_data(struct exchange *x, const uint8_t *p, size_t len)
 {
 	struct grpc *g = x->user;
@@ -358,6 +376,8 @@ static void grpc_data(struct exchange *x, const uint8_t *p, size_t len)
 		return;
 	if (g->have_msg)
 		refuse(g, ERR_UNIMPLEMENTED, "This method takes one request message, not more.");
+	else if (take_whole(g, p, len))
+		return;
 	else if (frame_reader_add(&g->reader, p, len) < 0)
 		refuse(g, ERR_INTERNAL, "Out of memory.");
 	else

@@ -46,17 +46,20 @@ struct h2stream *h2conn_find(const struct h2conn *h, uint32_t id)
 
 struct h2stream *h2conn_add(struct h2conn *h, uint32_t id, bool peer_ended)
 {
-	struct h2stream *s = calloc(1, sizeof(*s));
+	struct h2stream *s = malloc(sizeof(*s)); /* calloc has no per-thread cache */
 
 	if (!s)
 		return NULL;
-	s->h = h;
-	s->id = id;
-	s->window = LIMIT_STREAM_WINDOW;
-	s->expected = UINT64_MAX;
-	s->peer_ended = peer_ended;
-	s->born_ms = s->moved_ms = now_of(h);
-	s->next = *chain_of(h, id);
+	*s = (struct h2stream){
+		.h = h,
+		.id = id,
+		.window = LIMIT_STREAM_WINDOW,
+		.expected = UINT64_MAX,
+		.peer_ended = peer_ended,
+		.born_ms = now_of(h),
+		.moved_ms = now_of(h),
+		.next = *chain_of(h, id),
+	};
 	*chain_of(h, id) = s;
 	h->n_streams++;
 	return s;

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/rpc/call_queue.h"
 #include "server/rpc/limits.h"
 
 #define TICK_MS 1000
@@ -476,6 +477,7 @@ static void *run(void *arg)
 	sem_post(&e->ready);
 	while (!l->stop || l->conns)
 		turn(l);
+	call_queue_free_spare(l);
 	unmake(e);
 	return NULL;
 }

@@ -110,11 +110,11 @@ static int load_signer(const char *dir, const char *name, struct signer *s)
 	return 0;
 }
 
-static int load_tls(struct keyring *k, const char *dir)
+static int load_tls(struct keyring *k, const char *state_dir, const char *dir)
 {
 	int fd, r;
 
-	if (snprintf(k->cert_file, sizeof(k->cert_file), "%s/tls.crt", dir) >= PATH_MAX ||
+	if (snprintf(k->cert_file, sizeof(k->cert_file), "%s/ca.pem", state_dir) >= PATH_MAX ||
 	    snprintf(k->key_file, sizeof(k->key_file), "%s/tls.key", dir) >= PATH_MAX)
 		return err_origin(-ENAMETOOLONG);
 	fd = open(k->key_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -148,7 +148,7 @@ int keyring_open(const char *state_dir, struct keyring **ret_keyring)
 	}
 	r = load(dir, "psk-1.key", k->psk.b, sizeof(k->psk.b), &is_new);
 	if (!r)
-		r = load_tls(k, dir);
+		r = load_tls(k, state_dir, dir);
 	if (r)
 		return err_trace(r);
 	*ret_keyring = TAKE(k);

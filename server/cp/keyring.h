@@ -7,8 +7,9 @@
  *   agents.key    signs CC-agent tokens                 nodes renew
  *   lists.key     signs heads of member lists           nodes take the new one by Keys
  *   psk-1.key     K_psk, preshared keys derive from it  every device needs a new config
- *   tls.key/.crt  the listener, pinned by join tokens   nodes join anew
+ *   tls.key       the listener, pinned by join tokens   nodes join anew
  *
+ * The certificate of tls.key is <state_dir>/ca.pem, for clients that trust by CA.
  * Back them up with the store. Read-only after keyring_open: any thread.
  */
 #ifndef QM_KEYRING_H

@@ -212,6 +212,25 @@ def x25519():
     return base64.b64decode(public)
 
 
+def ed25519_key():
+    """(secret in PEM, public key of 32 bytes), by openssl."""
+    pem = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], capture_output=True,
+                         check=True).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubout", "-outform", "DER"], input=pem,
+                         capture_output=True, check=True).stdout
+    return pem, der[-32:]
+
+
+def ed25519_sign(pem, message):
+    with tempfile.TemporaryDirectory() as tmp:
+        paths = [os.path.join(tmp, name) for name in ("key", "message")]
+        for path, content in zip(paths, (pem, message)):
+            with open(path, "wb") as f:
+                f.write(content)
+        return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", paths[0], "-in",
+                               paths[1]], capture_output=True, check=True).stdout
+
+
 def login(daemon, user, tenant="", **kw):
     mesh = daemon.mesh()
     token = mesh.call("Login", tenant=tenant, user=user, password=PASSWORD).token

@@ -122,11 +122,14 @@ static int bind_param(struct call *call, const struct route *route,
 	return set(call, msg, name, param[1]);
 }
 
-static bool is_repeated(const ProtobufCMessage *msg, const char *name)
+/* One name for both spellings, and for wait; *ret_many: it may come again. */
+static const char *one_name(const ProtobufCMessage *msg, const char *name, bool *ret_many)
 {
-	const ProtobufCFieldDescriptor *f = json_field_find(msg->descriptor, name);
+	const ProtobufCFieldDescriptor *f =
+		json_field_find(msg->descriptor, strcmp(name, "wait") == 0 ? "wait_ms" : name);
 
-	return f && f->label == PROTOBUF_C_LABEL_REPEATED;
+	*ret_many = f && f->label == PROTOBUF_C_LABEL_REPEATED;
+	return f ? f->name : name;
 }
 
 int bind_query(struct call *call, const struct route *route, const struct router_match *match,
@@ -139,13 +142,16 @@ int bind_query(struct call *call, const struct route *route, const struct router
 	int r;
 
 	while ((r = url_query_next(&q, &call->arena, &param[0], &param[1])) > 0) {
+		bool many;
+		const char *name = one_name(msg, param[0], &many);
+
 		for (size_t i = 0; i < n; i++) {
-			if (strcmp(names[i], param[0]) == 0 && !is_repeated(msg, param[0]))
+			if (strcmp(names[i], name) == 0 && !many)
 				return call_field(call, param[0], "given twice");
 		}
 		if (n == MAX_PARAMS)
 			return call_field(call, param[0], "too many parameters");
-		names[n++] = param[0];
+		names[n++] = name;
 		r = bind_param(call, route, match, param, msg);
 		if (r)
 			return r;

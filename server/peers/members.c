@@ -173,7 +173,7 @@ static int decode_all(const Pb__PeerList *list, struct member ***ret_decoded)
 
 static int apply_list(struct members *ms, const Pb__PeerList *list)
 {
-	struct member **decoded;
+	struct member **decoded = NULL;
 	int r;
 
 	for (size_t i = 0; i < list->n_removed_ids; i++)

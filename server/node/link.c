@@ -291,6 +291,9 @@ static void on_message(void *arg, const uint8_t *p, size_t len)
 	stream = l->stream;
 	first = !l->up;
 	l->up = true;
+	/* Reports that were due before go now: the thread slept as if there were nobody to tell. */
+	if (first)
+		pthread_cond_signal(&l->changed);
 	pthread_mutex_unlock(&l->lock);
 	/* Up is what has answered, not what was dialled. */
 	if (first)

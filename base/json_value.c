@@ -246,7 +246,8 @@ ProtobufCMessage *json_value_message(const ProtobufCMessageDescriptor *desc, str
 	return msg;
 }
 
-int json_value_time(const ProtobufCMessageDescriptor *desc, const char *s, size_t len,
+/* A Timestamp or Duration as a new message. */
+static int put_time(const ProtobufCMessageDescriptor *desc, const char *s, size_t len,
 		    struct arena *arena, ProtobufCMessage **at, const char **ret_rule)
 {
 	enum json_form form = json_field_form(desc);
@@ -293,7 +294,7 @@ int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, st
 		form = json_field_form(f->descriptor);
 		if (form != JSON_FORM_TIMESTAMP && form != JSON_FORM_DURATION)
 			return refuse(ret_rule, json_value_wants(f));
-		return json_value_time(f->descriptor, s, len, arena, at, ret_rule);
+		return put_time(f->descriptor, s, len, arena, at, ret_rule);
 	case PROTOBUF_C_TYPE_FLOAT:
 	case PROTOBUF_C_TYPE_DOUBLE:
 		if (put_special(f, s, at))

@@ -26,8 +26,5 @@ int json_value_bool(const ProtobufCFieldDescriptor *f, bool on, void *at, const 
 const char *json_value_wants(const ProtobufCFieldDescriptor *f);
 /* A zeroed message of the type. */
 ProtobufCMessage *json_value_message(const ProtobufCMessageDescriptor *desc, struct arena *arena);
-/* A Timestamp or Duration from its text form, as a new message at `at`. */
-int json_value_time(const ProtobufCMessageDescriptor *desc, const char *s, size_t len,
-		    struct arena *arena, ProtobufCMessage **at, const char **ret_rule) _must_check_;
 
 #endif

@@ -9,8 +9,9 @@
 #include <strings.h>
 
 #include "base/err.h"
-#include "base/key.h"
 #include "base/text.h"
+
+#define REQUEST_ID_MAX 33
 
 void answer_add(struct answer *a, const char *name, const char *value)
 {
@@ -75,39 +76,41 @@ static enum grpc_code code_of(unsigned http)
 	}
 }
 
+/* As call_new takes them: 1 to 32 of [A-Za-z0-9_-]. */
+static bool is_request_id(const char *s)
+{
+	size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+
+	return len >= 1 && len < REQUEST_ID_MAX && s[len] == '\0';
+}
+
+/* The caller's x-request-id, else a new one. */
+static void request_id_of(const struct exchange *x, char ret[REQUEST_ID_MAX])
+{
+	const char *given = exchange_header(x, "x-request-id");
+	struct uuid id;
+
+	if (given && is_request_id(given)) {
+		snprintf(ret, REQUEST_ID_MAX, "%s", given);
+		return;
+	}
+	id = uuid_make();
+	text_hex(id.b, sizeof(id.b), ret);
+}
+
 void answer_refuse(struct exchange *x, unsigned http, const char *allow, const char *fmt, ...)
 {
 	struct status s = {.code = code_of(http)};
-	char request_id[ANSWER_REQUEST_ID_MAX];
+	char request_id[REQUEST_ID_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
 	if (vasprintf(&s.message, fmt, ap) < 0)
 		s.message = NULL;
 	va_end(ap);
-	answer_request_id(x, request_id);
+	request_id_of(x, request_id);
 	answer_status(x, http, &s, request_id, allow);
 	status_done(&s);
-}
-
-static bool is_request_id(const char *s)
-{
-	size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-
-	return len >= 1 && len < ANSWER_REQUEST_ID_MAX && s[len] == '\0';
-}
-
-void answer_request_id(const struct exchange *x, char ret[ANSWER_REQUEST_ID_MAX])
-{
-	const char *given = exchange_header(x, "x-request-id");
-	struct uuid id;
-
-	if (given && is_request_id(given)) {
-		snprintf(ret, ANSWER_REQUEST_ID_MAX, "%s", given);
-		return;
-	}
-	id = uuid_make();
-	text_hex(id.b, sizeof(id.b), ret);
 }
 
 /* One element of Accept, up to its parameters, against "type/subtype". */

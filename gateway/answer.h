@@ -30,11 +30,9 @@ void answer_send(struct exchange *x, unsigned http, const struct answer *a, cons
 /* google.rpc.Status as JSON with the HTTP status given; adds Retry-After and WWW-Authenticate. */
 void answer_status(struct exchange *x, unsigned http, const struct status *s,
 		   const char *request_id, const char *allow);
-/* Errors of the transport, outside the table: 404 of a path, 405, 406, 415. */
+/* Errors of the transport, outside the table: 404 of a path, 405, 406, 415. Makes a request id. */
 void answer_refuse(struct exchange *x, unsigned http, const char *allow, const char *fmt, ...)
 	_printf_(4, 5);
-/* The caller's x-request-id when it is 1 to 32 of [A-Za-z0-9_-], else a new one. */
-void answer_request_id(const struct exchange *x, char ret[ANSWER_REQUEST_ID_MAX]);
 /* May "application/json" be sent, by the Accept header? */
 bool answer_accepts(const struct exchange *x, const char *type);
 

@@ -112,25 +112,43 @@ static bool zone(const char **p, const char *end, int *ret_offset_s)
 	return true;
 }
 
+/* "2026-11-22", a day that exists. */
+static bool date(const char **p, const char *end, int64_t *ret_days)
+{
+	int y, m, d;
+
+	if (!fixed(p, end, 4, &y) || !literal(p, end, '-') || !fixed(p, end, 2, &m) ||
+	    !literal(p, end, '-') || !fixed(p, end, 2, &d))
+		return false;
+	if (y < 1 || m < 1 || m > 12 || d < 1 || d > month_days(y, m))
+		return false;
+	*ret_days = days_of(y, m, d);
+	return true;
+}
+
+/* "10:00:00", without leap seconds. */
+static bool time_of_day(const char **p, const char *end, int *ret_s)
+{
+	int h, m, s;
+
+	if (!fixed(p, end, 2, &h) || !literal(p, end, ':') || !fixed(p, end, 2, &m) ||
+	    !literal(p, end, ':') || !fixed(p, end, 2, &s))
+		return false;
+	*ret_s = h * 3600 + m * 60 + s;
+	return h <= 23 && m <= 59 && s <= 59;
+}
+
 bool json_time_parse(const char *s, size_t len, int64_t *ret_seconds, int32_t *ret_nanos)
 {
 	const char *p = s, *end = s + len;
-	int y, mon, d, h, min, sec, offset_s;
-	int64_t t;
+	int second, offset_s;
+	int64_t days, t;
 	int32_t nanos;
 
-	if (!fixed(&p, end, 4, &y) || !literal(&p, end, '-') || !fixed(&p, end, 2, &mon) ||
-	    !literal(&p, end, '-') || !fixed(&p, end, 2, &d) || !literal(&p, end, 'T'))
+	if (!date(&p, end, &days) || !literal(&p, end, 'T') || !time_of_day(&p, end, &second) ||
+	    !fraction(&p, end, &nanos) || !zone(&p, end, &offset_s) || p != end)
 		return false;
-	if (!fixed(&p, end, 2, &h) || !literal(&p, end, ':') || !fixed(&p, end, 2, &min) ||
-	    !literal(&p, end, ':') || !fixed(&p, end, 2, &sec))
-		return false;
-	if (!fraction(&p, end, &nanos) || !zone(&p, end, &offset_s) || p != end)
-		return false;
-	if (y < 1 || mon < 1 || mon > 12 || d < 1 || d > month_days(y, mon) || h > 23 || min > 59 ||
-	    sec > 59)
-		return false;
-	t = days_of(y, mon, d) * DAY_S + h * 3600 + min * 60 + sec - offset_s;
+	t = days * DAY_S + second - offset_s;
 	if (t < TIME_MIN_S || t > TIME_MAX_S)
 		return false;
 	*ret_seconds = t;

@@ -23,8 +23,6 @@ from google.protobuf import descriptor_pb2, descriptor_pool, json_format, messag
 BUILD = os.environ.get("QMESH_BUILD", "build/asan")
 DRIVER = os.path.join(BUILD, "tests/support/gateway_driver")
 WAIT_S = 15
-LSAN = {"LSAN_OPTIONS": "suppressions=" + os.path.join(os.path.dirname(__file__),
-                                                       "../support/lsan.supp")}
 ID = "00000000-0000-7000-8000-000000000001"
 BEARER = {"authorization": "Bearer good-token"}
 JSON = {"content-type": "application/json"}
@@ -71,7 +69,7 @@ class Server:
     def __init__(self, scratch, *more):
         self.socket = os.path.join(scratch, "s.sock")
         self.proc = subprocess.Popen([DRIVER, self.socket, *more], stdin=subprocess.PIPE,
-                                     stdout=subprocess.PIPE, text=True, env={**LSAN, **os.environ})
+                                     stdout=subprocess.PIPE, text=True)
         self.ports = {}
         for line in self.proc.stdout:
             if line.strip() == "started":
@@ -415,6 +413,17 @@ def test_event_limits(s):
     short.close()
 
 
+def test_events_h2(s):
+    """Over HTTP/2, and with a comment when nothing happens."""
+    r = subprocess.run(["curl", "-sSN", "--http2-prior-knowledge", "-m", "17", "-H",
+                        "authorization: Bearer good-token", "-w", "\n%{http_version}",
+                        f"http://127.0.0.1:{s.ports['plain']}/api/mesh/events"],
+                       capture_output=True, text=True, check=False)
+    check("h2 events", r.stdout.count("event: changed\n"), 3)
+    check("h2 events: protocol", r.stdout.rstrip().endswith("\n2"), True)
+    check("a comment while nothing happens", "\n\n:\n" in r.stdout, True)
+
+
 def test_page(s):
     a = s.ask("GET", "/vpn/mesh")
     check("page", (a.status, a.header("content-type")), (200, "text/html; charset=utf-8"))
@@ -616,7 +625,7 @@ def main():
         try:
             for test in (test_answers, test_pages, test_bad_bodies, test_chunks, test_types,
                          test_paths, test_wait, test_refusals, test_cookie, test_cross_site,
-                         test_host, test_events, test_event_limits, test_page, test_health,
+                         test_host, test_events, test_event_limits, test_events_h2, test_page, test_health,
                          test_export, test_keepalive, test_leavers):
                 test(s)
             test_protocols(s, cert)

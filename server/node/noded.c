@@ -32,12 +32,19 @@ static void on_signal(int number)
 	stop_asked = 1;
 }
 
+/* Signals are blocked but in serve: one that waits counts too. */
 static bool must_stop(void)
 {
+	sigset_t pending;
+
+	sigemptyset(&pending);
+	sigpending(&pending);
+	if (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT))
+		stop_asked = 1;
 	return stop_asked;
 }
 
-/* Blocked in all threads but where sigsuspend waits; enrolling polls stop_asked. */
+/* Blocked in all threads but where sigsuspend waits. */
 static void catch_signals(sigset_t *ret_before)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -184,7 +191,7 @@ static int run(struct node *n, const sigset_t *waiting)
 	if (!r)
 		r = serve(n, waiting);
 	node_stop(n);
-	if (r && stop_asked)
+	if (r && must_stop())
 		return 0;
 	return r ? 1 : 0;
 }

@@ -34,6 +34,11 @@ static void pid_path(const struct wg_options *o, char *ret, size_t size)
 	snprintf(ret, size, "%s/%s.pid", o->state_dir, o->interface);
 }
 
+static void log_path(const struct wg_options *o, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/%s.log", o->state_dir, o->interface);
+}
+
 static int write_pid(const struct wg_options *o, pid_t pid)
 {
 	_cleanup_(fclosep) FILE *f = NULL;
@@ -97,7 +102,7 @@ static int open_userspace(const struct wg_options *o, bool *ret_made)
 		*ret_made = false;
 		return 0;
 	}
-	snprintf(log_file, sizeof(log_file), "%s/%s.log", o->state_dir, o->interface);
+	log_path(o, log_file, sizeof(log_file));
 	r = spawn_daemon(argv, log_file, &pid);
 	if (r) {
 		log_error("wg", "cannot start %s: %s", o->userspace, strerror(-r));
@@ -129,6 +134,9 @@ static int destroy_userspace(const struct wg_options *o)
 	if (pid && read_pid(o))
 		kill(pid, SIGKILL);
 	pid_path(o, path, sizeof(path));
+	if (unlink(path) && errno != ENOENT)
+		return err_origin(-errno);
+	log_path(o, path, sizeof(path));
 	if (unlink(path) && errno != ENOENT)
 		return err_origin(-errno);
 	/* One that somebody else started, or whose pid file is gone: not ours to end. */

@@ -15,10 +15,12 @@
 #include "base/text.h"
 #include "gen/rpc/rules.h"
 
+#define MAX_DEPTH 32
+
 struct walk {
 	struct bounds_error *error;
-	char path[256];
-	size_t len;
+	const char *names[MAX_DEPTH]; /* fields on the way here */
+	unsigned depth;
 };
 
 static int bad(struct walk *w, const char *fmt, ...) _printf_(2, 3);
@@ -27,7 +29,11 @@ static int bad(struct walk *w, const char *fmt, ...)
 {
 	va_list ap;
 
-	snprintf(w->error->path, sizeof(w->error->path), "%s", w->path);
+	size_t len = 0;
+
+	for (unsigned i = 0; i < w->depth && len < sizeof(w->error->path); i++)
+		len += (size_t)snprintf(w->error->path + len, sizeof(w->error->path) - len, "%s%s",
+					i ? "." : "", w->names[i]);
 	va_start(ap, fmt);
 	vsnprintf(w->error->rule, sizeof(w->error->rule), fmt, ap);
 	va_end(ap);
@@ -217,20 +223,20 @@ static int check_message(struct walk *w, const ProtobufCMessage *msg)
 {
 	static const struct field_rule none;
 	const struct message_rules *rules = rules_find(msg->descriptor);
-	size_t before = w->len;
 
+	if (w->depth == MAX_DEPTH)
+		return bad(w, "is nested too deeply");
+	w->depth++;
 	for (unsigned i = 0; i < msg->descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &msg->descriptor->fields[i];
-		int n = snprintf(w->path + before, sizeof(w->path) - before, "%s%s",
-				 before ? "." : "", f->name);
 
-		w->len = before + (size_t)n < sizeof(w->path) ? before + (size_t)n : before;
+		w->names[w->depth - 1] = f->name;
 		int r = check_field(w, msg, f, rules ? &rules->fields[i] : &none);
 
 		if (r)
 			return r;
 	}
-	w->len = before;
+	w->depth--;
 	return 0;
 }
 

@@ -72,7 +72,7 @@ const char *call_metadata(const struct call *call, const char *name)
 	const struct live *l = live_of(call);
 
 	for (size_t i = 0; i < l->n_metadata; i++)
-		if (strcmp(l->metadata[i].name, name) == 0)
+		if (l->metadata[i].name[0] == name[0] && strcmp(l->metadata[i].name, name) == 0)
 			return l->metadata[i].value;
 	return NULL;
 }
@@ -254,7 +254,8 @@ static void end(struct live *l)
 
 	if (l->loop)
 		unlist(l);
-	tell_on_end(l);
+	if (!l->on_end_told)
+		tell_on_end(l);
 	settle_status(l, l->result);
 	call->door->done(call);
 	call_unref(call);
@@ -306,6 +307,8 @@ static void deliver(struct live *l)
 	bool over = l->finished && !l->running && !l->ended;
 
 	l->ended |= over;
+	if (over && l->n_on_end == 0)
+		l->on_end_told = true;
 	l->delivering = false;
 	pthread_mutex_unlock(&l->lock);
 	if (over)
@@ -426,16 +429,32 @@ void call_drained(struct call *call)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* The result of whoever came first. */
-static void finish(struct live *l, int r)
+/* The result of whoever came first; frame may be NULL and is taken. */
+static void finish(struct live *l, struct frame *frame, int r)
 {
+	struct queued_frame *f = frame ? malloc(sizeof(*f)) : NULL;
+	bool running;
+
+	if (f)
+		*f = (struct queued_frame){.frame = frame};
+	else
+		frame_unref(frame);
 	pthread_mutex_lock(&l->lock);
 	if (!l->finished) {
 		l->finished = true;
-		l->result = r;
+		l->result = frame && !f ? -ENOMEM : r;
+		if (f) {
+			*l->tail = f;
+			l->tail = &f->next;
+			l->n_queued++;
+			f = NULL;
+		}
 	}
+	running = l->running;
 	pthread_mutex_unlock(&l->lock);
-	hand_over(l);
+	frames_drop(f);
+	if (!running) /* else the end of the handler hands it over */
+		hand_over(l);
 }
 
 /* Once per call, even when nobody waits for the answer any more: what was done was done. */
@@ -457,24 +476,17 @@ static void tell_finished(struct call *call, int r)
 
 void call_finish(struct call *call, int r)
 {
-	struct live *l = live_of(call);
-	struct frame *frame;
+	struct frame *frame = NULL;
 
 	tell_finished(call, r);
-	if (call_is_over(call))
-		return;
-	if (r == 0 && call->method->kind == METHOD_UNARY) {
+	if (r == 0 && call->method->kind == METHOD_UNARY && !call_is_over(call))
 		r = call->door->encode(call, call->out, &frame);
-		if (r == 0)
-			r = queue(l, frame);
-	}
-	finish(l, r);
+	finish(live_of(call), frame, r);
 }
 
 void call_finish_bytes(struct call *call, const void *p, size_t len)
 {
 	struct frame *frame;
-	int r;
 
 	if (!call->door->shares_frames) {
 		call->out = protobuf_c_message_unpack(call->method->out, arena_pb(&call->arena),
@@ -490,8 +502,7 @@ void call_finish_bytes(struct call *call, const void *p, size_t len)
 	if (len)
 		memcpy(frame->bytes + FRAME_HEAD_LEN, p, len);
 	tell_finished(call, 0);
-	r = queue(live_of(call), frame);
-	finish(live_of(call), r);
+	finish(live_of(call), frame, 0);
 }
 
 void call_on_end(struct call *call, void (*fn)(struct call *call, void *arg), void *arg)
@@ -536,13 +547,12 @@ bool call_is_over(struct call *call)
 
 /* --- for dispatch and drain --- */
 
-void call_queue_running(struct live *l, bool on)
+void call_queue_ran(struct live *l)
 {
 	pthread_mutex_lock(&l->lock);
-	l->running = on;
+	l->running = false;
 	pthread_mutex_unlock(&l->lock);
-	if (!on)
-		hand_over(l);
+	hand_over(l);
 }
 
 void call_queue_cut(struct live *l, enum err why)

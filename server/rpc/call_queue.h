@@ -71,8 +71,8 @@ static inline struct live *live_of(const struct call *call)
 struct live *call_queue_alloc(struct loop *loop);
 /* At the loop's end. */
 void call_queue_free_spare(struct loop *loop);
-/* The guards and the handler begin or are over; the loop takes what is there. */
-void call_queue_running(struct live *l, bool on);
+/* The handler has returned; the loop takes what is there. */
+void call_queue_ran(struct live *l);
 /* Ends it without asking the handler: cancelled, deadline, drain. On the loop. */
 void call_queue_cut(struct live *l, enum err why);
 /* In the loop's list, for drain; its deadline runs. */

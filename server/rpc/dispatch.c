@@ -267,7 +267,7 @@ static void run(struct live *l)
 		if (r != CALL_PARKED)
 			call_finish(call, r);
 	}
-	call_queue_running(l, false);
+	call_queue_ran(l);
 	call_unref(call);
 }
 
@@ -289,7 +289,7 @@ void dispatch(struct services *s, struct call *call)
 	if (l->server)
 		l->server->count.calls++;
 	call_ref(call);
-	call_queue_running(l, true);
+	l->running = true; /* nobody else knows the call yet */
 	call_queue_add(l);
 	if (!l->loop || call->method->policy.lane != LANE_WORKER) {
 		run(l);
@@ -299,7 +299,7 @@ void dispatch(struct services *s, struct call *call)
 		if (lane_post(l->server->lane, &l->job) < 0) {
 			call_fail(call, ERR_DRAINING, "No worker is free. Try again.");
 			call_finish(call, ERR_DRAINING);
-			call_queue_running(l, false);
+			call_queue_ran(l);
 			call_unref(call);
 		}
 	}

@@ -16,7 +16,7 @@
 const char *exchange_header(const struct exchange *x, const char *name)
 {
 	for (size_t i = 0; i < x->n_headers; i++)
-		if (strcmp(x->headers[i].name, name) == 0)
+		if (x->headers[i].name[0] == name[0] && strcmp(x->headers[i].name, name) == 0)
 			return x->headers[i].value;
 	return NULL;
 }

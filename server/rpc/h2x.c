@@ -275,9 +275,16 @@ static struct hook *bind_stream(struct h2stream *s, h2o_http2_stream_t *stream)
 	return hook;
 }
 
-static char *text_of(h2o_mem_pool_t *pool, const char *p, size_t len)
+/* Copies with a NUL behind; *at moves on. */
+static char *text_put(char **at, const char *p, size_t len)
 {
-	return h2o_strdup(pool, p ? p : "", len).base;
+	char *text = *at;
+
+	if (len)
+		memcpy(text, p, len);
+	text[len] = '\0';
+	*at += len + 1;
+	return text;
 }
 
 static bool printable(const h2o_iovec_t *v)
@@ -292,27 +299,31 @@ static bool printable(const h2o_iovec_t *v)
 static unsigned fill_exchange(struct h2stream *s, h2o_req_t *req)
 {
 	struct conn *c = s->h->c;
-	struct header *headers =
-		h2o_mem_alloc_pool(&req->pool, sizeof(*headers) * (req->headers.size + 1));
-	size_t total = req->input.path.len + req->input.authority.len;
-	char *query;
+	const h2o_iovec_t *method = &req->input.method, *path = &req->input.path;
+	const h2o_iovec_t *authority = &req->input.authority;
+	size_t n = req->headers.size;
+	size_t total = path->len + authority->len + method->len + 3;
+	struct header *headers;
+	char *at, *query;
 
-	for (size_t i = 0; i < req->headers.size; i++) {
+	for (size_t i = 0; i < n; i++)
+		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 2;
+	headers = h2o_mem_alloc_pool(&req->pool, sizeof(*headers) * n + total);
+	at = (char *)(headers + n);
+	for (size_t i = 0; i < n; i++) {
 		const h2o_header_t *from = &req->headers.entries[i];
 
-		total += from->name->len + from->value.len + 32;
-		headers[i].name = text_of(&req->pool, from->name->base, from->name->len);
-		headers[i].value = text_of(&req->pool, from->value.base, from->value.len);
+		headers[i].name = text_put(&at, from->name->base, from->name->len);
+		headers[i].value = text_put(&at, from->value.base, from->value.len);
 		headers[i].value_len = from->value.len;
 	}
 	s->x = (struct exchange){
-		.method = text_of(&req->pool, req->input.method.base, req->input.method.len),
+		.method = text_put(&at, method->base, method->len),
 		.scheme = c->listener->kind == LISTENER_TLS ? "https" : "http",
-		.authority =
-			text_of(&req->pool, req->input.authority.base, req->input.authority.len),
-		.path = text_of(&req->pool, req->input.path.base, req->input.path.len),
+		.authority = text_put(&at, authority->base, authority->len),
+		.path = text_put(&at, path->base, path->len),
 		.headers = headers,
-		.n_headers = req->headers.size,
+		.n_headers = n,
 		.http_major = 2,
 		.tls = c->listener->kind == LISTENER_TLS,
 		.body_expected = !s->peer_ended,
@@ -328,11 +339,9 @@ static unsigned fill_exchange(struct h2stream *s, h2o_req_t *req)
 		*query = '\0';
 		s->x.query = query + 1;
 	}
-	if (total > LIMIT_HEAD_BYTES + 32 * LIMIT_FIELDS)
+	if (total > LIMIT_HEAD_BYTES)
 		return 431;
-	return printable(&req->input.path) && printable(&req->input.method) && s->x.path[0] == '/'
-		       ? 0
-		       : 400;
+	return printable(path) && printable(method) && s->x.path[0] == '/' ? 0 : 400;
 }
 
 int h2x_on_request(void *handler, void *request)

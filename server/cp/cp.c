@@ -28,6 +28,7 @@
 #include "server/cp/ticker.h"
 #include "server/cp/users.h"
 #include "server/cp/watch.h"
+#include "server/rpc/health.h"
 
 static void on_committed(void *arg, const struct uuid *tenants, size_t n)
 {
@@ -166,7 +167,8 @@ struct services *cp_services(struct cp *cp)
 	if (service_add(s, &mesh_service_desc, mesh_service_handlers(&mesh), cp) ||
 	    service_add(s, &auth_service_desc, auth_service_handlers(&auth), cp) ||
 	    service_add(s, &agent_service_desc, agent_service_handlers(&agent), cp) ||
-	    service_add(s, &admin_service_desc, admin_service_handlers(&admin), cp)) {
+	    service_add(s, &admin_service_desc, admin_service_handlers(&admin), cp) ||
+	    health_add(s)) {
 		services_free(s);
 		return NULL;
 	}

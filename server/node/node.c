@@ -20,6 +20,7 @@
 #include "server/node/rings.h"
 #include "server/node/statefile.h"
 #include "server/node/watchers.h"
+#include "server/rpc/health.h"
 
 static const struct mesh_service mesh_handlers = {
 	.get_state = nodestate_get,

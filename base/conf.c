@@ -326,6 +326,15 @@ static bool take_flag(struct conf_args *a, const char *name, const char *value)
 	return true;
 }
 
+static bool is_own_flag(const struct conf_table *table, const char *word)
+{
+	for (const char *const *f = table->own_flags; f && *f; f++) {
+		if (strcmp(*f, word) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Walks argv. target NULL: looks at everything but sets nothing (the file must
  * be known before the keys, which win over it).
@@ -344,7 +353,7 @@ static int walk_arguments(const struct conf_table *table, void *target, int argc
 				a->ret_rest[a->n_rest++] = i;
 			break;
 		}
-		if (!split_option(argv[i], name, &value)) {
+		if (is_own_flag(table, argv[i]) || !split_option(argv[i], name, &value)) {
 			a->ret_rest[a->n_rest++] = i;
 			continue;
 		}

@@ -34,6 +34,7 @@ struct conf_table {
 	const char *file; /* default path; may be absent */
 	const struct conf_key *keys;
 	size_t n_keys;
+	const char *const *own_flags; /* "--teardown", NULL last: left to the caller; may be NULL */
 };
 
 /*

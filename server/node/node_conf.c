@@ -47,9 +47,12 @@ static const struct conf_key keys[] = {
 	{"workers", CONF_U64, AT(workers), "16", 1, 256, NULL, "worker threads at most"},
 };
 
+static const char *const own_flags[] = {"--teardown", NULL};
+
 const struct conf_table node_conf_table = {
 	.program = "qmesh-noded",
 	.file = "/etc/qmesh/noded.conf",
 	.keys = keys,
 	.n_keys = ARRAY_LEN(keys),
+	.own_flags = own_flags,
 };

@@ -22,6 +22,7 @@ from meshrpc import Mesh, PASSWORD, Refused, enroll, http, msg
 BIN = os.path.join(meshrpc.BUILD, "bin")
 WAIT_S = 30
 passed = failed = 0
+secrets = []
 long_label = "x" * 65
 
 
@@ -171,6 +172,7 @@ def add(daemon, token, label, want=201):
     check(f"add {label!r}", status, want)
     if status != 201:
         return {}
+    secrets.extend(re.findall(r"(?:PrivateKey|PresharedKey) = (\S+)", answer["config"]))
     check(f"add {label!r}: headers", all(h in headers for h in
           ("qmesh-generation", "qmesh-applied", "qmesh-converged")), True)
     return answer
@@ -376,6 +378,16 @@ def test_events(node, sessions):
     c.close()
 
 
+def test_logs(node, cp, sessions):
+    """Nothing secret that passed through here stands in a log."""
+    secrets.extend([t.split(".")[2] for t in sessions.values() if t.count(".") == 2] + [PASSWORD])
+    check("secrets were there", len(secrets) > 6, True)
+    for path in (node.log_path, cp.log_path):
+        with open(path, errors="replace") as f:
+            text = f.read()
+        check(f"{os.path.basename(path)} holds no secret", [s for s in secrets if s in text], [])
+
+
 def test_cp_down(node, cp, sessions):
     before = devices(node, sessions["node ann"])
     cp.kill()
@@ -433,6 +445,7 @@ def run(cp):
         test_cross_site(node, sessions)
         test_events(node, sessions)
         test_cp_down(node, cp, sessions)
+        test_logs(node, cp, sessions)
     finally:
         admin.close()
         check("node ends well", node.stop(), 0)

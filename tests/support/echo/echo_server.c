@@ -22,6 +22,7 @@
 #include "server/rpc/server.h"
 
 #define STREAM_QUEUE_MAX 64
+#define STREAM_BYTES_MAX (1u << 20)
 
 static struct server *server;
 static atomic_long n_ended, n_started, n_http;
@@ -107,9 +108,11 @@ static void pump(struct call *call, void *arg)
 {
 	const Qmesh__Test__Msg *in = (const Qmesh__Test__Msg *)call->in;
 	uintptr_t sent = (uintptr_t)call->user;
+	size_t room = STREAM_BYTES_MAX / (in->size + 1) + 1;
 
 	(void)arg;
-	while (sent < in->n && call_queued(call) < STREAM_QUEUE_MAX) {
+	room = room < STREAM_QUEUE_MAX ? room : STREAM_QUEUE_MAX;
+	while (sent < in->n && call_queued(call) < room) {
 		if (send_one(call, (unsigned)sent++))
 			return;
 		call->user = (void *)sent;

@@ -43,8 +43,8 @@ find_node() {
 if [ "${1:-}" != inside ]; then
 	[ "$(id -u)" = 0 ] || skip "needs root for namespaces"
 	[ -c /dev/net/tun ] || skip "no /dev/net/tun"
-	for tool in npm chromium zbarimg wireguard-go wg-quick jq unshare nsenter; do
-		command -v $tool >/dev/null || skip "no $tool (scripts/install-packages browser netns run)"
+	for tool in npm chromium zbarimg wireguard-go wg-quick curl unshare nsenter; do
+		command -v $tool >/dev/null || skip "no $tool (scripts/install-packages browser unit netns run)"
 	done
 	for program in qmesh-cpd qmesh-noded qmesh; do
 		[ -x "$build/bin/$program" ] || skip "no $build/bin/$program: build first"
@@ -127,16 +127,15 @@ SH
 chmod +x "$TMP/start-cpd"
 "$TMP/start-cpd" &
 CPD=$!
+# It will be killed on purpose.
+disown $CPD
 wait_for qmesh-cpd 20 admin tenant list
 PASSWORD=$(head -c 12 /dev/urandom | base64 | tr '+/' 'xy')
 admin tenant add home --plan pro --range 10.71.0.0/16 >/dev/null
 printf '%s' "$PASSWORD" | admin user add alice --tenant home --role admin --password-file - >/dev/null
 (umask 077 && admin join-token --tenant home --quiet >"$TMP/join.token")
 "$bin/qmesh-noded" --config "$TMP/noded.conf" >>"$TMP/noded.log" 2>&1 &
-node_ready() {
-	"$bin/qmesh" --server "unix:$TMP/noded.sock" status --json | jq -e '.state.active and .state.cp_connected'
-}
-wait_for qmesh-noded 30 node_ready
+wait_for qmesh-noded 30 curl -fs http://localhost:7480/readyz
 
 rc=0
 PAGE=http://localhost:7480/vpn/mesh MESH_USER=alice MESH_PASSWORD=$PASSWORD MESH_PHONE=$PHONE MESH_CPD=$CPD \

@@ -27,6 +27,8 @@ interface Code {
 	size: number;
 	pad: number;
 	path: string;
+	/* Each run of modules is a line of width 1, not a filled box. */
+	lines: boolean;
 }
 
 /* The dark path; a white one is the server's background. */
@@ -39,7 +41,12 @@ export function parse_code(svg: string): Code | null {
 	/* The corner of the first finder pattern tells how wide the quiet zone is. */
 	const start = /^M *(\d+)/i.exec(path);
 	if (!start) return null;
-	return { size: Number(box[1]), pad: Math.max(0, QUIET - Number(start[1])), path };
+	return {
+		size: Number(box[1]),
+		pad: Math.max(0, QUIET - Number(start[1])),
+		path,
+		lines: /\sstroke="#000"/.test(dark[0][0]),
+	};
 }
 
 /* Null when the code cannot be drawn so that a phone reads it. */
@@ -59,7 +66,11 @@ export function QrView({ svg, label }: { svg: string; label: string }) {
 			shape-rendering="crispEdges"
 		>
 			<rect x={-code.pad} y={-code.pad} width={side} height={side} fill="#fff" stroke="none" />
-			<path d={code.path} fill="#000" stroke="none" />
+			<path
+				d={code.path}
+				fill={code.lines ? "none" : "#000"}
+				stroke={code.lines ? "#000" : "none"}
+			/>
 		</svg>
 	);
 }

@@ -109,7 +109,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 
 static int run(const struct cp_conf *conf)
 {
-	_cleanup_(cp_freep) struct cp *cp = NULL;
+	struct cp *cp = NULL;
 	enum log_level level;
 	struct cidr pool;
 	sigset_t signals;
@@ -130,7 +130,10 @@ static int run(const struct cp_conf *conf)
 	r = sign_init();
 	if (!r)
 		r = cp_new(conf, &cp);
-	return r ? err_trace(r) : serve(cp, &signals);
+	if (!r)
+		r = serve(cp, &signals);
+	cp_free(cp);
+	return r;
 }
 
 int main(int argc, char **argv)

@@ -261,11 +261,12 @@ static int claim_label(struct txn *txn, struct provision *p)
 static int create_in_txn(struct txn *txn, void *ctx)
 {
 	struct provision *p = ctx;
+	struct ipam_ask ask = {.kind = IPAM_DEVICE, .wished = p->wished_host, .now_ms = p->now_ms};
 	struct device_row device = p->device;
 	uint32_t host;
 	int r;
 
-	r = change_begin(txn, &p->caller.tenant_id, p->now.wall_ms, &p->change);
+	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
 	if (!r)
 		r = pick_home(txn, p);
 	if (!r)
@@ -277,8 +278,7 @@ static int create_in_txn(struct txn *txn, void *ctx)
 	if (!r)
 		r = provision_claim_key(txn, p);
 	if (!r)
-		r = ipam_take(txn, &p->change.tenant, IPAM_DEVICE, p->wished_host, p->now.wall_ms,
-			      &host, &p->full);
+		r = ipam_take(txn, &p->change.tenant, &ask, &host, &p->full);
 	if (r) {
 		/* As it was: this function may run again. */
 		p->device = device;
@@ -370,7 +370,7 @@ int devices_create(struct call *call, const Pb__CreateDeviceRequest *in,
 		      in->keepalive;
 	p.device.state = MEMBER_ROW_ACTIVE;
 	p.device.type = in->type ? (int)in->type : PB__DEVICE_TYPE__DEVICE_TYPE_OTHER;
-	p.device.created_ms = p.now.wall_ms;
+	p.device.created_ms = p.now_ms;
 	p.device.owner = call->caller.user_id;
 	memcpy(p.device.owner_name, call->caller.name, sizeof(p.device.owner_name));
 	p.device.key_version = 1;
@@ -423,7 +423,7 @@ static int update_in_txn(struct txn *txn, void *ctx)
 	struct provision *p = &e->p;
 	int r;
 
-	r = change_begin(txn, &p->caller.tenant_id, p->now.wall_ms, &p->change);
+	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
 	if (!r)
 		r = find_own(txn, p, &e->wish.id);
 	if (r)
@@ -460,7 +460,7 @@ int devices_update(struct call *call, const Pb__UpdateDeviceRequest *in,
 	if (r)
 		return r;
 	e.p.caller = call->caller;
-	e.p.now = window_now();
+	e.p.now_ms = clock_wall_ms();
 	audit_begin(call, "device.update", &e.p.audit);
 	r = audit_write(call, update_in_txn, provision_deny, &e.p);
 	if (r)
@@ -481,7 +481,7 @@ static int delete_in_txn(struct txn *txn, void *ctx)
 	struct provision *p = &e->p;
 	int r;
 
-	r = change_begin(txn, &p->caller.tenant_id, p->now.wall_ms, &p->change);
+	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
 	if (!r)
 		r = find_own(txn, p, &e->wish.id);
 	if (!r)
@@ -504,7 +504,7 @@ int devices_delete(struct call *call, const Pb__DeleteDeviceRequest *in,
 	if (uuid_parse(in->id, &e.wish.id))
 		return call_field(call, "id", "must be a UUID");
 	e.p.caller = call->caller;
-	e.p.now = window_now();
+	e.p.now_ms = clock_wall_ms();
 	audit_begin(call, "device.delete", &e.p.audit);
 	r = audit_write(call, delete_in_txn, provision_deny, &e.p);
 	if (r)

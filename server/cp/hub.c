@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/killpoint.h"
+#include "server/cp/events.h"
 #include "server/cp/presence.h"
 #include "server/cp/progress.h"
 #include "server/cp/publish.h"
@@ -73,20 +74,6 @@ struct hub {
 	struct room *rooms; /* the hub's thread only */
 	uint64_t next_tick_ms;
 };
-
-struct frame *hub_frame(const Pb__AgentEvent *event, bool secret)
-{
-	Pb__SubscribeResponse response = PB__SUBSCRIBE_RESPONSE__INIT;
-	struct frame *f;
-
-	response.event = (Pb__AgentEvent *)event;
-	f = frame_new(protobuf_c_message_get_packed_size(&response.base));
-	if (!f)
-		return NULL;
-	f->secret = secret;
-	protobuf_c_message_pack(&response.base, f->bytes + FRAME_HEAD_LEN);
-	return f;
-}
 
 /* --- inbox --- */
 
@@ -185,16 +172,9 @@ static void drop_snapshot(struct room *room)
 
 static void send_refresh(struct room *room)
 {
-	Pb__RefreshEvent refresh = PB__REFRESH_EVENT__INIT;
-	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
-	struct frame *frame;
+	_cleanup_(frame_unrefp) struct frame *frame = events_refresh();
 
-	event.type = (char *)"mesh.refresh";
-	event.body_case = PB__AGENT_EVENT__BODY_REFRESH;
-	event.refresh = &refresh;
-	frame = hub_frame(&event, false);
 	send_all(room, frame);
-	frame_unref(frame);
 }
 
 static void publish_room(struct hub *hub, struct room *room)
@@ -247,7 +227,7 @@ static int send_keys(struct hub *hub, struct stream *stream)
 	event.type = (char *)"mesh.keys";
 	event.body_case = PB__AGENT_EVENT__BODY_KEYS;
 	event.keys = publish_keys(hub->cp, &arena, &stream->node);
-	frame = event.keys ? hub_frame(&event, true) : NULL;
+	frame = event.keys ? events_frame(&event, true) : NULL;
 	if (!frame)
 		return -ENOMEM;
 	send_to(stream, frame);
@@ -350,20 +330,12 @@ static void on_gone(struct hub *hub, struct message *m)
 
 static void send_interest(struct room *room, const struct uuid *except)
 {
-	Pb__Interest interest = PB__INTEREST__INIT;
-	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
-	struct frame *frame;
+	_cleanup_(frame_unrefp) struct frame *frame = events_interest(INTEREST_MS);
 
-	interest.for_ms = INTEREST_MS;
-	event.type = (char *)"mesh.interest";
-	event.body_case = PB__AGENT_EVENT__BODY_INTEREST;
-	event.interest = &interest;
-	frame = hub_frame(&event, false);
 	for (struct stream *s = room->streams; frame && s; s = s->next) {
 		if (!uuid_equal(&s->node, except))
 			send_to(s, frame);
 	}
-	frame_unref(frame);
 }
 
 static void on_interest(struct hub *hub, struct room *room, const struct uuid *node)
@@ -591,21 +563,9 @@ void hub_cut(struct hub *hub, const struct uuid *tenant, const struct uuid *node
 
 void hub_revoke(struct hub *hub, const struct uuid *tenant, const uint8_t (*ids)[16], size_t n)
 {
-	Pb__Revocations revocations = PB__REVOCATIONS__INIT;
-	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
 	struct message m = {.kind = SEND, .tenant = *tenant};
-	_cleanup_(freep) ProtobufCBinaryData *list = calloc(n ? n : 1, sizeof(*list));
 
-	if (!n || !list)
-		return;
-	for (size_t i = 0; i < n; i++)
-		list[i] = (ProtobufCBinaryData){.data = (uint8_t *)ids[i], .len = 16};
-	revocations.session_ids = list;
-	revocations.n_session_ids = n;
-	event.type = (char *)"mesh.revocations";
-	event.body_case = PB__AGENT_EVENT__BODY_REVOCATIONS;
-	event.revocations = &revocations;
-	m.frame = hub_frame(&event, false);
+	m.frame = n ? events_revocations(ids, n) : NULL;
 	if (m.frame)
 		post_or_log(hub, &m);
 	for (size_t i = 0; i < n; i++) {
@@ -618,14 +578,9 @@ void hub_revoke(struct hub *hub, const struct uuid *tenant, const uint8_t (*ids)
 
 void hub_refresh(struct hub *hub, const struct uuid *tenant, const struct uuid *node)
 {
-	Pb__RefreshEvent refresh = PB__REFRESH_EVENT__INIT;
-	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
-	struct message m = {.kind = SEND_TO, .tenant = *tenant, .node = *node};
+	struct message m = {
+		.kind = SEND_TO, .tenant = *tenant, .node = *node, .frame = events_refresh()};
 
-	event.type = (char *)"mesh.refresh";
-	event.body_case = PB__AGENT_EVENT__BODY_REFRESH;
-	event.refresh = &refresh;
-	m.frame = hub_frame(&event, false);
 	if (m.frame)
 		post_or_log(hub, &m);
 }
@@ -654,15 +609,8 @@ void hub_converged(struct hub *hub, const struct uuid *tenant)
 
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms)
 {
-	Pb__Drain drain = PB__DRAIN__INIT;
-	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
-	struct message m = {.kind = DRAIN_ALL};
+	struct message m = {.kind = DRAIN_ALL, .frame = events_drain(reconnect_after_ms)};
 
-	drain.reconnect_after_ms = reconnect_after_ms;
-	event.type = (char *)"mesh.drain";
-	event.body_case = PB__AGENT_EVENT__BODY_DRAIN;
-	event.drain = &drain;
-	m.frame = hub_frame(&event, false);
 	if (m.frame)
 		post_or_log(hub, &m);
 }

@@ -37,7 +37,4 @@ void hub_converged(struct hub *hub, const struct uuid *tenant);
 /* Tells all nodes to come back elsewhere or later. */
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms);
 
-/* SubscribeResponse around an event, with gRPC's head; NULL: out of memory. */
-struct frame *hub_frame(const Pb__AgentEvent *event, bool secret);
-
 #endif

@@ -23,16 +23,15 @@ static uint32_t last_of(enum ipam_kind kind)
 	return kind == IPAM_NODE ? IPAM_NODE_LAST : IPAM_DEVICE_LAST;
 }
 
-static int take_wished(struct txn *txn, const struct tenant_row *tenant, enum ipam_kind kind,
-		       uint32_t host, int64_t now_ms)
+static int take_wished(struct txn *txn, const struct tenant_row *tenant, const struct ipam_ask *ask)
 {
 	int64_t freed_ms;
 	int r;
 
-	if (host < first_of(kind) || host > last_of(kind))
+	if (ask->wished < first_of(ask->kind) || ask->wished > last_of(ask->kind))
 		return ERR_ADDRESS_IN_USE;
-	r = address_row_get(txn, &tenant->id, host, &freed_ms);
-	if (!r && (!freed_ms || now_ms - freed_ms < IPAM_REST_MS))
+	r = address_row_get(txn, &tenant->id, ask->wished, &freed_ms);
+	if (!r && (!freed_ms || ask->now_ms - freed_ms < IPAM_REST_MS))
 		return ERR_ADDRESS_IN_USE;
 	return r == ERR_NOT_FOUND ? 0 : r;
 }
@@ -59,38 +58,37 @@ static int take_fresh(struct txn *txn, struct tenant_row *tenant, enum ipam_kind
 	return ERR_POOL_EXHAUSTED;
 }
 
-static int take_rested(struct txn *txn, const struct tenant_row *tenant, enum ipam_kind kind,
-		       int64_t now_ms, uint32_t *ret_host, struct ipam_full *ret_full)
+static int take_rested(struct txn *txn, const struct tenant_row *tenant, const struct ipam_ask *ask,
+		       uint32_t *ret_host, struct ipam_full *ret_full)
 {
+	uint32_t first = first_of(ask->kind), last = last_of(ask->kind), host;
 	int64_t freed_ms;
-	uint32_t host;
 	int r;
 
-	r = address_row_oldest(txn, &tenant->id, first_of(kind), last_of(kind), &host, &freed_ms);
-	if (!r && now_ms - freed_ms >= IPAM_REST_MS) {
+	r = address_row_oldest(txn, &tenant->id, first, last, &host, &freed_ms);
+	if (!r && ask->now_ms - freed_ms >= IPAM_REST_MS) {
 		*ret_host = host;
 		return 0;
 	}
 	if (r && r != ERR_NOT_FOUND)
 		return err_trace(r);
-	ret_full->total = last_of(kind) - first_of(kind) + 1;
-	r = address_row_count_freed(txn, &tenant->id, first_of(kind), last_of(kind),
-				    &ret_full->resting);
+	ret_full->total = last - first + 1;
+	r = address_row_count_freed(txn, &tenant->id, first, last, &ret_full->resting);
 	return r ? err_trace(r) : ERR_POOL_EXHAUSTED;
 }
 
-int ipam_take(struct txn *txn, struct tenant_row *tenant, enum ipam_kind kind, uint32_t wished,
-	      int64_t now_ms, uint32_t *ret_host, struct ipam_full *ret_full)
+int ipam_take(struct txn *txn, struct tenant_row *tenant, const struct ipam_ask *ask,
+	      uint32_t *ret_host, struct ipam_full *ret_full)
 {
-	uint32_t host = wished;
+	uint32_t host = ask->wished;
 	int r;
 
-	if (wished) {
-		r = take_wished(txn, tenant, kind, wished, now_ms);
+	if (ask->wished) {
+		r = take_wished(txn, tenant, ask);
 	} else {
-		r = take_fresh(txn, tenant, kind, &host);
+		r = take_fresh(txn, tenant, ask->kind, &host);
 		if (r == ERR_POOL_EXHAUSTED)
-			r = take_rested(txn, tenant, kind, now_ms, &host, ret_full);
+			r = take_rested(txn, tenant, ask, &host, ret_full);
 	}
 	if (r)
 		return r;

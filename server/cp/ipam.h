@@ -22,13 +22,19 @@ struct ipam_full {
 	uint32_t total, resting; /* host numbers of the kind; freed less than 24 h ago */
 };
 
+struct ipam_ask {
+	enum ipam_kind kind;
+	uint32_t wished; /* host number; 0: any */
+	int64_t now_ms;
+};
+
 /*
- * A host number: wished (0: any), else one never given out, else the one
+ * A host number: the wished one, else one never given out, else the one
  * freed longest ago that has rested. Moves tenant's marks; the caller saves
  * the row. ERR_ADDRESS_IN_USE (wished), ERR_POOL_EXHAUSTED with *ret_full.
  */
-int ipam_take(struct txn *txn, struct tenant_row *tenant, enum ipam_kind kind, uint32_t wished,
-	      int64_t now_ms, uint32_t *ret_host, struct ipam_full *ret_full) _must_check_;
+int ipam_take(struct txn *txn, struct tenant_row *tenant, const struct ipam_ask *ask,
+	      uint32_t *ret_host, struct ipam_full *ret_full) _must_check_;
 /* It rests from now on. */
 int ipam_free(struct txn *txn, const struct tenant_row *tenant, uint32_t ip4, int64_t now_ms)
 	_must_check_;

@@ -179,6 +179,7 @@ static int claim_name(struct txn *txn, struct entry *e)
 static int enter(struct txn *txn, void *ctx)
 {
 	struct entry *e = ctx;
+	struct ipam_ask ask = {.kind = IPAM_NODE, .now_ms = e->now_ms};
 	struct uuid member;
 	uint32_t host;
 	int r;
@@ -193,7 +194,7 @@ static int enter(struct txn *txn, void *ctx)
 	r = key_row_owner(txn, &e->change.tenant.id, &e->node.public_key, &member);
 	if (r != ERR_NOT_FOUND)
 		return r ? err_trace(r) : ERR_KEY_IN_USE;
-	r = ipam_take(txn, &e->change.tenant, IPAM_NODE, 0, e->now_ms, &host, &e->full);
+	r = ipam_take(txn, &e->change.tenant, &ask, &host, &e->full);
 	if (r)
 		return r;
 	e->node.ip4 = e->change.tenant.range4 | host;

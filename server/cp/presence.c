@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/cp/events.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
 #include "server/cp/progress.h"
@@ -269,7 +270,7 @@ struct frame *presence_update(struct cp *cp, const struct uuid *tenant,
 	event.type = (char *)"mesh.device.status";
 	event.body_case = PB__AGENT_EVENT__BODY_DEVICE_STATUS;
 	event.device_status = &update;
-	return hub_frame(&event, false);
+	return events_frame(&event, false);
 }
 
 /* --- to disk --- */

@@ -15,8 +15,11 @@ int provision_begin(struct call *call, const char *action, const char *public_ke
 	struct cp *cp = call->owner;
 
 	p->caller = call->caller;
-	p->rule = cp_conf_window(&cp->conf);
-	p->now = window_now();
+	p->window_ask = (struct window_ask){.tenant = call->caller.tenant_id,
+					    .user = call->caller.user_id,
+					    .rule = cp_conf_window(&cp->conf),
+					    .now = window_now()};
+	p->now_ms = p->window_ask.now.wall_ms;
 	audit_begin(call, action, &p->audit);
 	p->own_key = *public_key != '\0';
 	if (!p->own_key) {
@@ -37,8 +40,7 @@ void provision_done(struct provision *p)
 
 int provision_admit(struct txn *txn, struct provision *p)
 {
-	return window_admit(txn, &p->caller.tenant_id, &p->caller.user_id, &p->rule, &p->now,
-			    &p->window, &p->retry_ms);
+	return window_admit(txn, &p->window_ask, &p->window, &p->retry_ms);
 }
 
 int provision_claim_key(struct txn *txn, struct provision *p)
@@ -56,7 +58,7 @@ int provision_deny(struct txn *txn, void *ctx, int refusal)
 	int r;
 
 	if (refusal == ERR_RATE_LIMITED) {
-		r = window_settle(txn, &p->caller.tenant_id, &p->caller.user_id, &p->window);
+		r = window_settle(txn, &p->window_ask, &p->window);
 		if (r)
 			return err_trace(r);
 	}
@@ -68,8 +70,9 @@ static int explain_rate(struct call *call, const struct provision *p)
 	uint64_t seconds = (p->retry_ms + 999) / 1000;
 
 	call_fail(call, ERR_RATE_LIMITED,
-		  "%u devices or keys in %llu s are the most: try again in %llu s", p->rule.limit,
-		  (unsigned long long)p->rule.period_ms / 1000, (unsigned long long)seconds);
+		  "%u devices or keys in %llu s are the most: try again in %llu s",
+		  p->window_ask.rule.limit, (unsigned long long)p->window_ask.rule.period_ms / 1000,
+		  (unsigned long long)seconds);
 	status_retry(&call->status, p->retry_ms);
 	return ERR_RATE_LIMITED;
 }

@@ -15,8 +15,8 @@
 struct provision {
 	struct caller caller;
 	struct audit_row audit;
-	struct window_rule rule;
-	struct window_stamp now;
+	struct window_ask window_ask;
+	int64_t now_ms;
 	struct change change;
 	struct device_row device;
 	struct node_row home;

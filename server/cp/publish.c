@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "quazzar/mesh/v1/member.pb-c.h"
-#include "server/cp/hub.h"
+#include "server/cp/events.h"
 #include "server/cp/keyring.h"
 #include "server/cp/plan.h"
 #include "server/peers/tenantrec.h"
@@ -146,7 +146,7 @@ static int make_event(struct cp *cp, const Pb__PeerList *list, Pb__PeersHead *he
 	event.type = (char *)"mesh.peers.updated";
 	event.body_case = PB__AGENT_EVENT__BODY_PEERS_UPDATED;
 	event.peers_updated = &update;
-	*ret = hub_frame(&event, false);
+	*ret = events_frame(&event, false);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -295,7 +295,7 @@ int publish_revocations(struct cp *cp, const struct uuid *tenant, struct frame *
 		event.type = (char *)"mesh.revocations";
 		event.body_case = PB__AGENT_EVENT__BODY_REVOCATIONS;
 		event.revocations = &revocations;
-		*ret = hub_frame(&event, false);
+		*ret = events_frame(&event, false);
 		r = *ret ? 0 : -ENOMEM;
 	}
 	blobs_done(&e.ids);

@@ -55,7 +55,7 @@ static int rotate_in_txn(struct txn *txn, void *ctx)
 	struct provision *p = &o->p;
 	int r;
 
-	r = change_begin(txn, &p->caller.tenant_id, p->now.wall_ms, &p->change);
+	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
 	if (!r)
 		r = find_own(txn, o);
 	if (!r)
@@ -88,7 +88,7 @@ int rotation_start(struct call *call, const Pb__RotateDeviceKeyRequest *in,
 	o.p.keepalive = in->keepalive_choice_case !=
 				PB__ROTATE_DEVICE_KEY_REQUEST__KEEPALIVE_CHOICE_KEEPALIVE ||
 			in->keepalive;
-	o.until_ms = o.p.now.wall_ms + (int64_t)cp->conf.overlap_ms;
+	o.until_ms = o.p.now_ms + (int64_t)cp->conf.overlap_ms;
 	o.psk_version = keyring_psk_version(cp->keyring);
 	r = audit_write(call, rotate_in_txn, provision_deny, &o.p);
 	if (r) {

@@ -221,6 +221,9 @@ int sessions_who_am_i(struct call *call, const Pb__WhoAmIRequest *in, Pb__WhoAmI
 static int save_password(struct txn *txn, void *ctx)
 {
 	struct ending *e = ctx;
+	struct session_row keep = {.tenant = e->caller.tenant_id,
+				   .id = e->caller.session_id,
+				   .user = e->caller.user_id};
 	struct user_row user;
 	int r;
 
@@ -233,8 +236,7 @@ static int save_password(struct txn *txn, void *ctx)
 	memcpy(user.password, e->hash, sizeof(user.password));
 	r = user_row_save(txn, &user);
 	if (!r)
-		r = session_row_end_user(txn, &user.tenant, &user.id, &e->caller.session_id,
-					 e->now_ms, sessions_ended_add, &e->ended);
+		r = session_row_end_user(txn, &keep, e->now_ms, sessions_ended_add, &e->ended);
 	return r ? err_trace(r) : audit_end(txn, &e->audit, 0);
 }
 

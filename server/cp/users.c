@@ -227,8 +227,8 @@ static int find_user(struct txn *txn, struct update *u)
 
 static int save(struct txn *txn, void *ctx)
 {
-	static const struct uuid nobody;
 	struct update *u = ctx;
+	struct session_row all = {0};
 	bool was_disabled;
 	int r;
 
@@ -237,6 +237,8 @@ static int save(struct txn *txn, void *ctx)
 	if (r)
 		return r;
 	was_disabled = u->user.disabled;
+	all.tenant = u->user.tenant;
+	all.user = u->user.id;
 	if (u->role)
 		u->user.role = u->role;
 	if (u->hash)
@@ -246,8 +248,7 @@ static int save(struct txn *txn, void *ctx)
 	r = user_row_save(txn, &u->user);
 	/* A role or password that changed must not live on in old tokens. */
 	if (!r && (u->role || u->hash || u->user.disabled))
-		r = session_row_end_user(txn, &u->user.tenant, &u->user.id, &nobody, u->now_ms,
-					 sessions_ended_add, &u->ended);
+		r = session_row_end_user(txn, &all, u->now_ms, sessions_ended_add, &u->ended);
 	if (!r && was_disabled != u->user.disabled)
 		r = set_devices_state(txn, u);
 	if (r)

@@ -73,14 +73,13 @@ static uint64_t get64(const uint8_t *p)
 	return v;
 }
 
-static int load(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
-		struct window *ret)
+static int load(struct txn *txn, const struct window_ask *ask, struct window *ret)
 {
 	uint8_t bytes[WINDOW_ROW_MAX];
 	size_t len;
 	int r;
 
-	r = window_row_get(txn, tenant, user, bytes, &len);
+	r = window_row_get(txn, &ask->tenant, &ask->user, bytes, &len);
 	if (r)
 		return err_trace(r);
 	*ret = (struct window){.n = len / STAMP_LEN};
@@ -96,8 +95,7 @@ static int load(struct txn *txn, const struct uuid *tenant, const struct uuid *u
 	return 0;
 }
 
-static int save(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
-		const struct window *w)
+static int save(struct txn *txn, const struct window_ask *ask, const struct window *w)
 {
 	uint8_t bytes[WINDOW_MAX_STAMPS * STAMP_LEN];
 
@@ -108,30 +106,28 @@ static int save(struct txn *txn, const struct uuid *tenant, const struct uuid *u
 		put64(p + 16, w->stamps[i].boot_ms);
 		put64(p + 24, (uint64_t)w->stamps[i].wall_ms);
 	}
-	return window_row_put(txn, tenant, user, bytes, w->n * STAMP_LEN);
+	return window_row_put(txn, &ask->tenant, &ask->user, bytes, w->n * STAMP_LEN);
 }
 
-int window_admit(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
-		 const struct window_rule *rule, const struct window_stamp *now,
-		 struct window *ret_window, uint64_t *ret_retry_ms)
+int window_admit(struct txn *txn, const struct window_ask *ask, struct window *ret_window,
+		 uint64_t *ret_retry_ms)
 {
 	uint64_t retry_ms;
 	int r;
 
-	r = load(txn, tenant, user, ret_window);
+	r = load(txn, ask, ret_window);
 	if (r)
 		return err_trace(r);
-	retry_ms = window_judge(ret_window, rule, now);
+	retry_ms = window_judge(ret_window, &ask->rule, &ask->now);
 	if (retry_ms) {
 		*ret_retry_ms = retry_ms;
 		return ERR_RATE_LIMITED;
 	}
-	ret_window->stamps[ret_window->n++] = *now;
-	return save(txn, tenant, user, ret_window);
+	ret_window->stamps[ret_window->n++] = ask->now;
+	return save(txn, ask, ret_window);
 }
 
-int window_settle(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
-		  const struct window *w)
+int window_settle(struct txn *txn, const struct window_ask *ask, const struct window *w)
 {
-	return w->rewritten ? save(txn, tenant, user, w) : 0;
+	return w->rewritten ? save(txn, ask, w) : 0;
 }

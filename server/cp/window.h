@@ -28,16 +28,22 @@ struct window_rule {
 	uint64_t period_ms;
 };
 
+/* Whose window, by which rule, at what time. */
+struct window_ask {
+	struct uuid tenant, user;
+	struct window_rule rule;
+	struct window_stamp now;
+};
+
 struct window_stamp window_now(void);
 /* Drops what is too old. 0: there is room; else ms until there is. Pure. */
 uint64_t window_judge(struct window *w, const struct window_rule *rule,
 		      const struct window_stamp *now);
 /* In a write: judges and stamps. ERR_RATE_LIMITED with *ret_retry_ms; *ret_window as judged. */
-int window_admit(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
-		 const struct window_rule *rule, const struct window_stamp *now,
-		 struct window *ret_window, uint64_t *ret_retry_ms) _must_check_;
+int window_admit(struct txn *txn, const struct window_ask *ask, struct window *ret_window,
+		 uint64_t *ret_retry_ms) _must_check_;
 /* After a refusal: keeps rewritten stamps, in the outer transaction. */
-int window_settle(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
-		  const struct window *w) _must_check_;
+int window_settle(struct txn *txn, const struct window_ask *ask, const struct window *w)
+	_must_check_;
 
 #endif

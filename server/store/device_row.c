@@ -110,18 +110,3 @@ int device_row_list(struct txn *txn, const struct uuid *tenant, const struct dev
 	sql_end(&rows);
 	return r;
 }
-
-int device_row_count_home(struct txn *txn, const struct uuid *tenant, const struct uuid *home,
-			  uint32_t *ret_n)
-{
-	struct sql_rows rows;
-	int r;
-
-	sql_query(txn, &rows, "SELECT count(*) FROM devices WHERE tenant = ?1 AND home = ?2",
-		  SQL_ARGS(SQL_UUID(tenant), SQL_UUID(home)));
-	r = sql_next(&rows);
-	if (r > 0)
-		*ret_n = (uint32_t)sql_int(&rows, 0);
-	sql_end(&rows);
-	return r < 0 ? r : 0;
-}

@@ -39,7 +39,5 @@ int device_row_get(struct txn *txn, const struct uuid *tenant, const struct uuid
 /* In the order of creation. fn may read and write other rows, but not list. */
 int device_row_list(struct txn *txn, const struct uuid *tenant, const struct device_filter *filter,
 		    device_row_fn fn, void *arg) _must_check_;
-int device_row_count_home(struct txn *txn, const struct uuid *tenant, const struct uuid *home,
-			  uint32_t *ret_n) _must_check_;
 
 #endif

@@ -40,29 +40,6 @@ int key_row_owner(struct txn *txn, const struct uuid *tenant, const struct key *
 	return r > 0 ? 0 : r < 0 ? r : ERR_NOT_FOUND;
 }
 
-int key_row_get(struct txn *txn, const struct uuid *tenant, const struct uuid *member,
-		struct key_row *ret_active, struct key_row *ret_pending)
-{
-	struct sql_rows rows;
-	int r;
-
-	*ret_active = *ret_pending = (struct key_row){0};
-	sql_query(txn, &rows,
-		  "SELECT slot, public_key, key_version, psk_version, until_ms FROM keys"
-		  " WHERE tenant = ?1 AND member = ?2",
-		  SQL_ARGS(SQL_UUID(tenant), SQL_UUID(member)));
-	while ((r = sql_next(&rows)) > 0) {
-		struct key_row *row = sql_int(&rows, 0) == KEY_ACTIVE ? ret_active : ret_pending;
-
-		sql_bytes(&rows, 1, row->public_key.b, KEY_LEN);
-		row->key_version = (uint32_t)sql_int(&rows, 2);
-		row->psk_version = (uint32_t)sql_int(&rows, 3);
-		row->until_ms = sql_int(&rows, 4);
-	}
-	sql_end(&rows);
-	return r;
-}
-
 int key_row_lapsed(struct txn *txn, int64_t now_ms, struct uuid *ret_tenant,
 		   struct uuid *ret_member, uint32_t *ret_key_version)
 {

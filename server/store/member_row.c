@@ -110,18 +110,6 @@ int member_row_since(struct txn *txn, const struct uuid *tenant, uint64_t genera
 	return each(&rows, fn, arg);
 }
 
-int member_row_list(struct txn *txn, const struct uuid *tenant, const struct uuid *after,
-		    uint32_t limit, member_row_fn fn, void *arg)
-{
-	struct sql_rows rows;
-
-	sql_query(txn, &rows,
-		  "SELECT id, record FROM members WHERE tenant = ?1 AND id > ?2"
-		  " ORDER BY id LIMIT ?3",
-		  SQL_ARGS(SQL_UUID(tenant), SQL_UUID(after), SQL_INT(limit)));
-	return each(&rows, fn, arg);
-}
-
 int member_row_gone(struct txn *txn, const struct uuid *tenant, uint64_t generation,
 		    member_gone_fn fn, void *arg)
 {

@@ -43,11 +43,9 @@ int member_row_record(struct txn *txn, const struct uuid *tenant, const struct u
 /* Whose name it is; ERR_NOT_FOUND: free. */
 int member_row_by_slug(struct txn *txn, const struct uuid *tenant, const char *slug,
 		       struct uuid *ret_id) _must_check_;
-/* Records changed after a generation; 0: all of them. In order of id, those after it. */
+/* Records changed after a generation; 0: all of them. */
 int member_row_since(struct txn *txn, const struct uuid *tenant, uint64_t generation,
 		     member_row_fn fn, void *arg) _must_check_;
-int member_row_list(struct txn *txn, const struct uuid *tenant, const struct uuid *after,
-		    uint32_t limit, member_row_fn fn, void *arg) _must_check_;
 /* Members removed after a generation. */
 int member_row_gone(struct txn *txn, const struct uuid *tenant, uint64_t generation,
 		    member_gone_fn fn, void *arg) _must_check_;

@@ -61,15 +61,16 @@ int session_row_end(struct txn *txn, const struct uuid *tenant, const struct uui
 		       SQL_ARGS(SQL_UUID(tenant), SQL_UUID(id), SQL_INT(now_ms)));
 }
 
-int session_row_end_user(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
-			 const struct uuid *keep, int64_t now_ms, session_row_fn fn, void *arg)
+int session_row_end_user(struct txn *txn, const struct session_row *keep, int64_t now_ms,
+			 session_row_fn fn, void *arg)
 {
 	struct sql_rows rows;
 
 	sql_query(txn, &rows,
 		  "UPDATE sessions SET ended_ms = ?4 WHERE tenant = ?1 AND user = ?2 AND id <> ?3"
 		  " AND ended_ms IS NULL AND expires_ms > ?4 RETURNING id",
-		  SQL_ARGS(SQL_UUID(tenant), SQL_UUID(user), SQL_UUID(keep), SQL_INT(now_ms)));
+		  SQL_ARGS(SQL_UUID(&keep->tenant), SQL_UUID(&keep->user), SQL_UUID(&keep->id),
+			   SQL_INT(now_ms)));
 	return each(&rows, fn, arg);
 }
 

@@ -20,10 +20,9 @@ int session_row_get(struct txn *txn, const struct uuid *tenant, const struct uui
 		    struct session_row *ret) _must_check_;
 int session_row_end(struct txn *txn, const struct uuid *tenant, const struct uuid *id,
 		    int64_t now_ms) _must_check_;
-/* All of a user but keep (may be nil); each ended one is told to fn. */
-int session_row_end_user(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
-			 const struct uuid *keep, int64_t now_ms, session_row_fn fn, void *arg)
-	_must_check_;
+/* All of keep's user but keep itself (its id may be nil); each ended one is told to fn. */
+int session_row_end_user(struct txn *txn, const struct session_row *keep, int64_t now_ms,
+			 session_row_fn fn, void *arg) _must_check_;
 /* Ended and not yet expired. */
 int session_row_revoked(struct txn *txn, const struct uuid *tenant, int64_t now_ms,
 			session_row_fn fn, void *arg) _must_check_;

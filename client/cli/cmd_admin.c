@@ -164,7 +164,7 @@ static int run_tenant_list(struct cli *cli)
 		return print_json(stdout, "qmesh.tenant.list/1", &out->base) < 0 ? EXIT_OTHER : 0;
 	print_tenants(out->tenants, out->n_tenants);
 	if (out->next_page_token[0])
-		fprintf(stderr, "more: --page %s\n", out->next_page_token);
+		print_line(stderr, "more: --page %s", out->next_page_token);
 	return EXIT_DONE;
 }
 
@@ -298,7 +298,7 @@ static int run_user_list(struct cli *cli)
 		return print_json(stdout, "qmesh.user.list/1", &out->base) < 0 ? EXIT_OTHER : 0;
 	print_users(out->users, out->n_users);
 	if (out->next_page_token[0])
-		fprintf(stderr, "more: --page %s\n", out->next_page_token);
+		print_line(stderr, "more: --page %s", out->next_page_token);
 	return EXIT_DONE;
 }
 
@@ -373,7 +373,7 @@ static int run_join_token(struct cli *cli)
 	if (cli->json) {
 		code = print_json(stdout, "qmesh.join-token/1", &out->base) < 0 ? EXIT_OTHER : 0;
 	} else {
-		puts(out->join_token);
+		print_line(stdout, "%s", out->join_token);
 		if (!args_has(&cli->args, "--quiet"))
 			fprintf(stderr, "for one node, once; ends %s\n",
 				ago(out->expires_at, text));

@@ -75,9 +75,7 @@ static int run_list(struct cli *cli)
 
 static void line(const char *what, const char *value)
 {
-	_cleanup_(freep) char *text = print_harmless(value && value[0] ? value : "-");
-
-	printf("%-12s %s\n", what, text);
+	print_line(stdout, "%-12s %s", what, value && value[0] ? value : "-");
 }
 
 static void show(const Pb__Device *d)
@@ -105,7 +103,8 @@ static void show(const Pb__Device *d)
 		printf("%-12s the old key works until the new one is seen, at most %s\n",
 		       "rotation", print_ago(ms_of(d->pending_until), clock_wall_ms(), text));
 	if (d->needs_new_config)
-		printf("%-12s needs a new one: qmesh device rotate %s --qr\n", "config", d->slug);
+		print_line(stdout, "%-12s needs a new one: qmesh device rotate %s --qr", "config",
+			   d->slug);
 }
 
 static int run_show(struct cli *cli)
@@ -159,9 +158,7 @@ static int run_rename(struct cli *cli)
 	if (cli->json) {
 		code = print_json(stdout, "qmesh.device/1", &out->base) < 0 ? EXIT_OTHER : 0;
 	} else if (out->device) {
-		_cleanup_(freep) char *label = print_harmless(out->device->label);
-
-		printf("%s is %s\n", label, out->device->dns_name);
+		print_line(stdout, "%s is %s", out->device->label, out->device->dns_name);
 	}
 	if (code == 0)
 		code = converge_report(cli, &reply, stdout);

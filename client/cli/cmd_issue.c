@@ -155,13 +155,12 @@ static int hand_out(const struct cli *cli, struct issue *issue, const struct iss
 /* One line on stderr, so that stdout is the config alone. */
 static void tell(const struct cli *cli, const struct issue *issue, const struct issued *what)
 {
-	_cleanup_(freep) char *label = NULL;
 	const char *path = args_value(&cli->args, "--out");
 
 	if (!what->device || cli->json)
 		return;
-	label = print_harmless(what->device->label);
-	fprintf(stderr, "%s is %s, %s\n", label, what->device->dns_name, what->device->mesh_ip);
+	print_line(stderr, "%s is %s, %s", what->device->label, what->device->dns_name,
+		   what->device->mesh_ip);
 	if (issue->to_file)
 		fprintf(stderr, "config: %s\n", path);
 }

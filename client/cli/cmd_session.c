@@ -107,8 +107,8 @@ static int report_login(struct cli *cli, const Pb__LoginResponse *out)
 		print_json_members(stdout, "qmesh.login/1", t.s);
 		return EXIT_DONE;
 	}
-	printf("signed in as %s, until %s\n", out->user ? out->user->name : "?",
-	       print_ago(ms_of(out->expires_at), clock_wall_ms(), when));
+	print_line(stdout, "signed in as %s, until %s", out->user ? out->user->name : "?",
+		   print_ago(ms_of(out->expires_at), clock_wall_ms(), when));
 	return EXIT_DONE;
 }
 
@@ -198,10 +198,10 @@ static int run_whoami(struct cli *cli)
 	qm_reply_done(&reply);
 	if (cli->json)
 		return print_json(stdout, "qmesh.whoami/1", &out->base) < 0 ? EXIT_OTHER : 0;
-	printf("%s, %s of tenant %s (plan %s), session ends %s\n", out->user,
-	       print_enum(&pb__role__descriptor, (int)out->role, "ROLE_", role), out->tenant,
-	       print_enum(&pb__plan__descriptor, (int)out->plan, "PLAN_", plan),
-	       print_ago(ms_of(out->expires_at), clock_wall_ms(), when));
+	print_line(stdout, "%s, %s of tenant %s (plan %s), session ends %s", out->user,
+		   print_enum(&pb__role__descriptor, (int)out->role, "ROLE_", role), out->tenant,
+		   print_enum(&pb__plan__descriptor, (int)out->plan, "PLAN_", plan),
+		   print_ago(ms_of(out->expires_at), clock_wall_ms(), when));
 	return EXIT_DONE;
 }
 

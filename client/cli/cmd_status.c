@@ -17,9 +17,7 @@ static int64_t ms_of(const Google__Protobuf__Timestamp *t)
 
 static void line(const char *what, const char *value)
 {
-	_cleanup_(freep) char *text = print_harmless(value && value[0] ? value : "-");
-
-	printf("%-12s %s\n", what, text);
+	print_line(stdout, "%-12s %s", what, value && value[0] ? value : "-");
 }
 
 static void show(const Pb__State *s)
@@ -65,30 +63,37 @@ struct watch {
 	struct status status;
 };
 
+static void print_change(const Pb__WatchStateResponse *out)
+{
+	_cleanup_(text_done) struct text topics = TEXT_INIT(256);
+	const Pb__State *s = out->state;
+	char when[32];
+
+	for (size_t i = 0; i < out->n_topics; i++)
+		text_addf(&topics, "%s%s", i ? "," : "", out->topics[i]);
+	clock_rfc3339(clock_wall_ms(), when);
+	if (!s)
+		print_line(stdout, "%s %s", when, topics.s ? topics.s : "-");
+	else
+		print_line(stdout,
+			   "%s %s: mesh %s, %u peers, %u devices, generation %" PRIu64 "%s%s", when,
+			   topics.s ? topics.s : "-", s->active ? "up" : "down", s->peer_count,
+			   s->devices_used, s->generation, s->converged ? ", on every node" : "",
+			   s->cp_connected ? "" : ", control lost");
+}
+
 static void on_change(void *arg, const uint8_t *p, size_t len)
 {
 	struct watch *w = arg;
 	Pb__WatchStateResponse *out = pb__watch_state_response__unpack(NULL, len, p);
-	char when[32];
 
 	if (!out)
 		return;
-	if (w->json) {
-		/* A line that has no JSON form is left out; the next one comes. */
-		if (print_json(stdout, "qmesh.state.change/1", &out->base) < 0)
-			fputs("error: a change could not be shown\n", stderr);
-	} else {
-		printf("%s ", clock_rfc3339(clock_wall_ms(), when));
-		for (size_t i = 0; i < out->n_topics; i++)
-			printf("%s%s", i ? "," : "", out->topics[i]);
-		if (out->state)
-			printf(": mesh %s, %u peers, %u devices, generation %" PRIu64 "%s%s",
-			       out->state->active ? "up" : "down", out->state->peer_count,
-			       out->state->devices_used, out->state->generation,
-			       out->state->converged ? ", on every node" : "",
-			       out->state->cp_connected ? "" : ", control lost");
-		putchar('\n');
-	}
+	/* A line that has no JSON form is left out; the next one comes. */
+	if (!w->json)
+		print_change(out);
+	else if (print_json(stdout, "qmesh.state.change/1", &out->base) < 0)
+		fputs("error: a change could not be shown\n", stderr);
 	fflush(stdout);
 	pb__watch_state_response__free_unpacked(out, NULL);
 }

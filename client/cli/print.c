@@ -158,6 +158,23 @@ char *print_harmless(const char *s)
 	return p;
 }
 
+void print_line(FILE *out, const char *fmt, ...)
+{
+	_cleanup_(freep) char *raw = NULL, *text = NULL;
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = vasprintf(&raw, fmt, ap);
+	va_end(ap);
+	if (r < 0) {
+		raw = NULL;
+		return;
+	}
+	text = print_harmless(raw);
+	fprintf(out, "%s\n", text);
+}
+
 const char *print_ago(int64_t then_ms, int64_t now_ms, char *ret)
 {
 	int64_t s = (now_ms - then_ms) / 1000;

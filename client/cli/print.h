@@ -31,6 +31,8 @@ void print_table_done(struct print_table *t, FILE *out);
 
 /* Control, format and bidi characters and broken UTF-8 become "?"; ret is on the heap. */
 char *print_harmless(const char *s);
+/* One line made harmless; the rule for all text that came from a server. */
+void print_line(FILE *out, const char *fmt, ...) _printf_(2, 3);
 /* "12 s ago", "in 3 h", "now"; ret must hold 32. */
 const char *print_ago(int64_t then_ms, int64_t now_ms, char *ret);
 /* "1.2 MiB"; ret must hold 32. */

@@ -32,9 +32,10 @@ passed=0 failed=0
 CODE=0
 export XDG_CONFIG_HOME=$LAB/home
 
-# Runs the program; what it said is in out and err, how it ended in CODE.
+# Runs the program; what it said is in out and err, how it ended in CODE. Leaks
+# are looked for here, not in the daemons: h2o keeps memory for later use.
 q() {
-	"$BIN/qmesh" --server "unix:$LAB/n1.sock" "$@" >"$LAB/out" 2>"$LAB/err" </dev/null
+	ASAN_OPTIONS=detect_leaks=1 "$BIN/qmesh" --server "unix:$LAB/n1.sock" "$@" >"$LAB/out" 2>"$LAB/err" </dev/null
 	CODE=$?
 }
 

@@ -130,7 +130,9 @@ class Sizes:
             # The words before the name may stand on the lines above it.
             before = "\n".join(texts[path].splitlines()[max(0, line - 3):line - 1])
             before = re.split(r"[;}]|^#.*$", before, flags=re.M)[-1] + rest[:at.start()]
-            if not re.search(r"\bstatic\b", before) and name not in ENTRY:
+            # "__" opens the names of hooks that the sanitizers call.
+            hook = name in ENTRY or name.startswith("__")
+            if not re.search(r"\bstatic\b", before) and not hook:
                 extern[name] = path
         return extern
 

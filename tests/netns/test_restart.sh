@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A node's daemon comes and goes; interface and sessions stay. wireguard-go
+# dies; the node makes it anew. --teardown leaves nothing.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+[ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
+# shellcheck source=tests/netns/lab.bash
+. tests/netns/lab.bash
+trap lab_down EXIT
+passed=0
+ok() { passed=$((passed + 1)); printf 'ok %d - %s\n' $passed "$*"; }
+
+lab_up cp n1 phone
+lab_cp
+lab_tenant pro
+before=$(at n1 sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv6/conf/eth0/accept_ra')
+at n1 nft 'add table ip foreign; add chain ip foreign forward { type filter hook forward priority 0; policy drop; }'
+lab_node n1
+lab_until 20 "node n1" lab_node_ready n1
+n1_ip=$(lab_state n1 | jq -r .mesh_ip)
+lab_state n1 | jq -e '.forwarding == "blocked by chain forward in table ip foreign"' >/dev/null ||
+	lab_fail "a foreign chain that drops was not named: $(lab_state n1)"
+ok "node up, a foreign chain that drops is named"
+
+lab_sign_in n1
+phone=$(lab_add_device n1 phone IPHONE)
+lab_client phone
+lab_until 10 "the phone's green status" lab_has_status n1 "$phone" CONNECTED
+stamps=$(lab_stamp n1)
+
+at phone ping -q -i 0.1 -c 80 -W 2 "$n1_ip" >"$LAB/ping.txt" &
+ping_pid=$!
+for signal in TERM KILL TERM KILL; do
+	sleep 0.7
+	lab_stop noded-n1 $signal
+	sleep 0.3
+	lab_node_start n1
+	lab_until 10 "node n1 after $signal" lab_state n1
+done
+wait $ping_pid
+[ "$(lab_lost "$LAB/ping.txt")" = 0 ] || lab_fail "pings lost: $(cat "$LAB/ping.txt")"
+[ "$(lab_stamp n1)" = "$stamps" ] || lab_fail "sessions were made anew"
+ok "four restarts under ping: none of 80 lost, same sessions"
+
+lab_stop cpd
+lab_stop noded-n1 KILL
+lab_node_start n1
+lab_until 10 "n1 from its cache" lab_state n1
+at phone ping -q -i 0.1 -c 10 -W 2 "$n1_ip" >"$LAB/ping.txt"
+[ "$(lab_lost "$LAB/ping.txt")" = 0 ] || lab_fail "no traffic from the cache"
+[ "$(api_status n1 GET /api/mesh/devices)" = 200 ] || lab_fail "no reading from the cache"
+[ "$(api_status n1 POST /api/mesh/refresh)" = 503 ] || lab_fail "refresh without the Control Panel"
+ok "starts from its cache while the Control Panel is away"
+
+lab_cp_start
+lab_until 30 "n1 back" lab_node_ready n1
+[ "$(api_status n1 POST /api/mesh/refresh)" = 204 ] || lab_fail "refresh"
+ok "refresh answers 204 once the list is applied"
+
+read -r pid _ <"$LAB/n1/$LAB_IF.pid"
+kill -9 "$pid"
+lab_until 30 "a new interface" sh -c "read -r p _ <'$LAB/n1/$LAB_IF.pid' && [ \$p != $pid ] && kill -0 \$p"
+lab_until 30 "the phone after the crash" at phone ping -q -c 1 -W 1 "$n1_ip"
+ok "wireguard-go killed: the node makes the interface anew and the phone comes back"
+
+at n1 wg set "$LAB_IF" peer "$(at n1 wg show "$LAB_IF" peers | head -1)" remove
+lab_until 20 "the peer put back" sh -c "nsenter -t ${LAB_HOST[n1]} -n -m wg show $LAB_IF peers | grep -q ."
+ok "a peer that somebody removed by hand is put back"
+
+lab_stop noded-n1
+at n1 "$BIN/qmesh-noded" --config "$LAB/n1.conf" --teardown >>"$LAB/noded-n1.log" 2>&1 || lab_fail "teardown"
+! at n1 ip link show "$LAB_IF" >/dev/null 2>&1 || lab_fail "the interface is still there"
+at n1 nft list tables | grep -q qmesh && lab_fail "our table is still there"
+at n1 nft list tables | grep -q foreign || lab_fail "the foreign table is gone"
+after=$(at n1 sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv6/conf/eth0/accept_ra')
+[ "$before" = "$after" ] || lab_fail "switches differ: $before / $after"
+at n1 "$BIN/qmesh-noded" --config "$LAB/n1.conf" --teardown >>"$LAB/noded-n1.log" 2>&1 || lab_fail "teardown again"
+ok "teardown leaves nothing, foreign rules stay, a second one is fine"
+
+printf 'passed %d failed 0 skipped 0\n' "$passed"

@@ -1,0 +1,240 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of the Control Panel at named points and at random, under load.
+
+After each death: every acknowledged device is there, every acknowledged
+deletion stayed deleted, no address or name twice, the cap kept, the audit
+chain whole, the list's digest what its members say. A round whose point was
+never hit fails. --rounds N, or as many as fit into the budget."""
+import hashlib
+import os
+import random
+import sqlite3
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from meshrpc import BUILD, PASSWORD, Daemon, Refused, enroll, login, msg  # noqa: E402,F401
+
+POINTS = ["store.savepoint", "store.released", "store.before_commit", "store.after_commit",
+          "store.before_answer", "hub.before_publish", "hub.after_publish"]
+CAP = 40
+EXTRA = ["--cap-team", str(CAP), "--provision-limit", "100", "--provision-period", "1s",
+         "--apply-wait", "0s"]
+BUDGET_S = float(os.environ.get("QMESH_CRASH_S", "60"))
+
+
+class World:
+    """What was acknowledged, over all lives of the daemon."""
+
+    def __init__(self):
+        self.made, self.gone, self.maybe_gone = {}, set(), set()
+        self.lock = threading.Lock()
+        self.n = 0
+
+    def label(self):
+        with self.lock:
+            self.n += 1
+            return f"d{self.n}"
+
+
+def work(daemon, token, world, stop):
+    mesh = daemon.mesh(token)
+    mine = []
+    while not stop.is_set():
+        try:
+            if len(mine) > 4 or (mine and random.random() < 0.3):
+                id_ = mine.pop(random.randrange(len(mine)))
+                with world.lock:
+                    world.maybe_gone.add(id_)
+                mesh.call("DeleteDevice", id=id_, timeout=5)
+                with world.lock:
+                    world.gone.add(id_)
+            else:
+                made = mesh.call("CreateDevice", label=world.label(), timeout=5).device
+                with world.lock:
+                    world.made[made.id] = made.mesh_ip
+                mine.append(made.id)
+        except Refused as refusal:
+            if refusal.reason in ("DEVICE_CAP_REACHED", "RATE_LIMITED"):
+                time.sleep(0.02)
+                continue
+            break
+    mesh.close()
+
+
+def listen(daemon, token):
+    """An agent stream, so that there is something to publish to."""
+    mesh = daemon.mesh(token)
+
+    def run():
+        try:
+            for _ in mesh.stream("Subscribe"):
+                pass
+        except Exception:  # noqa: BLE001
+            pass
+    threading.Thread(target=run, daemon=True).start()
+    return mesh
+
+
+def devices(admin_user):
+    found, token = [], ""
+    while True:
+        page = admin_user.call("ListDevices", all=True, page_token=token)
+        found += page.devices
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def check_chain(db):
+    """The audit chain recomputed from outside, as docs and design say it is made."""
+    for tenant, seq, hash_ in db.execute("SELECT id, audit_seq, audit_hash FROM tenants"):
+        at, n = bytes(32), 0
+        for row in db.execute("SELECT seq, time_ms, actor_id, object_id, actor, action, object,"
+                              " origin, request_id, result, hash FROM audit WHERE tenant = ?"
+                              " ORDER BY seq", (tenant,)):
+            n += 1
+            assert row[0] == n, f"audit: row {n} is missing"
+            h = hashlib.blake2b(b"qmesh-audit/1\0" + at + tenant, digest_size=32)
+            h.update(row[0].to_bytes(8, "big") + row[1].to_bytes(8, "big"))
+            h.update((row[2] or bytes(16)) + (row[3] or bytes(16)))
+            for text in row[4:10]:
+                h.update(text.encode() + b"\0")
+            at = h.digest()
+            assert at == row[10], f"audit: row {n} does not fit"
+        assert n == seq and (not n or at == hash_), "audit: head does not fit"
+
+
+def check_store(daemon):
+    db = sqlite3.connect(os.path.join(daemon.dir, "state", "store.db"))
+    db.text_factory = lambda b: b.decode()
+    assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert not db.execute("PRAGMA foreign_key_check").fetchall()
+    check_chain(db)
+    for table, count in (("devices", "devices"), ("nodes", "nodes")):
+        for tenant, stored in db.execute(f"SELECT id, {count} FROM tenants").fetchall():
+            n, = db.execute(f"SELECT count(*) FROM {table} WHERE tenant = ?", (tenant,)).fetchone()
+            assert n == stored, f"{table}: {n} rows, {stored} counted"
+    for tenant, digest, range4 in db.execute("SELECT id, digest, range4 FROM tenants").fetchall():
+        total = 0
+        for record, ip4 in db.execute("SELECT record, ip4 FROM members WHERE tenant = ?",
+                                      (tenant,)):
+            total += int.from_bytes(hashlib.blake2b(record, digest_size=32).digest(), "big")
+            held = db.execute("SELECT freed_ms FROM addresses WHERE tenant = ? AND host = ?",
+                              (tenant, ip4 & 0xffff)).fetchone()
+            assert held == (None,), f"address of {ip4:x}: {held}"
+            assert ip4 & 0xffff0000 == range4
+        assert (total % (1 << 256)).to_bytes(32, "big") == digest, "digest does not fit"
+    orphans, = db.execute("SELECT count(*) FROM members m WHERE NOT EXISTS (SELECT 1 FROM keys k"
+                          " WHERE k.tenant = m.tenant AND k.member = m.id)").fetchone()
+    assert not orphans, "a member without a key"
+    db.close()
+
+
+def check(daemon, world):
+    check_store(daemon)
+    ann = login(daemon, "u0")
+    have = {d.id: d.mesh_ip for d in devices(ann)}
+    with world.lock:
+        for id_, address in world.made.items():
+            if id_ in world.gone:
+                assert id_ not in have, "an acknowledged deletion came back"
+            elif id_ not in world.maybe_gone:
+                assert have.get(id_) == address, "an acknowledged device is gone"
+    addresses = list(have.values())
+    assert len(addresses) == len(set(addresses)), "an address twice"
+    assert len(have) <= CAP, f"{len(have)} devices over a cap of {CAP}"
+    # Make room, and know what is there from now on.
+    for id_ in list(have)[: max(0, len(have) - CAP // 2)]:
+        ann.call("DeleteDevice", id=id_)
+        have.pop(id_)
+    with world.lock:
+        world.made, world.gone, world.maybe_gone = dict(have), set(), set()
+    ann.close()
+
+
+def one_round(daemon, world, node, point):
+    env = {"QMESH_KILL": f"{point}:{random.randint(3, 25)}"} if point else {}
+    try:
+        daemon.start(env)
+    except RuntimeError:
+        # A point that sign-in and start-up pass is hit early: dead is what it should be.
+        if not point or daemon.process.returncode != -9:
+            raise
+        daemon.start()
+        check(daemon, world)
+        daemon.kill()
+        return
+    stop, threads = threading.Event(), []
+    stream = listen(daemon, node.agent_token)
+    try:
+        for i in range(6):
+            token = daemon.mesh().call("Login", user=f"u{i}", password=PASSWORD).token
+            threads.append(threading.Thread(target=work, args=(daemon, token, world, stop)))
+            threads[-1].start()
+    except Refused as refusal:
+        assert refusal.code in ("UNAVAILABLE", "CANCELLED"), refusal
+    if point:
+        until = time.time() + 20
+        while daemon.process.poll() is None and time.time() < until:
+            time.sleep(0.01)
+        hit = daemon.process.returncode == -9
+    else:
+        time.sleep(random.uniform(0.05, 0.6))
+        daemon.kill()
+        hit = True
+    stop.set()
+    for t in threads:
+        t.join()
+    stream.close()
+    if daemon.process.poll() is None:
+        daemon.kill()
+    assert hit, f"{point} was never hit (exit {daemon.process.returncode})"
+    daemon.start()
+    check(daemon, world)
+    daemon.kill()
+
+
+def built_with_points():
+    with open(os.path.join(BUILD, "bin", "qmesh-cpd"), "rb") as f:
+        return b"QMESH_KILL" in f.read()
+
+
+def main():
+    if not built_with_points():
+        print("skipped: built without QMESH_KILL_POINTS")
+        return 77
+    rounds = int(sys.argv[sys.argv.index("--rounds") + 1]) if "--rounds" in sys.argv else 0
+    if "--long" in sys.argv:
+        rounds = 300
+    daemon, world = Daemon(EXTRA + ["--agent-token-life", "15m"]).start(), World()
+    admin = daemon.admin()
+    admin.call("CreateTenant", name="acme", plan=3)
+    for i in range(6):
+        admin.call("CreateUser", tenant="acme", name=f"u{i}", password=PASSWORD,
+                   role=3 if i == 0 else 1)
+    node = enroll(daemon, admin, "acme", "gate")
+    daemon.kill()
+    end, done, failed = time.time() + BUDGET_S, 0, 0
+    while (done < rounds) if rounds else (time.time() < end or done < len(POINTS) + 1):
+        point = (POINTS + [None])[done % (len(POINTS) + 1)]
+        try:
+            one_round(daemon, world, node, point)
+        except AssertionError as error:
+            failed += 1
+            print(f"FAIL round {done} at {point or 'random'}: {error}", flush=True)
+            if daemon.process.poll() is None:
+                daemon.kill()
+        done += 1
+    if failed:
+        print(daemon.log()[-3000:])
+    daemon.remove()
+    print(f"{done} deaths at {len(POINTS)} points and at random")
+    print(f"passed {done - failed} failed {failed} skipped 0")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,6 +13,18 @@
 static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, struct text *out,
 			  unsigned depth);
 
+/* text_add without its call where there is room: an answer is a thousand small pieces. */
+static inline void put(struct text *out, const char *p, size_t len)
+{
+	if (out->failed || out->len + len >= out->cap || out->len + len > out->max) {
+		text_add(out, p, len);
+		return;
+	}
+	memcpy(out->s + out->len, p, len);
+	out->len += len;
+	out->s[out->len] = '\0';
+}
+
 /* Bytes of a well-formed UTF-8 sequence at s; 0 if it is none. */
 static size_t sequence_len(const char *s)
 {
@@ -38,7 +50,7 @@ static size_t quote_special(struct text *out, const char *s)
 	size_t len;
 
 	if (at) {
-		text_add(out, short_to[at - short_from], 2);
+		put(out, short_to[at - short_from], 2);
 		return 1;
 	}
 	if ((unsigned char)*s < 0x80) {
@@ -47,13 +59,13 @@ static size_t quote_special(struct text *out, const char *s)
 	}
 	len = sequence_len(s);
 	if (len == 0) {
-		text_add(out, "\\ufffd", 6);
+		put(out, "\\ufffd", 6);
 		return 1;
 	}
 	if (memcmp(s, "\xe2\x80\xa8", 3) == 0 || memcmp(s, "\xe2\x80\xa9", 3) == 0)
 		text_adds(out, s[2] == '\xa8' ? "\\u2028" : "\\u2029");
 	else
-		text_add(out, s, len);
+		put(out, s, len);
 	return len;
 }
 
@@ -64,17 +76,21 @@ static bool is_plain(unsigned char c)
 
 void json_quote(struct text *out, const char *s)
 {
-	text_add(out, "\"", 1);
+	if (!*s) {
+		put(out, "\"\"", 2);
+		return;
+	}
+	put(out, "\"", 1);
 	while (*s) {
 		const char *start = s;
 
 		while (is_plain((unsigned char)*s))
 			s++;
-		text_add(out, start, (size_t)(s - start));
+		put(out, start, (size_t)(s - start));
 		if (*s)
 			s += quote_special(out, s);
 	}
-	text_add(out, "\"", 1);
+	put(out, "\"", 1);
 }
 
 static void add_u64(struct text *out, uint64_t n)
@@ -86,13 +102,13 @@ static void add_u64(struct text *out, uint64_t n)
 		digits[--at] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n);
-	text_add(out, digits + at, sizeof(digits) - at);
+	put(out, digits + at, sizeof(digits) - at);
 }
 
 static void add_i64(struct text *out, int64_t n)
 {
 	if (n < 0)
-		text_add(out, "-", 1);
+		put(out, "-", 1);
 	add_u64(out, n < 0 ? -(uint64_t)n : (uint64_t)n);
 }
 
@@ -102,7 +118,7 @@ static void add_double(struct text *out, double d, bool is_float)
 	char s[40];
 
 	if (isnan(d)) {
-		text_adds(out, "\"NaN\"");
+		put(out, "\"NaN\"", 5);
 		return;
 	}
 	if (isinf(d)) {
@@ -128,9 +144,9 @@ static int add_base64(struct text *out, const ProtobufCBinaryData *b)
 	if (!s)
 		return err_origin(-ENOMEM);
 	text_base64(b->data, b->len, s);
-	text_add(out, "\"", 1);
+	put(out, "\"", 1);
 	text_adds(out, s);
-	text_add(out, "\"", 1);
+	put(out, "\"", 1);
 	explicit_bzero(s, TEXT_BASE64_LEN(b->len));
 	free(s);
 	return 0;
@@ -144,19 +160,19 @@ static void add_enum(struct text *out, const ProtobufCEnumDescriptor *desc, int 
 		add_i64(out, n);
 		return;
 	}
-	text_add(out, "\"", 1);
+	put(out, "\"", 1);
 	text_adds(out, v->name);
-	text_add(out, "\"", 1);
+	put(out, "\"", 1);
 }
 
 static void add_quoted_number(struct text *out, bool is_signed, uint64_t n)
 {
-	text_add(out, "\"", 1);
+	put(out, "\"", 1);
 	if (is_signed)
 		add_i64(out, (int64_t)n);
 	else
 		add_u64(out, n);
-	text_add(out, "\"", 1);
+	put(out, "\"", 1);
 }
 
 /* One value at p. */
@@ -234,7 +250,7 @@ static int encode_map(const ProtobufCMessage *msg, const ProtobufCFieldDescripto
 	ProtobufCMessage *const *entries = *(ProtobufCMessage *const **)json_field_at(msg, f);
 	size_t n = *json_field_count(msg, f);
 
-	text_add(out, "{", 1);
+	put(out, "{", 1);
 	for (size_t i = 0; i < n; i++) {
 		const ProtobufCFieldDescriptor *fields = entries[i]->descriptor->fields;
 		bool quoted;
@@ -242,7 +258,7 @@ static int encode_map(const ProtobufCMessage *msg, const ProtobufCFieldDescripto
 		int r;
 
 		if (i)
-			text_add(out, ",", 1);
+			put(out, ",", 1);
 		at = out->len;
 		r = encode_value(&fields[0], json_field_at(entries[i], &fields[0]), mode, out,
 				 depth);
@@ -254,17 +270,17 @@ static int encode_map(const ProtobufCMessage *msg, const ProtobufCFieldDescripto
 			out->len = at;
 			text_addf(out, "\"%s\"", key);
 		}
-		text_add(out, ":", 1);
+		put(out, ":", 1);
 		if (!r && fields[1].type == PROTOBUF_C_TYPE_MESSAGE &&
 		    !*(void **)json_field_at(entries[i], &fields[1]))
-			text_adds(out, "{}");
+			put(out, "{}", 2);
 		else if (!r)
 			r = encode_value(&fields[1], json_field_at(entries[i], &fields[1]), mode,
 					 out, depth);
 		if (r)
 			return err_trace(r);
 	}
-	text_add(out, "}", 1);
+	put(out, "}", 1);
 	return 0;
 }
 
@@ -279,17 +295,17 @@ static int encode_repeated(const ProtobufCMessage *msg, const ProtobufCFieldDesc
 		return err_origin(-EBADMSG);
 	if (json_field_is_map(msg->descriptor, f))
 		return encode_map(msg, f, mode, out, depth + 1);
-	text_add(out, "[", 1);
+	put(out, "[", 1);
 	for (size_t i = 0; i < n; i++) {
 		int r;
 
 		if (i)
-			text_add(out, ",", 1);
+			put(out, ",", 1);
 		r = encode_value(f, p + i * size, mode, out, depth + 1);
 		if (r)
 			return err_trace(r);
 	}
-	text_add(out, "]", 1);
+	put(out, "]", 1);
 	return 0;
 }
 
@@ -335,14 +351,14 @@ static void add_name(const ProtobufCFieldDescriptor *f, enum json_mode mode, str
 {
 	char camel[128];
 
-	text_add(out, "\"", 1);
+	put(out, "\"", 1);
 	if (mode == JSON_CANONICAL && strlen(f->name) < sizeof(camel)) {
 		json_field_camel(f->name, camel);
-		text_adds(out, camel);
+		put(out, camel, strlen(camel));
 	} else {
-		text_adds(out, f->name);
+		put(out, f->name, strlen(f->name));
 	}
-	text_add(out, "\":", 2);
+	put(out, "\":", 2);
 }
 
 static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, struct text *out,
@@ -356,7 +372,7 @@ static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, stru
 		return encode_time(msg, form, out);
 	if (form == JSON_FORM_NONE || depth > JSON_MAX_DEPTH)
 		return err_origin(-EBADMSG);
-	text_add(out, "{", 1);
+	put(out, "{", 1);
 	for (unsigned i = 0; i < desc->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &desc->fields[i];
 		int r;
@@ -364,14 +380,14 @@ static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, stru
 		if (!is_written(msg, f, mode))
 			continue;
 		if (!first)
-			text_add(out, ",", 1);
+			put(out, ",", 1);
 		first = false;
 		add_name(f, mode, out);
 		r = encode_member(msg, f, mode, out, depth);
 		if (r)
 			return err_trace(r);
 	}
-	text_add(out, "}", 1);
+	put(out, "}", 1);
 	return 0;
 }
 
@@ -389,7 +405,7 @@ int json_encode_field(const ProtobufCMessage *msg, const char *field, enum json_
 		return err_origin(-EBADMSG);
 	if (f->label != PROTOBUF_C_LABEL_REPEATED && f->type == PROTOBUF_C_TYPE_MESSAGE &&
 	    !is_written(msg, f, mode)) {
-		text_adds(out, "{}");
+		put(out, "{}", 2);
 		return 0;
 	}
 	return encode_member(msg, f, mode, out, 1);

@@ -96,7 +96,6 @@ const uint8_t *conn_input(const struct conn *c, size_t *ret_len);
 void conn_consume(struct conn *c, size_t len);
 /* p stays until on_written. */
 void conn_write(struct conn *c, const void *p, size_t len);
-bool conn_writing(const struct conn *c);
 void conn_read(struct conn *c, bool on);
 /* Frees c, after ops->closed. */
 void conn_close(struct conn *c);

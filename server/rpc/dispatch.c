@@ -193,6 +193,15 @@ static void count_attempt(struct live *l, int r)
 		rate_hit(l->server->refused, &keys[i], clock_boot_ms());
 }
 
+static int check_bounds(struct call *call, const ProtobufCMessage *msg)
+{
+	struct bounds_error e;
+
+	if (!bounds_check(msg, &e))
+		return 0;
+	return call_field(call, e.path, "%s", e.rule);
+}
+
 static int guards(struct live *l)
 {
 	const struct service_hooks *hooks = service_hooks(l->services);
@@ -220,7 +229,7 @@ static int guards(struct live *l)
 	r = call->door->decode(call, &call->in);
 	if (r)
 		return err_trace(r);
-	return dispatch_check(call, call->in);
+	return check_bounds(call, call->in);
 }
 
 static int make_out(struct call *call)
@@ -314,13 +323,4 @@ void dispatch_cancel(struct call *call, enum err why)
 	if (l->server && !call_is_over(call))
 		l->server->count.cancelled++;
 	call_queue_cut(l, why);
-}
-
-int dispatch_check(struct call *call, const ProtobufCMessage *msg)
-{
-	struct bounds_error e;
-
-	if (!bounds_check(msg, &e))
-		return 0;
-	return call_field(call, e.path, "%s", e.rule);
 }

@@ -28,7 +28,5 @@ void dispatch_cancel(struct call *call, enum err why);
 void call_drained(struct call *call);
 /* What call_header gathered, for the door's head; values live as long as the call. */
 const struct header *call_headers(const struct call *call, size_t *ret_n);
-/* Bounds of a decoded message. 0 or ERR_FIELD_INVALID with call->status filled. */
-int dispatch_check(struct call *call, const ProtobufCMessage *msg);
 
 #endif

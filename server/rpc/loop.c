@@ -107,11 +107,6 @@ void conn_write(struct conn *c, const void *p, size_t len)
 	h2o_socket_write(sock_of(c), &buf, 1, on_written);
 }
 
-bool conn_writing(const struct conn *c)
-{
-	return h2o_socket_is_writing(sock_of(c));
-}
-
 static void on_input(h2o_socket_t *sock, const char *err)
 {
 	struct conn *c = sock->on_close.data;

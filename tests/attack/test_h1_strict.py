@@ -121,6 +121,25 @@ def t_streams(server, kind, check):
     check("the door hears that the peer left", server.settle("http", before - 1) == before - 1, server.stats())
 
 
+def t_flow(server, kind, check):
+    c = H1(server, kind)
+    body = bytes(range(256)) * 2000
+    c.send(b"POST /pause HTTP/1.1\r\n" + HOST + b"content-length: %d\r\n\r\n" % len(body) + body)
+    seen = c.answer()
+    check("a paused upload", seen and seen[2] == body, seen and len(seen[2]))
+    c.send(b"GET /big HTTP/1.0\r\n" + HOST + b"\r\n")
+    before = server.rss_kib()
+    total = 0
+    while True:
+        got = c.s.recv(1 << 20)
+        if not got:
+            break
+        total += len(got)
+        if total % 7 == 0:
+            time.sleep(0.001)
+    check("32 MiB as they drain", total > 32 << 20 and server.rss_kib() - before < 16 << 10, (total, server.rss_kib() - before))
+
+
 def t_host(server, kind, check):
     for host, local in ((b"evil.example", False), (b"127.0.0.1:1", True), (b"[::1]", True), (b"localhost.evil", False),
                         (b"LOCALHOST", True), (b"localhost:x", False)):

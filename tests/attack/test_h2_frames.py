@@ -162,6 +162,42 @@ def t_flow_control(s, kind, check):
     check("window overrun or limit ends it", seen and (seen[-1][0] in (RST, 7) or status_of(seen) is not None), seen[-1:])
 
 
+def t_paused(s, kind, check):
+    c = H2(s, kind)
+    body = bytes(range(256)) * 4000
+    c.send(frame(HEADERS, END_HEADERS, 1, head("/pause", "text/plain")))
+    at, got = 0, b""
+    c.send(frame(WINDOW, 0, 0, struct.pack(">I", 1 << 24)), frame(WINDOW, 0, 1, struct.pack(">I", 1 << 24)))
+    limits = [65535, 65535]  # the connection's, the stream's; SETTINGS raises the latter
+    end = time.time() + 20
+    while time.time() < end:
+        while at < len(body) and min(limits) >= 16000:
+            c.send(frame(DATA, END_STREAM if at + 16000 >= len(body) else 0, 1, body[at:at + 16000]))
+            at += 16000
+            limits = [v - 16000 for v in limits]
+        f = c.read(5)
+        if f is None or f[0] in ("eof", "reset"):
+            break
+        if f[0] == WINDOW:
+            limits[1 if f[2] else 0] += int.from_bytes(f[3], "big")
+        if f[0] == SETTINGS and not f[1]:
+            limits[1] += 256 * 1024 - 65535
+        if f[0] == DATA:
+            got += f[3]
+        if ended(f, 1):
+            break
+    check("a paused upload within its windows", got == body, (at, len(got), limits))
+
+
+def t_big(s, kind, check):
+    c = H2(s, kind, WIDE)
+    c.send(WIDE_CONN, frame(HEADERS, END_HEADERS | END_STREAM, 1, head("/big", "text/plain", method="GET")))
+    before = s.rss_kib()
+    seen = c.until(ended, 20)
+    check("32 MiB as they drain", body_len(seen) == 32 << 20 and s.rss_kib() - before < 16 << 10,
+          (body_len(seen), s.rss_kib() - before))
+
+
 def t_lost(s, kind, check):
     before = s.stats()
     for _ in range(5):

@@ -7,7 +7,6 @@
  *
  * SIGTERM drains. Exit 0 when every call and exchange was given back.
  */
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "server/rpc/dispatch.h"
 #include "server/rpc/grpc.h"
 #include "server/rpc/server.h"
+#include "server/rpc/timer.h"
 
 #define STREAM_QUEUE_MAX 64
 #define STREAM_BYTES_MAX (1u << 20)
@@ -125,7 +125,7 @@ static void pump(struct call *call, void *arg)
 		call_after(call, in->ms ? in->ms : 2, pump, NULL);
 }
 
-static void *publisher(void *arg)
+static void publisher(void *arg)
 {
 	struct call *call = arg;
 	const Qmesh__Test__Msg *in = (const Qmesh__Test__Msg *)call->in;
@@ -138,13 +138,11 @@ static void *publisher(void *arg)
 	}
 	call_finish(call, 0);
 	call_unref(call);
-	return NULL;
 }
 
 static int server_stream(struct call *call, const void *in, void *out)
 {
 	const Qmesh__Test__Msg *m = in;
-	pthread_t thread;
 
 	(void)out;
 	count(call);
@@ -152,11 +150,10 @@ static int server_stream(struct call *call, const void *in, void *out)
 		pump(call, NULL);
 		return CALL_PARKED;
 	}
-	if (pthread_create(&thread, NULL, publisher, call_ref(call)) != 0) {
+	if (server_work(server, publisher, call_ref(call)) < 0) {
 		call_unref(call);
 		return -EAGAIN;
 	}
-	pthread_detach(thread);
 	return CALL_PARKED;
 }
 
@@ -201,11 +198,20 @@ static const handler_fn handlers[] = {
 	unary, unary, slow, block, fail, server_stream, subscribe, NULL, unary, NULL,
 };
 
-/* --- the plain door: /stats, /sse, everything else comes back as it was sent --- */
+/*
+ * --- the plain door ---
+ * /stats, /sse, /empty; /pause takes its body with rests; /big sends BIG_LEN bytes as they
+ * drain; everything else comes back as it was sent.
+ */
+
+#define BIG_LEN (32u << 20)
+#define BIG_ROOM 65536
 
 struct http {
 	struct text body;
-	bool answered;
+	struct exchange *x;
+	struct timer rest;
+	size_t big_sent;
 };
 
 static bool http_claims(const struct exchange *x)
@@ -220,13 +226,42 @@ static void http_open(struct exchange *x, void *owner)
 
 	(void)owner;
 	n_http++;
-	h->body = TEXT_INIT(1 << 20);
+	h->body = TEXT_INIT(2 << 20);
+	h->x = x;
 	x->user = h;
+}
+
+static void http_rested(struct timer *t)
+{
+	exchange_pause(CONTAINER_OF(t, struct http, rest)->x, false);
 }
 
 static void http_data(struct exchange *x, const uint8_t *p, size_t len)
 {
-	text_add(&((struct http *)x->user)->body, p, len);
+	struct http *h = x->user;
+
+	text_add(&h->body, p, len);
+	if (strcmp(x->path, "/pause") == 0 && h->rest.slot == 0) {
+		h->rest.fn = http_rested;
+		exchange_pause(x, true);
+		if (exchange_timer_set(x, &h->rest, 20) < 0)
+			exchange_reset(x, 2);
+	}
+}
+
+static void http_drained(struct exchange *x)
+{
+	static const uint8_t zeros[4096];
+	struct http *h = x->user;
+
+	if (strcmp(x->path, "/big") != 0)
+		return;
+	while (h->big_sent < BIG_LEN && exchange_queued(x) < BIG_ROOM) {
+		exchange_write(x, zeros, sizeof(zeros));
+		h->big_sent += sizeof(zeros);
+	}
+	if (h->big_sent == BIG_LEN)
+		exchange_finish(x, NULL, 0);
 }
 
 static void http_end(struct exchange *x)
@@ -238,6 +273,11 @@ static void http_end(struct exchange *x)
 	if (strcmp(x->path, "/sse") == 0) {
 		exchange_head(x, 200, &events, 1);
 		exchange_write(x, "data: hello\n\n", 13);
+		return;
+	}
+	if (strcmp(x->path, "/big") == 0) {
+		exchange_head(x, 200, &type, 1);
+		http_drained(x);
 		return;
 	}
 	if (strcmp(x->path, "/empty") == 0) {
@@ -262,6 +302,7 @@ static void http_gone(struct exchange *x)
 {
 	struct http *h = x->user;
 
+	exchange_timer_clear(x, &h->rest);
 	text_done(&h->body);
 	free(h);
 	n_http--;
@@ -273,6 +314,7 @@ static const struct door http_door = {
 	.open = http_open,
 	.data = http_data,
 	.end = http_end,
+	.drained = http_drained,
 	.gone = http_gone,
 };
 
@@ -292,57 +334,75 @@ static void die(const char *what)
 	exit(1);
 }
 
-int main(int argc, char **argv)
+struct wishes {
+	struct listener_options tls, plain, path;
+	bool with_plain;
+	unsigned loops;
+	uint64_t grace_ms;
+};
+
+static void parse(int argc, char **argv, struct wishes *w)
 {
-	struct services *services = services_new(NULL);
-	struct server_options options = {.loops = 1, .services = services};
-	struct listener_options tls = {.kind = LISTENER_TLS, .address = "127.0.0.1:0"};
-	struct listener_options plain = {.kind = LISTENER_PLAIN, .address = "127.0.0.1:0"};
-	struct listener_options path = {.kind = LISTENER_UNIX, .admin_gid = (gid_t)-1};
-	bool http2 = true, with_plain = false;
-	uint64_t grace = 3000;
-	sigset_t set;
-	int sig, r;
+	bool http2 = true;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--plain") == 0)
-			with_plain = true;
+			w->with_plain = true;
 		else if (strcmp(argv[i], "--http1") == 0)
 			http2 = false;
 		else if (strcmp(argv[i], "--tls") == 0 && i + 2 < argc)
-			tls.cert_file = argv[++i], tls.key_file = argv[++i];
+			w->tls.cert_file = argv[++i], w->tls.key_file = argv[++i];
 		else if (strcmp(argv[i], "--unix") == 0 && i + 1 < argc)
-			path.address = argv[++i];
+			w->path.address = argv[++i];
 		else if (strcmp(argv[i], "--loops") == 0 && i + 1 < argc)
-			options.loops = (unsigned)atoi(argv[++i]);
+			w->loops = (unsigned)atoi(argv[++i]);
 		else if (strcmp(argv[i], "--grace") == 0 && i + 1 < argc)
-			grace = (uint64_t)atoi(argv[++i]);
+			w->grace_ms = (uint64_t)atoi(argv[++i]);
 		else
 			die("unknown option");
 	}
-	tls.http2 = plain.http2 = path.http2 = http2;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGPIPE);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigdelset(&set, SIGPIPE);
+	w->tls.http2 = w->plain.http2 = w->path.http2 = http2;
+}
+
+/* TLS last and late, as a node's mesh address comes. */
+static void start(const struct wishes *w, struct services *services)
+{
+	const struct server_options options = {.loops = w->loops, .services = services};
+
 	if (service_add(services, &echo_desc, handlers, NULL) < 0 ||
 	    server_new(&options, &server) < 0 ||
 	    server_add_door(server, &grpc_door, services) < 0 ||
 	    server_add_door(server, &http_door, NULL) < 0)
 		die("cannot make a server");
-	r = with_plain ? open_listener("plain", &plain) : 0;
-	if (r == 0 && path.address)
-		r = open_listener("unix", &path);
-	if (r < 0 || server_start(server) < 0)
+	if ((w->with_plain && open_listener("plain", &w->plain) < 0) ||
+	    (w->path.address && open_listener("unix", &w->path) < 0) || server_start(server) < 0 ||
+	    (w->tls.cert_file && open_listener("tls", &w->tls) < 0))
 		die("cannot start");
-	if (tls.cert_file && open_listener("tls", &tls) < 0) /* late, as a node's mesh address */
-		die("cannot listen");
+}
+
+int main(int argc, char **argv)
+{
+	struct services *services = services_new(NULL);
+	struct wishes w = {
+		.tls = {.kind = LISTENER_TLS, .address = "127.0.0.1:0"},
+		.plain = {.kind = LISTENER_PLAIN, .address = "127.0.0.1:0"},
+		.path = {.kind = LISTENER_UNIX, .admin_gid = (gid_t)-1},
+		.loops = 1,
+		.grace_ms = 3000,
+	};
+	sigset_t set;
+	int sig;
+
+	parse(argc, argv, &w);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	start(&w, services);
 	printf("ready\n");
 	fflush(stdout);
 	sigwait(&set, &sig);
-	server_stop(server, grace);
+	server_stop(server, w.grace_ms);
 	server_free(server);
 	services_free(services);
 	fprintf(stderr, "started %ld ended %ld http %ld\n", (long)n_started, (long)n_ended,

@@ -96,8 +96,12 @@ local_commands() {
 	json '.schema == "qmesh.version/1"' version
 	q limits --json
 	json '.label_max_characters == 64' limits
-	q completion bash && bash -n "$LAB/out"
-	note $? "completion is a script"
+	q completion bash
+	cp "$LAB/out" "$LAB/completion"
+	complete_as "rotate remove rename" qmesh device r
+	complete_as "set-plan" qmesh admin tenant s
+	complete_as "--immediate" qmesh device rotate --im
+	complete_as "health help" qmesh he
 	q --server https://x@y health
 	code 2 "bad server"
 	q --server http://198.51.100.10:80 health
@@ -110,6 +114,15 @@ local_commands() {
 	q --server https://127.0.0.1:1 status
 	code 4 "no session"
 	err 'qmesh login' "no session"
+}
+
+# What a person gets who types these words and the tabulator.
+complete_as() { # expected words...
+	# shellcheck disable=SC2016
+	bash --norc -c '. "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _qmesh; printf "%s\n" "${COMPREPLY[@]}"' \
+		bash "$LAB/completion" "${@:2}" >"$LAB/out" 2>"$LAB/err"
+	[ "$(sort "$LAB/out" | xargs)" = "$(tr ' ' '\n' <<<"$1" | sort | xargs)" ]
+	note $? "completion of: ${*:2}"
 }
 
 # Every command and flag that help knows is in the manual.
@@ -197,6 +210,8 @@ sessions() {
 	code 0 logout
 	[ "$(wc -c <"$LAB/home/qmesh/session")" = 0 ]
 	note $? "logout forgets the token"
+	tests/support/cli_tty.py login "$BIN/qmesh" "unix:$LAB/n1.sock" ben "$PASSWORD" >"$LAB/out" 2>"$LAB/err"
+	note $? "login asks on a terminal and hides the password"
 	q login --user anna --tenant home --password-file "$LAB/password"
 	code 0 "login as admin"
 	out 'signed in as anna' login
@@ -236,7 +251,10 @@ devices() {
 	json '.schema == "qmesh.device.added/1" and (.config | startswith("[Interface]")) and .qr_svg == "" and .device.type == "DEVICE_TYPE_LAPTOP"' "device add --json"
 	q device add qr --qr
 	code 0 "device add --qr"
-	scan
+	scan "$LAB/out"
+	tests/support/cli_tty.py qr "$BIN/qmesh" "unix:$LAB/n1.sock" qr "$LAB/drawn" >"$LAB/out" 2>"$LAB/err"
+	note $? "a small terminal is asked to grow"
+	scan "$LAB/drawn"
 	q device list
 	out "^Anna's phone +anna-s-phone +10\..* iphone +waiting +never" "device list"
 	q device show anna-s-phone --json
@@ -264,9 +282,9 @@ devices() {
 	note $? "a config for one's own key"
 	q device add own2 --public-key nonsense --stdout
 	code 2 "bad key"
-	q device add six --stdout
-	code 8 "the sixth in a minute"
-	err 'hint: try again in [0-9]+ s' "the sixth in a minute"
+	q device add more --stdout
+	code 8 "too many in a minute"
+	err 'hint: try again in [0-9]+ s' "too many in a minute"
 	q device why big-laptop
 	code 0 why
 	q device stats big-laptop --window 1m --json
@@ -279,8 +297,8 @@ devices() {
 }
 
 # What the terminal shows is a code that a phone reads.
-scan() {
-	/usr/bin/python3 - "$LAB/out" "$LAB/qr.pgm" <<-'PY'
+scan() { # file
+	/usr/bin/python3 - "$1" "$LAB/qr.pgm" <<-'PY'
 		import sys
 		rows = [line for line in open(sys.argv[1], encoding="utf-8").read().splitlines() if line]
 		pixels = []
@@ -356,13 +374,23 @@ without_cp() {
 	code 3 "changes do not"
 	q password --old-file "$LAB/password" --new-file "$LAB/password"
 	code 3 "nor does the password"
+	lab_cp_start
+	lab_until 30 "the node finds it again" sh -c "'$BIN/qmesh' --server 'unix:$LAB/n1.sock' status --json | jq -e '.state.cp_connected'"
+	q device remove qr --wait 5s
+	code 0 "and go on when it is back"
+	q --server "unix:$LAB/cpd.sock" login --user anna --password-file "$LAB/password"
+	code 0 "a session at the Control Panel"
+	q --server "unix:$LAB/cpd.sock" device list --all --json
+	json '[.devices[].slug] | index("anna-s-phone") != null and index("qr") == null' "it has the same devices"
+	[ "$(wc -l <"$LAB/home/qmesh/session")" = 2 ]
+	note $? "one session for each server"
 }
 
 local_commands
 manual
 lab_up cp n1
-# shellcheck disable=SC2119
-lab_cp
+# The default is five: one more is made here.
+lab_cp "provision_limit = 6"
 admin_commands
 lab_admin tenant set-plan home team >/dev/null
 mkdir -p "$LAB/n1"

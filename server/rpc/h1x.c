@@ -512,6 +512,10 @@ static void op_tick(struct conn *c, uint64_t now_ms)
 {
 	struct h1conn *h = c->protocol;
 
+	if (c->shut) { /* while its reading is paused nothing else would notice */
+		conn_close(c);
+		return;
+	}
 	if (now_ms > h->since_ms && now_ms - h->since_ms > patience_ms(h))
 		conn_cut(c);
 	else if (h->writing && now_ms - c->tx_ms > LIMIT_STALL_MS)
@@ -524,10 +528,11 @@ static void op_drain(struct conn *c, unsigned step)
 {
 	struct h1conn *h = c->protocol;
 
+	h->keep_alive = false;
 	if (step >= 3 || (step >= 2 && !h->active))
 		conn_cut(c);
-	else
-		h->keep_alive = false;
+	if (step >= 3)
+		conn_close(c);
 }
 
 static const struct conn_ops conn_ops = {.closed = op_closed, .tick = op_tick, .drain = op_drain};

@@ -255,10 +255,29 @@ void h2x_window_update(struct h2conn *h, uint32_t id, uint32_t n)
 	h2o_http2_conn_request_write(conn_of(h));
 }
 
+/*
+ * h2o's write buffers go back to a pool of its own, unwiped. The one just
+ * written is the next it hands out: take it, wipe it, give it back.
+ */
+static void wipe_last_buffer(struct h2conn *h)
+{
+	h2o_buffer_t *buf = conn_of(h)->_write.buf;
+	h2o_buffer_prototype_t *prototype =
+		buf->bytes ? buf->_prototype
+			   : H2O_STRUCT_FROM_MEMBER(h2o_buffer_prototype_t, _initial_buf, buf);
+
+	h2o_buffer_init(&buf, prototype);
+	h2o_buffer_reserve(&buf, 1);
+	explicit_bzero(buf->bytes, buf->capacity);
+	h2o_buffer_dispose(&buf);
+}
+
 static void on_dispose(void *p)
 {
 	struct h2stream *s = ((struct hook *)p)->s;
 
+	if (s->out.secret)
+		wipe_last_buffer(s->h);
 	h2conn_remove(s->h, s);
 	s->engine = NULL;
 	h2stream_free(s);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -135,10 +136,23 @@ int server_listen(struct server *s, const struct listener_options *options, uint
 	return err_trace(r);
 }
 
+/* A connection is a descriptor: as many as the system lets us have. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warn("rpc", "the limit of open files stays: %m");
+}
+
 int server_start(struct server *s)
 {
 	int r;
 
+	raise_fd_limit();
 	for (unsigned i = 0; i < s->n_loops; i++) {
 		r = loop_start(s->loops[i]);
 		if (r < 0)
@@ -185,10 +199,17 @@ static void stop_on_loop(struct loop_note *note)
 {
 	struct order *o = CONTAINER_OF(note, struct order, note);
 
+	if (o->loop->drain == 0)
+		loop_unlisten(o->loop);
 	call_queue_end(o->loop, false);
 	o->loop->drain = 3;
-	for (struct conn *c = o->loop->conns; c; c = c->next)
-		conn_cut(c);
+	for (struct conn *c = o->loop->conns, *next; c; c = next) {
+		next = c->next;
+		if (c->ops)
+			c->ops->drain(c, 3);
+		else
+			conn_cut(c);
+	}
 	o->loop->stop = true;
 	order_done(o, 0);
 }

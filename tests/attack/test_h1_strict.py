@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/1.1: what two parsers could read in two ways is refused; the rest works, streams, and is reused."""
+import os
 import sys
 import time
 
@@ -138,6 +139,17 @@ def t_flow(server, kind, check):
         if total % 7 == 0:
             time.sleep(0.001)
     check("32 MiB as they drain", total > 32 << 20 and server.rss_kib() - before < 16 << 10, (total, server.rss_kib() - before))
+
+
+def t_secret(server, kind, check):
+    clear = os.urandom(48)
+    masked = bytes(b ^ 0x5a for b in clear)
+    c = H1(server, kind)
+    c.send(b"POST /secret HTTP/1.1\r\n" + HOST + b"content-length: 48\r\n\r\n" + clear)
+    seen = c.answer()
+    check("a secret arrives", seen and seen[2] == masked, seen)
+    time.sleep(0.05)
+    check("and is wiped", server.memory_holds(masked) == 0, server.memory_holds(masked))
 
 
 def t_host(server, kind, check):

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What one peer may cost: floods end in GOAWAY, neighbours are served, memory stays."""
+import resource
 import struct
 import sys
 import time
@@ -106,7 +107,32 @@ def t_too_many_streams(server, kind, check):
     check("and the others let go", server.settle("ended", st["started"]) == st["started"], server.stats())
 
 
+def t_connections(server, kind, check):
+    """One address holds so many connections and no more; another is served."""
+    if kind == "tls":
+        return
+    held, refused = [], 0
+    for _ in range(1100):
+        s = server.socket(kind)
+        held.append(s)
+    for s in held[-20:]:
+        s.settimeout(3)
+        try:
+            s.sendall(b"GET /x HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            refused += 1 if not s.recv(100) else 0
+        except OSError:
+            refused += 1
+    check("connections of one address", refused == 20, refused)
+    other = "unix" if kind == "plain" else "plain"
+    seen = H2(server, other).call("Unary", message(n=1))
+    check("another address is served", status_of(seen) == 0, seen)
+    for s in held:
+        s.close()
+    check("they are let go", server.settle("qmesh_connections", 1) <= 2, server.stats())
+
+
 def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
     report = Report()
     with Server() as server:
         for kind in KINDS:

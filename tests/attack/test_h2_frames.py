@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 by the frame: windows, resets, splits, errors; each over every kind of listener."""
+import os
 import struct
 import sys
 import time
@@ -198,6 +199,17 @@ def t_big(s, kind, check):
           (body_len(seen), s.rss_kib() - before))
 
 
+def t_secret(s, kind, check):
+    clear = os.urandom(48)
+    masked = bytes(b ^ 0x5a for b in clear)
+    c = H2(s, kind)
+    c.send(frame(HEADERS, END_HEADERS, 1, head("/secret", "text/plain")), frame(DATA, END_STREAM, 1, clear))
+    seen = c.until(ended)
+    check("a secret arrives", any(f[3] == masked for f in seen if f[0] == DATA), seen)
+    time.sleep(0.05)
+    check("and is wiped", s.memory_holds(masked) == 0, s.memory_holds(masked))
+
+
 def t_lost(s, kind, check):
     before = s.stats()
     for _ in range(5):
@@ -271,7 +283,6 @@ def t_host(s, kind, check):
 
 
 def t_operator(s, kind, check):
-    import os
     c = H2(s, kind)
     seen = c.call("Operate", message(n=1))
     want = 0 if kind == "unix" and os.getuid() == 0 else 7

@@ -141,6 +141,22 @@ class Server:
             s = context.wrap_socket(s, server_hostname="localhost")
         return s
 
+    def memory_holds(self, needle):
+        """How often the bytes lie in the server's writable memory."""
+        n = 0
+        with open("/proc/%d/maps" % self.process.pid) as maps, open("/proc/%d/mem" % self.process.pid, "rb", 0) as mem:
+            for line in maps:
+                span, mode = line.split()[:2]
+                low, high = (int(v, 16) for v in span.split("-"))
+                if not mode.startswith("rw") or high - low > 1 << 30:
+                    continue
+                try:
+                    mem.seek(low)
+                    n += mem.read(high - low).count(needle)
+                except OSError:
+                    pass
+        return n
+
     def stats(self):
         c = H1(self, "unix")
         c.send(b"GET /stats HTTP/1.1\r\nhost: localhost\r\n\r\n")

@@ -200,8 +200,8 @@ static const handler_fn handlers[] = {
 
 /*
  * --- the plain door ---
- * /stats, /sse, /empty; /pause takes its body with rests; /big sends BIG_LEN bytes as they
- * drain; everything else comes back as it was sent.
+ * /stats, /sse, /empty; /secret sends the body back masked and marked; /pause takes its body with
+ * rests; /big sends BIG_LEN bytes as they drain; everything else comes back as it was sent.
  */
 
 #define BIG_LEN (32u << 20)
@@ -291,6 +291,11 @@ static void http_end(struct exchange *x)
 		server_metrics(server, &h->body);
 		text_addf(&h->body, "started %ld\nended %ld\nhttp %ld\n", (long)n_started,
 			  (long)n_ended, (long)n_http);
+	}
+	if (strcmp(x->path, "/secret") == 0) {
+		exchange_mark_secret(x);
+		for (size_t i = 0; i < h->body.len; i++)
+			h->body.s[i] ^= 0x5a;
 	}
 	exchange_head(x, h->body.failed ? 413 : 200, &type, 1);
 	if (!h->body.failed)

@@ -353,6 +353,24 @@ int applier_apply(struct applier *a)
 	return r;
 }
 
+/* Refused peers that are there by now. */
+static bool forget_mended(struct applier *a)
+{
+	size_t kept = 0, before = a->n_failed;
+
+	for (size_t i = 0; i < before; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < a->view.n_peers && !there; k++)
+			there = uuid_equal(&a->view.peers[k].id, &a->failed[i].id) &&
+				wglist_find(&a->running, &a->view.peers[k].public_key);
+		if (!there)
+			a->failed[kept++] = a->failed[i];
+	}
+	a->n_failed = kept;
+	return kept != before;
+}
+
 int applier_poll(struct applier *a)
 {
 	int r;
@@ -366,5 +384,8 @@ int applier_poll(struct applier *a)
 		a->is_up = false;
 		return applier_apply(a);
 	}
-	return push(a);
+	r = push(a);
+	if (!r && a->n_failed && forget_mended(a))
+		publish(a, true);
+	return r;
 }

@@ -37,7 +37,8 @@ int enrol_parse_pin(const char *s, uint8_t ret_pin[32])
 	return 0;
 }
 
-int enrol_pin(const char *token, uint8_t ret_pin[32])
+/* "qmj1.<id>.<secret>.<pin>" */
+static int read_pin(const char *token, uint8_t ret_pin[32])
 {
 	const char *p = token;
 
@@ -183,7 +184,7 @@ static int run(const struct node_conf *conf, struct identity *id, char *token, b
 	if (!routes)
 		return err_origin(-ENOMEM);
 	if (!id->has_pin) {
-		if (enrol_pin(token, id->cp_pin)) {
+		if (read_pin(token, id->cp_pin)) {
 			log_error("node", "the join token has no pin: it must be qmj1.…");
 			return ERR_JOIN_TOKEN_INVALID;
 		}

@@ -24,8 +24,6 @@ struct enrolment {
 int enrol(const struct node_conf *conf, struct identity *identity, bool (*stop)(void),
 	  struct enrolment *ret) _must_check_;
 void enrolment_wipe(struct enrolment *e);
-/* "qmj1.<id>.<secret>.<pin>": the pin. -EINVAL. */
-int enrol_pin(const char *token, uint8_t ret_pin[32]) _must_check_;
 /* cp_pin of the configuration, hex or base64url. -EINVAL. */
 int enrol_parse_pin(const char *s, uint8_t ret_pin[32]) _must_check_;
 

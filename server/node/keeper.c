@@ -19,6 +19,7 @@
 #include "server/node/node.h"
 #include "server/node/nodecache.h"
 #include "server/node/poll.h"
+#include "server/node/rings.h"
 #include "server/node/watchers.h"
 
 #define SAVE_EVERY_MS 1000
@@ -268,6 +269,7 @@ static void apply(struct keeper *k)
 		return;
 	}
 	k->retry_at_ms = 0;
+	rings_prune(k->node->rings, k->node->replica.list);
 	/* A new device waits: look soon. */
 	k->poll_at_ms = 0;
 	link_report(k->node->link, LINK_REPORT_APPLIED_MS);

@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 
 #define LINK_TOKEN_MAX 1024
-#define LINK_REPORT_APPLIED_MS 5
+#define LINK_REPORT_APPLIED_MS 0
 #define LINK_REPORT_STATUS_MS 200
 #define LINK_HEARTBEAT_MS 15000
 

@@ -44,12 +44,13 @@ int nodestate_nodes(struct call *call, const Pb__ListNodesRequest *in, Pb__ListN
 {
 	size_t max = in->page_size ? in->page_size : PAGE_SIZE, i = 0;
 	struct node *n = call->owner;
+	bool is_new = keeper_interest(n->keeper);
 	const struct members *list;
 	struct uuid after;
 	READ_LOCKED(&n->replica);
 
+	(void)is_new;
 	list = n->replica.list;
-	keeper_interest(n->keeper);
 	if (in->page_token[0]) {
 		if (uuid_parse(in->page_token, &after))
 			return call_fail(call, ERR_PAGE_TOKEN_INVALID,

@@ -144,17 +144,17 @@ void rings_add(struct rings *r, const struct uuid *device_id, uint64_t rx_bytes,
 	pthread_mutex_unlock(&r->lock);
 }
 
-void rings_forget(struct rings *r, const struct uuid *device_id)
+void rings_prune(struct rings *r, const struct members *list)
 {
-	struct row *row;
+	size_t kept = 0;
 
 	pthread_mutex_lock(&r->lock);
-	row = find(r, device_id);
-	if (row) {
-		row_done(row);
-		memmove(row, row + 1, (size_t)(r->rows + r->n - row - 1) * sizeof(*row));
-		r->n--;
-	}
+	for (size_t i = 0; i < r->n; i++)
+		if (members_get(list, &r->rows[i].device_id))
+			r->rows[kept++] = r->rows[i];
+		else
+			row_done(&r->rows[i]);
+	r->n = kept;
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "server/peers/members.h"
 
 struct rings;
 
@@ -25,7 +26,8 @@ struct rings *rings_new(void); /* NULL: out of memory */
 void rings_free(struct rings *r);
 /* Counters as the interface has them now. */
 void rings_add(struct rings *r, const struct uuid *device_id, uint64_t rx_bytes, uint64_t tx_bytes);
-void rings_forget(struct rings *r, const struct uuid *device_id);
+/* Drops those of members that are gone. */
+void rings_prune(struct rings *r, const struct members *list);
 /* window "1m", "1h" or "24h"; oldest first. Count, or -EINVAL for another window. */
 int rings_read(struct rings *r, const struct uuid *device_id, const char *window,
 	       struct rings_sample ret[RINGS_MAX_SAMPLES]);

@@ -41,7 +41,7 @@ static int transact(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 	return r < 0 ? -errno : 0;
 }
 
-int netif_index(const char *interface, unsigned *ret_index)
+static int find_index(const char *interface, unsigned *ret_index)
 {
 	unsigned index = if_nametoindex(interface);
 
@@ -72,7 +72,7 @@ int netif_add_address(const char *interface, const struct cidr *address)
 	unsigned index;
 	int r;
 
-	r = netif_index(interface, &index);
+	r = find_index(interface, &index);
 	if (r)
 		return err_origin(r);
 	nlh->nlmsg_type = RTM_NEWADDR;
@@ -139,7 +139,7 @@ int netif_keep_addresses(const char *interface, const struct cidr *keep, size_t 
 	struct ifaddrmsg *ifa;
 	int r;
 
-	r = netif_index(interface, &s.index);
+	r = find_index(interface, &s.index);
 	if (r)
 		return err_origin(r);
 	nlh->nlmsg_type = RTM_GETADDR;
@@ -160,7 +160,7 @@ int netif_up(const char *interface, uint32_t mtu)
 	unsigned index;
 	int r;
 
-	r = netif_index(interface, &index);
+	r = find_index(interface, &index);
 	if (r)
 		return err_origin(r);
 	nlh->nlmsg_type = RTM_NEWLINK;

@@ -11,8 +11,6 @@
 #include "base/cidr.h"
 #include "base/cleanup.h"
 
-/* -ENODEV when there is no such interface. */
-int netif_index(const char *interface, unsigned *ret_index) _must_check_;
 /* Adds the address with the prefix length given, which also makes the route; again is fine. */
 int netif_add_address(const char *interface, const struct cidr *address) _must_check_;
 /* Removes all addresses of the interface but keep[n]; link-local ones stay. */

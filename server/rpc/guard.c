@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Buckets in thousandths of a token, so that a slow refill is exact; header fields are
+ * counted while their block is still compressed. Owned by one connection.
+ */
 #include "server/rpc/guard.h"
 
 #include "server/rpc/limits.h"

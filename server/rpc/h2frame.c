@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nothing here allocates: callers bring the buffers. Header blocks are literals
+ * without indexing and without Huffman, so that no peer can ask us for a table.
+ */
 #include "server/rpc/h2frame.h"
 
 #include <errno.h>

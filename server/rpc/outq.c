@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A list of pieces; small writes share the last one. Taken by the loop in the size
+ * the engine has room for.
+ */
 #include "server/rpc/outq.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A timer knows its place in the heap, so that clearing one needs no search.
+ */
 #include "server/rpc/timer.h"
 
 #include <errno.h>

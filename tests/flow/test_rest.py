@@ -8,6 +8,7 @@ The handlers behind them are the driver's; everything else is the product.
 import http.client
 import json
 import os
+import random
 import re
 import select
 import socket
@@ -15,6 +16,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import grpc
@@ -543,6 +545,48 @@ def test_leavers(s):
     check("still there", s.ask("GET", "/api/mesh/state", BEARER).status, 200)
 
 
+CROWD = [
+    b"GET /api/mesh/state HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good-token\r\n\r\n",
+    b"GET /api/mesh/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good-token\r\n\r\n",
+    b"GET /api/mesh/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good-token-short\r\n\r\n",
+    b"POST /api/mesh/devices HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good-token\r\n"
+    b"content-type: application/json\r\ncontent-length: 13\r\n\r\n{\"label\":\"x\"}",
+    b"POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    b"content-length: 33\r\n\r\n{\"user\":\"a\",\"password\":\"right\"}  ",
+    b"GET /vpn/mesh HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    b"POST /api/mesh/devices HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nabcde",
+]
+
+
+def crowd_member(port, seed, until):
+    """Asks, and leaves at a random moment."""
+    pick = random.Random(seed)
+    while time.monotonic() < until:
+        with socket.create_connection(("127.0.0.1", port), WAIT_S) as c:
+            for _ in range(pick.randint(1, 4)):
+                text = pick.choice(CROWD)
+                c.sendall(text[:pick.choice([len(text), len(text), pick.randrange(len(text))])])
+            if pick.random() < 0.5:
+                c.settimeout(pick.choice([0.001, 0.02, 0.1]))
+                try:
+                    while c.recv(4096):
+                        pass
+                except OSError:
+                    pass
+
+
+def test_crowd(s):
+    """Many at once who come and go; the sanitizers watch."""
+    until = time.monotonic() + 3
+    members = [threading.Thread(target=crowd_member, args=(s.ports["plain"], i, until))
+               for i in range(12)]
+    for m in members:
+        m.start()
+    for m in members:
+        m.join()
+    check("after the crowd", s.ask("GET", "/api/mesh/state", BEARER).status, 200)
+
+
 def load_messages(scratch):
     """Status and the requests, made from proto/ by protoc."""
     names = ["google/rpc/status.proto", "google/rpc/error_details.proto",
@@ -626,7 +670,7 @@ def main():
             for test in (test_answers, test_pages, test_bad_bodies, test_chunks, test_types,
                          test_paths, test_wait, test_refusals, test_cookie, test_cross_site,
                          test_host, test_events, test_event_limits, test_events_h2, test_page, test_health,
-                         test_export, test_keepalive, test_leavers):
+                         test_export, test_keepalive, test_leavers, test_crowd):
                 test(s)
             test_protocols(s, cert)
             test_same_status(s, scratch)

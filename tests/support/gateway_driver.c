@@ -5,6 +5,7 @@
  *
  *   gateway_driver SOCKET [CERT KEY]
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@
 #define N_DEVICES 5
 #define SESSION_MS 3600000
 
-static bool is_ready;
+static atomic_bool is_ready;
 
 static char *copy(struct call *call, const char *s)
 {

@@ -193,7 +193,7 @@ const struct command cmd_about_table[] = {
 	{"health", "", "Is the daemon serving?", 0, 0, NULL, run_health},
 	{"limits", "", "What the program allows at most", 0, 0, NULL, run_limits},
 	{"version", "", "The version of this program", 0, 0, NULL, run_version},
-	{"completion", "bash", "A script that completes commands and flags", 1, 1, NULL,
-	 run_completion},
+	{"completion", "SHELL", "A script that completes commands and flags; SHELL is bash", 1, 1,
+	 NULL, run_completion},
 	{NULL, NULL, NULL, 0, 0, NULL, NULL},
 };

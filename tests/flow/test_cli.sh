@@ -15,7 +15,7 @@ for program in qmesh qmesh-cpd qmesh-noded; do
 		exit 77
 	}
 done
-for program in jq wireguard-go unshare nsenter mandoc zbarimg; do
+for program in jq wireguard-go unshare nsenter zbarimg; do
 	command -v $program >/dev/null || {
 		echo "$program is not installed"
 		exit 77
@@ -28,7 +28,7 @@ LAB=$(mktemp -d /tmp/qmesh-cli.XXXXXX)
 . tests/netns/lab.bash
 trap lab_down EXIT
 
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 CODE=0
 export XDG_CONFIG_HOME=$LAB/home
 
@@ -129,9 +129,13 @@ complete_as() { # expected words...
 manual() {
 	local word missing=""
 	"$BIN/qmesh" help | sed -nE 's/^  qmesh ([a-z -]+).*/\1/p' | sed 's/ *$//' >"$LAB/commands"
-	mandoc -Tlint -Wwarning docs/man/qmesh.1 >"$LAB/out" 2>"$LAB/err"
-	note $? "mandoc accepts the manual"
-	mandoc -Tascii docs/man/qmesh.1 | col -bx | tr -s ' \n' '  ' >"$LAB/manual"
+	if command -v mandoc >/dev/null; then
+		mandoc -Tlint -Wwarning docs/man/qmesh.1 >"$LAB/out" 2>"$LAB/err"
+		note $? "mandoc accepts the manual"
+	else
+		skipped=$((skipped + 1))
+	fi
+	sed -E 's/^\.It Cm / /; s/^\.It Fl -/ --/; s/$/ /' docs/man/qmesh.1 >"$LAB/manual"
 	while read -r word; do
 		grep -qF -- " $word " "$LAB/manual" || missing+=" '$word'"
 		# shellcheck disable=SC2086
@@ -411,5 +415,5 @@ devices
 mesh
 without_cp
 
-printf 'passed %s failed %s skipped 0\n' $passed $failed
+printf 'passed %s failed %s skipped %s\n' $passed $failed $skipped
 [ $failed = 0 ]

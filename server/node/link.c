@@ -175,8 +175,8 @@ void link_give_token(struct link *l, const char *token, int64_t expires_at_ms)
 	LOCKED(l);
 
 	/* A wrong clock must not make us renew without end. */
-	if (left < 30000)
-		left = 30000;
+	if (left < 3000)
+		left = 3000;
 	snprintf(l->token, sizeof(l->token), "%s", token);
 	l->token_good_until_ms = now + (uint64_t)left;
 	l->token_renew_at_ms = now + (uint64_t)left * 2 / 3;

@@ -178,7 +178,7 @@ api_status() { # node verb path [body]: the HTTP status alone
 
 lab_sign_in() { # node
 	local answer
-	answer=$(at "$1" curl -sS --max-time 20 -H 'Content-Type: application/json' \
+	answer=$(at "$1" curl -sS --max-time 20 --retry 5 --retry-connrefused --retry-delay 1 -H 'Content-Type: application/json' \
 		--data "{\"user\":\"anna\",\"password\":\"$PASSWORD\"}" http://127.0.0.1:7480/api/auth/login)
 	(umask 077 && jq -er .token <<<"$answer" >"$LAB/$1.session") || lab_fail "sign-in at $1: $answer"
 }

@@ -38,13 +38,16 @@ static int print_list_json(const struct devname_list *list)
 static int run_list(struct cli *cli)
 {
 	_cleanup_(devname_list_done) struct devname_list list = {0};
-	bool all = args_has(&cli->args, "--all");
 	struct print_table t;
+	bool all = false;
 	int code;
 
 	code = reach_open(cli);
-	if (code == 0)
+	if (code == 0) {
+		/* The operator at a node's socket has none of its own. */
+		all = args_has(&cli->args, "--all") || !cli->token;
 		code = devname_list(cli, all, &list);
+	}
 	if (code)
 		return code;
 	if (cli->json)

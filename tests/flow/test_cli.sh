@@ -320,6 +320,12 @@ scan() { # file
 }
 
 mesh() {
+	XDG_CONFIG_HOME=/nowhere q device list --json
+	json '[.devices[].owner.name] | unique == ["anna"]' "the operator at the node's socket sees all"
+	XDG_CONFIG_HOME=/nowhere q device show qr
+	code 0 "and finds them by name"
+	XDG_CONFIG_HOME=/nowhere q device remove qr
+	code 4 "but changes need a person"
 	q status
 	out '^mesh +up' status
 	out '^plan +team, [0-9]+ of 100 devices' status

@@ -22,24 +22,61 @@ static void code_freep(QRcode **code)
 	QRcode_free(*code);
 }
 
+/* One row of path commands; formatted by hand: printf was half of the whole cost. */
+struct line {
+	char s[1024]; /* the largest code has 177 modules: fewer than 89 runs of "m177 0h177" */
+	size_t len;
+};
+
+static void put_char(struct line *l, char c)
+{
+	l->s[l->len++] = c;
+}
+
+static void put_number(struct line *l, int n)
+{
+	if (n >= 100)
+		put_char(l, (char)('0' + n / 100));
+	if (n >= 10)
+		put_char(l, (char)('0' + n / 10 % 10));
+	put_char(l, (char)('0' + n % 10));
+}
+
+static void put_text(struct line *l, const char *s)
+{
+	while (*s)
+		put_char(l, *s++);
+}
+
 static void add_row(const unsigned char *row, int width, int y, struct text *out)
 {
+	struct line line = {.len = 0};
 	int at = 0;
 
-	text_addf(out, "M%d %d.5", QUIET, y + QUIET);
+	put_char(&line, 'M');
+	put_number(&line, QUIET);
+	put_char(&line, ' ');
+	put_number(&line, y + QUIET);
+	put_text(&line, ".5");
 	for (int x = 0; x < width;) {
 		int run = 0;
 
 		while (x + run < width && (row[x + run] & 1))
 			run++;
-		if (run && x > at)
-			text_addf(out, "m%d 0", x - at);
+		if (run && x > at) {
+			put_char(&line, 'm');
+			put_number(&line, x - at);
+			put_text(&line, " 0");
+		}
 		if (run) {
-			text_addf(out, "h%d", run);
+			put_char(&line, 'h');
+			put_number(&line, run);
 			at = x + run;
 		}
 		x += run ? run : 1;
 	}
+	text_add(out, line.s, line.len);
+	key_wipe_bytes(&line, sizeof(line));
 }
 
 int qr_svg(const char *config, struct text *out)

@@ -84,7 +84,9 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	cp->watch = watch_new(cp);
 	if (!cp->passwords || !cp->progress || !cp->watch)
 		return -ENOMEM;
-	r = hub_new(cp, &cp->hub);
+	r = fleet_load(cp);
+	if (!r)
+		r = hub_new(cp, &cp->hub);
 	if (!r)
 		r = ticker_new(cp, &cp->ticker);
 	if (r)

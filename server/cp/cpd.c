@@ -18,6 +18,7 @@
 #include "server/cp/cp.h"
 #include "server/cp/hub.h"
 #include "server/cp/keyring.h"
+#include "server/cp/metrics.h"
 #include "server/rpc/grpc.h"
 #include "server/rpc/server.h"
 
@@ -76,6 +77,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 {
 	_cleanup_(gateway_freep) struct gateway *gateway = NULL;
 	_cleanup_(server_freep) struct server *server = NULL;
+	_cleanup_(metrics_freep) struct metrics *metrics = NULL;
 	const struct gateway_options doors = {.cp_routes = true, .page = true};
 	struct server_options options = {.loops = (unsigned)cp->conf.loops,
 					 .workers = (unsigned)cp->conf.workers};
@@ -94,6 +96,8 @@ static int serve(struct cp *cp, const sigset_t *signals)
 		r = listen_all(server, cp);
 	if (!r)
 		r = server_start(server);
+	if (!r && *cp->conf.metrics)
+		r = metrics_new(cp, server, &metrics);
 	if (!r) {
 		log_info("cpd", "ready");
 		sigwait(signals, &sig);
@@ -102,6 +106,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 		hub_drain(cp->hub, RECONNECT_MS);
 		server_stop(server, GRACE_MS);
 	}
+	metrics_free(TAKE(metrics));
 	server_free(TAKE(server));
 	services_free(services);
 	return err_trace(r);

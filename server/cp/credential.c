@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/clock.h"
 #include "server/cp/keyring.h"
 #include "server/cp/plan.h"
@@ -89,11 +90,23 @@ static int take_session(struct cp *cp, struct call *call, const char *token, con
 	return 0;
 }
 
+/* A node names the person it speaks for; what is no address is not believed. */
+static void take_client_address(struct call *call)
+{
+	const char *said = call_metadata(call, "x-qmesh-client-addr");
+	char text[CIDR_TEXT_LEN + 1];
+	struct cidr address;
+
+	if (!said || strchr(said, '/') || cidr_parse(said, &address))
+		return;
+	snprintf(call->caller.address, sizeof(call->caller.address), "%s",
+		 cidr_addr_text(&address, text));
+}
+
 /* A person whose call a node passes on: the session must be of that node and tenant. */
 static int take_passed_on(struct cp *cp, struct call *call, const char *token)
 {
 	struct uuid tenant = call->caller.tenant_id, node = call->caller.node_id;
-	const char *address = call_metadata(call, "x-qmesh-client-addr");
 	char aud[64];
 	int r;
 
@@ -104,8 +117,7 @@ static int take_passed_on(struct cp *cp, struct call *call, const char *token)
 		return refuse(call);
 	call->caller.node_id = node;
 	call->caller.via_agent = true;
-	if (address && strlen(address) < sizeof(call->caller.address))
-		snprintf(call->caller.address, sizeof(call->caller.address), "%s", address);
+	take_client_address(call);
 	return 0;
 }
 
@@ -133,12 +145,8 @@ int credential_authenticate(struct call *call, void *owner)
 	if (user)
 		return take_passed_on(cp, call, user);
 	/* Sign-in through a node: the person has no session yet, but an address. */
-	if (call->method->policy.audience == AUDIENCE_PUBLIC) {
-		const char *address = call_metadata(call, "x-qmesh-client-addr");
-
-		if (address && strlen(address) < sizeof(call->caller.address))
-			snprintf(call->caller.address, sizeof(call->caller.address), "%s", address);
-	}
+	if (call->method->policy.audience == AUDIENCE_PUBLIC)
+		take_client_address(call);
 	return 0;
 }
 

@@ -123,6 +123,57 @@ int fleet_list_tenant(struct call *call, const Pb__ListTenantNodesRequest *in,
 	return err_trace(r);
 }
 
+/* --- start --- */
+
+struct start {
+	struct cp *cp;
+	struct uuid after;
+	struct tenant_row tenant;
+	bool found;
+};
+
+static int keep_tenant(void *arg, const struct tenant_row *row)
+{
+	struct start *s = arg;
+
+	s->tenant = *row;
+	s->found = true;
+	return 0;
+}
+
+static int know(void *arg, const struct node_row *row)
+{
+	struct start *s = arg;
+
+	progress_online(s->cp->progress, &row->tenant, &row->id, false);
+	return 0;
+}
+
+static int load_next(struct txn *txn, void *ctx)
+{
+	static const struct uuid first;
+	struct start *s = ctx;
+	int r;
+
+	s->found = false;
+	r = tenant_row_list(txn, &s->after, 1, keep_tenant, s);
+	if (r || !s->found)
+		return r;
+	s->after = s->tenant.id;
+	return node_row_list(txn, &s->tenant.id, &first, UINT32_MAX, know, s);
+}
+
+int fleet_load(struct cp *cp)
+{
+	struct start s = {.cp = cp};
+	int r;
+
+	do {
+		r = store_read(cp->store, load_next, &s);
+	} while (!r && s.found);
+	return err_trace(r);
+}
+
 /* --- leaving --- */
 
 struct removal {

@@ -8,6 +8,9 @@
 #include "quazzar/mesh/v1/mesh.pb-c.h"
 #include "server/cp/cp.h"
 
+/* At start: every node is known, and away until it subscribes. */
+int fleet_load(struct cp *cp) _must_check_;
+
 int fleet_list(struct call *call, const Pb__ListNodesRequest *in, Pb__ListNodesResponse *out);
 int fleet_list_tenant(struct call *call, const Pb__ListTenantNodesRequest *in,
 		      Pb__ListTenantNodesResponse *out);

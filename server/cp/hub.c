@@ -21,7 +21,7 @@
 #include "server/cp/publish.h"
 #include "server/cp/watch.h"
 
-enum { QUEUE_MAX = 256, INTEREST_MS = 60000, TICK_MS = 1000 };
+enum { QUEUE_MAX = 256, INTEREST_MS = 60000, TICK_MS = 1000, BUCKETS = 1024 };
 
 enum kind {
 	TOUCH,
@@ -71,7 +71,7 @@ struct hub {
 	pthread_cond_t filled;
 	struct message *first, **last;
 	bool closing;
-	struct room *rooms; /* the hub's thread only */
+	struct room *rooms[BUCKETS]; /* the hub's thread only */
 	uint64_t next_tick_ms;
 };
 
@@ -103,19 +103,21 @@ static void post_or_log(struct hub *hub, const struct message *message)
 
 /* --- streams --- */
 
+/* Ids end in random bytes. */
 static struct room *room_of(struct hub *hub, const struct uuid *tenant, bool make)
 {
+	struct room **bucket = &hub->rooms[(tenant->b[14] << 8 | tenant->b[15]) % BUCKETS];
 	struct room *room;
 
-	for (room = hub->rooms; room; room = room->next) {
+	for (room = *bucket; room; room = room->next) {
 		if (uuid_equal(&room->tenant, tenant))
 			return room;
 	}
 	room = make ? calloc(1, sizeof(*room)) : NULL;
 	if (room) {
 		room->tenant = *tenant;
-		room->next = hub->rooms;
-		hub->rooms = room;
+		room->next = *bucket;
+		*bucket = room;
 	}
 	return room;
 }
@@ -389,16 +391,37 @@ static void on_room(struct hub *hub, struct room *room, struct message *m)
 	(void)hub;
 }
 
-static void touch_all(struct hub *hub)
+static void each_room(struct hub *hub, void (*fn)(struct hub *hub, struct room *room, void *arg),
+		      void *arg)
 {
-	for (struct room *room = hub->rooms; room; room = room->next)
-		publish_room(hub, room);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (struct room *room = hub->rooms[i]; room; room = room->next)
+			fn(hub, room, arg);
+	}
 }
 
-static void drain_all(struct hub *hub, struct frame *frame)
+static void touch_one(struct hub *hub, struct room *room, void *arg)
 {
-	for (struct room *room = hub->rooms; room; room = room->next)
-		send_all(room, frame);
+	(void)arg;
+	publish_room(hub, room);
+}
+
+static void drain_one(struct hub *hub, struct room *room, void *arg)
+{
+	(void)hub;
+	send_all(room, arg);
+}
+
+/* Streams whose token ran out. */
+static void expire_one(struct hub *hub, struct room *room, void *arg)
+{
+	const int64_t *now = arg;
+
+	(void)hub;
+	for (struct stream *s = room->streams; s; s = s->next) {
+		if (s->expires_ms <= *now)
+			call_finish(s->call, ERR_TOKEN_INVALID);
+	}
 }
 
 static void handle(struct hub *hub, struct message *m)
@@ -407,7 +430,7 @@ static void handle(struct hub *hub, struct message *m)
 
 	switch (m->kind) {
 	case TOUCH_ALL:
-		touch_all(hub);
+		each_room(hub, touch_one, NULL);
 		return;
 	case SUBSCRIBE:
 		on_subscribe(hub, m);
@@ -416,7 +439,7 @@ static void handle(struct hub *hub, struct message *m)
 		on_gone(hub, m);
 		return;
 	case DRAIN_ALL:
-		drain_all(hub, m->frame);
+		each_room(hub, drain_one, m->frame);
 		return;
 	case TOUCH:
 		room = room_of(hub, &m->tenant, true);
@@ -439,18 +462,12 @@ static void handle(struct hub *hub, struct message *m)
 		on_room(hub, room, m);
 }
 
-/* Streams whose token ran out. */
 static void tick(struct hub *hub)
 {
 	int64_t now = clock_wall_ms();
 
 	hub->next_tick_ms = clock_boot_ms() + TICK_MS;
-	for (struct room *room = hub->rooms; room; room = room->next) {
-		for (struct stream *s = room->streams; s; s = s->next) {
-			if (s->expires_ms <= now)
-				call_finish(s->call, ERR_TOKEN_INVALID);
-		}
-	}
+	each_room(hub, expire_one, &now);
 	watch_tick(hub->cp->watch);
 }
 
@@ -640,8 +657,23 @@ int hub_new(struct cp *cp, struct hub **ret_hub)
 	return 0;
 }
 
+static void free_room(struct room *room)
+{
+	while (room->streams) {
+		struct stream *s = room->streams;
+
+		room->streams = s->next;
+		free_stream(s);
+	}
+	drop_snapshot(room);
+	free(room);
+}
+
 void hub_free(struct hub *hub)
 {
+	struct message *m;
+	struct room *room;
+
 	if (!hub)
 		return;
 	pthread_mutex_lock(&hub->lock);
@@ -649,16 +681,18 @@ void hub_free(struct hub *hub)
 	pthread_cond_signal(&hub->filled);
 	pthread_mutex_unlock(&hub->lock);
 	pthread_join(hub->thread, NULL);
-	for (struct room *room = hub->rooms, *next; room; room = next) {
-		next = room->next;
-		while (room->streams) {
-			struct stream *s = room->streams;
-
-			room->streams = s->next;
-			free_stream(s);
+	while ((m = hub->first)) {
+		hub->first = m->next;
+		if (m->kind == SUBSCRIBE)
+			call_unref(m->call);
+		frame_unref(m->frame);
+		free(m);
+	}
+	for (size_t i = 0; i < BUCKETS; i++) {
+		while ((room = hub->rooms[i])) {
+			hub->rooms[i] = room->next;
+			free_room(room);
 		}
-		drop_snapshot(room);
-		free(room);
 	}
 	pthread_cond_destroy(&hub->filled);
 	pthread_mutex_destroy(&hub->lock);

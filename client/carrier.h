@@ -20,6 +20,7 @@ struct carrier {
 	struct h2session *h2;
 	struct qcall_list calls; /* those with a stream */
 	size_t n_calls;
+	bool more;     /* to read, without asking poll */
 	bool heard;    /* any byte at all */
 	bool proven;   /* its SETTINGS are here: a gRPC server, most likely */
 	bool draining; /* takes no more calls */

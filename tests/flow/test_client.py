@@ -665,6 +665,9 @@ def test_own_server():
         want(drive("-q", "-T", 8, "-R", 50, *target, *own_call("Work", field(5, b"x"))), ok="400")
         want(drive("-s", "-h", "-P", "2,200", *target,
                    *own_call("ServerStream", field(2, 60), field(4, 60000))), code=0)
+        # A flood does not keep the deadline from coming.
+        want(drive("-s", "-q", "-t", 400, *target,
+                   *own_call("ServerStream", field(2, 1000000), field(4, 60000))), failed="1")
         want(drive("-h", "-b", 200000, *target, "/qmesh.test.Echo/Unary"), ok="1")
 
 

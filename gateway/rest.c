@@ -22,7 +22,8 @@
 #include "server/rpc/origin.h"
 
 #define JSON_TYPE "application/json"
-#define ANSWER_MAX_LEN (16u << 20)
+/* The peers of a full tenant, 61,000 of them. */
+#define ANSWER_MAX_LEN (64u << 20)
 
 /* --- request --- */
 
@@ -227,11 +228,16 @@ static void refuse_too_large(struct rest *r)
 /* Headers that forbid it to go on; true when the answer is out. */
 static bool refused_by_head(struct exchange *x, const struct route *route, enum export_form form)
 {
+	const char *coding = exchange_header(x, "content-encoding");
 	const char *type =
 		route->method->kind == METHOD_SERVER_STREAM ? SSE_TYPE : export_type(form);
 
 	if (!answer_accepts(x, type)) {
 		answer_refuse(x, 406, NULL, "This address answers with %s only.", type);
+		return true;
+	}
+	if (coding && strcasecmp(coding, "identity") != 0) {
+		answer_refuse(x, 415, NULL, "Send the body as it is, without content-encoding.");
 		return true;
 	}
 	if (has_body(x) && !is_json(exchange_header(x, "content-type"))) {

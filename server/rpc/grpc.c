@@ -141,31 +141,42 @@ static char *details_of(const struct status *st)
 	return text;
 }
 
+void grpc_words_init(struct grpc_words *w, const struct status *st)
+{
+	*w = (struct grpc_words){.code = {(char)('0' + (int)st->code % 10)}};
+	if (st->code >= 10) {
+		w->code[1] = w->code[0];
+		w->code[0] = '1'; /* the last code is 16 */
+	}
+	if (st->code == GRPC_OK)
+		return;
+	w->message = st->message ? status_percent(st->message) : NULL;
+	if (w->message)
+		w->message[strnlen(w->message, MESSAGE_MAX)] = '\0';
+	w->details = st->err != ERR_NONE ? details_of(st) : NULL;
+}
+
+void grpc_words_done(struct grpc_words *w)
+{
+	free(w->message);
+	free(w->details);
+}
+
 /* The end of the answer: trailers, or all there is of it. */
 static void send_status(struct exchange *x, const struct call *call, const struct status *st,
 			bool head_sent)
 {
-	_cleanup_(freep) char *message = NULL, *details = NULL;
+	_cleanup_(grpc_words_done) struct grpc_words words;
 	struct fields f = {.n = 0};
-	char code[3] = {(char)('0' + (int)st->code % 10)};
 
+	grpc_words_init(&words, st);
 	if (!head_sent)
 		add_head(&f, call);
-	if (st->code >= 10) {
-		code[1] = code[0];
-		code[0] = '1'; /* the last code is 16 */
-	}
-	add(&f, "grpc-status", code);
-	if (st->code != GRPC_OK) {
-		message = st->message ? status_percent(st->message) : NULL;
-		if (message) {
-			message[strnlen(message, MESSAGE_MAX)] = '\0';
-			add(&f, "grpc-message", message);
-		}
-		details = st->err != ERR_NONE ? details_of(st) : NULL;
-		if (details)
-			add(&f, "grpc-status-details-bin", details);
-	}
+	add(&f, "grpc-status", words.code);
+	if (words.message)
+		add(&f, "grpc-message", words.message);
+	if (words.details)
+		add(&f, "grpc-status-details-bin", words.details);
 	exchange_finish(x, f.v, f.n);
 }
 

@@ -222,6 +222,78 @@ async function refusals() {
 	equal("a legal label is kept as typed", await row(nasty).locator(".label").textContent(), nasty);
 }
 
+/* Every refusal has words of its own; the answers here are written by hand. */
+const titles = {
+	NOT_OWNER: [403, "This device belongs to someone else"],
+	ROLE_REQUIRED: [403, "You can view but not change devices"],
+	SSO_REQUIRED: [403, "Single sign-on is required"],
+	PLAN_LACKS_FEATURE: [403, "Not part of the Pro plan"],
+	CROSS_SITE: [403, "Refused: the request came from another site"],
+	NOT_FOUND: [404, "This device is gone"],
+	KEY_IN_USE: [409, "This public key is already used"],
+	ADDRESS_IN_USE: [409, "This address is already used"],
+	IDEMPOTENCY_KEY_REUSED: [409, "Someone else changed this device"],
+	POOL_EXHAUSTED: [409, "No free address in 10.71.0.0/16"],
+	CALL_IN_PROGRESS: [409, "Still working on it"],
+	FIELD_INVALID: [400, "Something in the form does not fit"],
+	LICENCE_INVALID: [400, "The licence is not valid"],
+	INTERNAL: [500, "Something went wrong"],
+	CP_UNREACHABLE: [503, "Control panel not reachable"],
+	DRAINING: [503, "This node is restarting"],
+	OUTCOME_UNKNOWN: [503, "The answer got lost"],
+	SOMETHING_NEW: [400, "Something went wrong"],
+};
+
+async function every_refusal() {
+	await button("Add device").click();
+	await page.fill("#add-label", "Refused");
+	for (const [reason, [status, title]] of Object.entries(titles)) {
+		const info = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason, domain: "mesh.quazzar" };
+		const body = { code: 9, message: "as the server says", details: [{ ...info, metadata: {} }] };
+		await page.route("**/api/mesh/devices", (r) =>
+			r.request().method() === "POST"
+				? r.fulfill({ status, json: body, headers: { "x-request-id": "c0de" } })
+				: r.fallback(),
+		);
+		await button("Generate").click();
+		const box = page.locator(`.failure[data-reason=${reason}]`);
+		await box.waitFor();
+		equal("words for " + reason, await box.locator("strong").textContent(), title);
+		const text = await box.textContent();
+		check("nothing left unfilled", !/[{}]|undefined/.test(text), text);
+		await page.unroute("**/api/mesh/devices");
+	}
+	await page.route("**/api/mesh/devices", (r) => (r.request().method() === "POST" ? r.abort() : r.fallback()));
+	await button("Generate").click();
+	await page.locator(".failure[data-reason=NETWORK]").waitFor();
+	await page.unroute("**/api/mesh/devices");
+	await button("Cancel").click();
+}
+
+/* Without the event stream the page polls; an auditor sees all and changes nothing. */
+async function auditor_without_stream() {
+	execFileSync("sh", ["-c", "printf 'look but do not touch' | " + MESH_ADMIN + " user add bob --tenant home --role auditor --password-file -"]);
+	const one = await person(browser);
+	const view = await one.context.newPage();
+	await view.route("**/api/mesh/events", (r) => r.abort());
+	await view.goto(PAGE);
+	await view.fill("#signin-user", "bob");
+	await view.fill("#signin-password", "look but do not touch");
+	await view.keyboard.press("Enter");
+	await view.waitForSelector("[data-banner=viewer]");
+	equal("an auditor cannot add", await view.getByRole("button", { name: "Add device" }).count(), 0);
+	await view.selectOption(".scope select", "all");
+	const there = view.locator("tr[data-device]", { hasText: "Router" });
+	await there.waitFor();
+	equal("nor change", await there.locator("button", { hasText: "Remove" }).count(), 0);
+	await button("Remove Router").click();
+	await button("Remove device").click();
+	await there.waitFor({ state: "detached", timeout: 20_000 });
+	check("polling sees the change", true);
+	offences.push(...one.offences);
+	await one.context.close();
+}
+
 async function own_key() {
 	const key = execFileSync("sh", ["-c", "wg genkey | wg pubkey"], { encoding: "utf8" }).trim();
 	await button("Add device").click();
@@ -272,18 +344,31 @@ async function too_fast() {
 	await button("Cancel").click();
 }
 
+/* Fills the plan's places, waiting out the window of the step before. */
+async function fill_places() {
+	const answer = ".secret, .failure";
+	for (let n = 0; n < 6; n++) {
+		await button("Add device").click();
+		await page.fill("#add-label", "Place " + n);
+		do {
+			/* The button counts down while the window is full. */
+			await button("Generate").click({ timeout: 70_000 });
+			await page.waitForSelector(answer);
+		} while (await page.locator(".failure[data-reason=RATE_LIMITED]").count());
+		if (await page.locator(".failure").count()) return;
+		await leave();
+	}
+}
+
 async function full_plan() {
 	execFileSync("sh", ["-c", MESH_ADMIN + " tenant set-plan home free"]);
-	await page.waitForSelector(".meter.full", { timeout: 15_000 });
-	await button("Add device").click();
-	await page.fill("#add-label", "One too many");
-	/* The window of the step before has to pass. */
-	await button("Generate").waitFor({ timeout: 70_000 });
-	await button("Generate").click();
+	await page.waitForFunction(() => document.querySelector(".badge").textContent === "Free plan", null, { timeout: 15_000 });
+	await fill_places();
 	await page.waitForSelector(".failure[data-reason=DEVICE_CAP_REACHED]");
-	check("a full plan is told", (await page.locator(".failure strong").textContent()) === "Your Free plan is full");
+	equal("a full plan is told", await page.locator(".failure strong").textContent(), "Your Free plan is full");
 	check("and what to do", (await page.locator(".failure p").textContent()).includes("move to Pro (20 devices)"));
 	await button("Manage devices").click();
+	equal("the meter is full", await page.locator(".meter.full .meter-text").textContent(), "3 of 3 devices");
 	execFileSync("sh", ["-c", MESH_ADMIN + " tenant set-plan home pro"]);
 }
 
@@ -383,9 +468,11 @@ await group("axe on the secret", page, async () => {
 });
 await group("first handshake", page, () => first_handshake(conf));
 await group("refusals", page, refusals);
+await group("every refusal", page, every_refusal);
 await group("own key", page, own_key);
 await group("rename", page, rename);
 await group("rotate", page, () => rotate(conf));
+await group("auditor without stream", page, auditor_without_stream);
 await group("remove", page, remove);
 await group("control panel away", page, control_panel_away);
 await group("session over", page, session_over);

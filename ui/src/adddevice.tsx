@@ -3,12 +3,12 @@
  * Add device: name it, pick what it is, Generate; then Secret shows the config.
  * The form outlives the dialog and the session, so nothing is typed twice.
  */
-import { batch, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { DeviceType, Issued, NewDevice } from "./contract";
 import { FailureBox, fail_body, fail_title, useCountdown } from "./failure";
 import { Modal } from "./modal";
-import { cp_down, devices, note_failure, refresh, state } from "./model";
+import { cp_down, devices, nodes, note_failure, refresh, state } from "./model";
 import { Secret } from "./secret";
 import { label_fault, slug_of } from "./slug";
 import { TypeIcon } from "./typeicon";
@@ -30,6 +30,9 @@ const type = signal<DeviceType>("DEVICE_TYPE_IPHONE");
 const keepalive = signal(true);
 const dns = signal(false);
 const own_key = signal("");
+/* The Control Panel's own page has no node of its own: one picks the home there. */
+const home = signal("");
+const homes = computed(() => (state.value?.node_id === "" ? nodes.value : []));
 const busy = signal(false);
 const failure = signal<Failure | null>(null);
 const free_at_ms = signal(0);
@@ -92,6 +95,7 @@ async function generate() {
 		type: type.value,
 		keepalive: keepalive.value,
 		...(dns_serves() && dns.value ? { dns: true } : {}),
+		...(homes.value.length > 1 ? { node_id: home.value || homes.value[0].id } : {}),
 		...(own_key.value ? { public_key: own_key.value.trim() } : {}),
 	};
 	busy.value = true;
@@ -204,6 +208,22 @@ function TypeField() {
 	);
 }
 
+function HomeField() {
+	if (homes.value.length < 2) return null;
+	return (
+		<label class="field">
+			<span class="field-name">{t("add.node")}</span>
+			<select value={home.value} onChange={(e) => (home.value = e.currentTarget.value)}>
+				{homes.value.map((n) => (
+					<option key={n.id} value={n.id}>
+						{n.label}
+					</option>
+				))}
+			</select>
+		</label>
+	);
+}
+
 interface SwitchProps {
 	on: { value: boolean };
 	name: string;
@@ -281,6 +301,7 @@ function AddForm() {
 				)}
 				<TypeField />
 				<LabelField />
+				<HomeField />
 				<Switch on={keepalive} name={t("add.keepalive")} hint={t("add.keepalive_hint")} />
 				{dns_serves() && <Switch on={dns} name={t("add.dns")} hint={t("add.dns_hint")} />}
 				<details class="advanced" open={own_key.value !== ""}>

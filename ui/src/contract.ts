@@ -101,4 +101,5 @@ export interface NewDevice {
 	keepalive: boolean;
 	dns?: boolean;
 	public_key?: string;
+	node_id?: string;
 }

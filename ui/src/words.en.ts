@@ -107,6 +107,7 @@ export const en = {
 	"add.keepalive": "Must be reachable at any time",
 	"add.keepalive_hint":
 		"Sends a tiny packet every 25 s so that others can reach it behind a router. Off saves some battery.",
+	"add.node": "Node",
 	"add.dns": "Use mesh DNS",
 	"add.dns_hint": "The device asks this node for every name, so that names in the mesh work.",
 	"add.advanced": "Advanced",

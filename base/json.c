@@ -219,7 +219,10 @@ static int encode_value(const ProtobufCFieldDescriptor *f, const void *p, enum j
 	case PROTOBUF_C_TYPE_BYTES:
 		return add_base64(out, p);
 	default:
-		return encode_message(*(ProtobufCMessage *const *)p, mode, out, depth + 1);
+		if (*(ProtobufCMessage *const *)p)
+			return encode_message(*(ProtobufCMessage *const *)p, mode, out, depth + 1);
+		put(out, "null", 4);
+		return 0;
 	}
 }
 
@@ -320,7 +323,10 @@ static bool is_default(const ProtobufCFieldDescriptor *f, const void *p)
 	return memcmp(p, zero, json_field_size(f)) == 0;
 }
 
-/* Is there anything to write? Defaults count in REST, absence never does. */
+/*
+ * Is there anything to write? Defaults count in REST, and an absent message is
+ * null there: a page finds every key. A oneof's member counts when it is set.
+ */
 static bool is_written(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
 		       enum json_mode mode)
 {
@@ -333,7 +339,7 @@ static bool is_written(const ProtobufCMessage *msg, const ProtobufCFieldDescript
 		       (f->type != PROTOBUF_C_TYPE_MESSAGE || *(void *const *)p);
 	}
 	if (f->type == PROTOBUF_C_TYPE_MESSAGE)
-		return *(void *const *)p != NULL;
+		return mode == JSON_REST || *(void *const *)p;
 	if (f->label == PROTOBUF_C_LABEL_OPTIONAL && f->quantifier_offset)
 		return *(const protobuf_c_boolean *)json_field_case(msg, f);
 	return mode == JSON_REST || !is_default(f, p);
@@ -404,7 +410,7 @@ int json_encode_field(const ProtobufCMessage *msg, const char *field, enum json_
 	if (!f)
 		return err_origin(-EBADMSG);
 	if (f->label != PROTOBUF_C_LABEL_REPEATED && f->type == PROTOBUF_C_TYPE_MESSAGE &&
-	    !is_written(msg, f, mode)) {
+	    !*(void *const *)json_field_at(msg, f)) {
 		put(out, "{}", 2);
 		return 0;
 	}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One JSON codec for every generated message, driven by protobuf-c's
- * descriptors. Two modes: REST (proto names, defaults emitted) and CANONICAL
- * (lowerCamelCase, defaults omitted). Input takes both spellings. int64 and
- * uint64 as strings out, numbers or strings in; bytes base64; enums by name
- * out, name or number in; Timestamp and Duration in their text forms; maps as
- * objects. Absent messages and oneof members are left out, null is absent.
+ * descriptors. Two modes: REST (proto names, defaults emitted, an absent
+ * message is null) and CANONICAL (lowerCamelCase, defaults omitted). Input
+ * takes both spellings. int64 and uint64 as strings out, numbers or strings in;
+ * bytes base64; enums by name out, name or number in; Timestamp and Duration in
+ * their text forms; maps as objects. Absent oneof members are left out; null in
+ * is absent.
  *
  * Text is read straight into the arena, without a tree between: what is
  * secret lies in memory that is wiped, and all 64 bits of a number arrive.

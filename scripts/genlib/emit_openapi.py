@@ -164,7 +164,7 @@ def success(route, status):
     elif status != 204:
         schema = reference(method.output)
         if route.response_body:
-            schema = field_schema(method.output.field(route.response_body))
+            schema = field_schema(method.output.field(route.response_body), alone=True)
             schema.pop("description", None)
         out["content"] = {"application/json": {"schema": schema}}
     return out

@@ -84,7 +84,20 @@ def single_schema(field):
     return text_schema(field) if field.type in TEXTS else number_schema(field)
 
 
-def field_schema(field):
+def may_be_absent(field):
+    """A message of an answer that is not there is written as null."""
+    return (isinstance(field.target, Message) and not field.repeated and not field.in_oneof
+            and not is_required(field) and not field.message.name.endswith("Request"))
+
+
+def or_null(schema):
+    if "$ref" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def field_schema(field, alone=False):
+    """alone: the field is the whole body, which is an object in any case."""
     if field.is_map:
         key, value = field.target.sorted_fields()
         schema = {"type": "object", "maxProperties": field.rule.max_items}
@@ -96,6 +109,8 @@ def field_schema(field):
                   "items": single_schema(field)}
     else:
         schema = single_schema(field)
+        if not alone and may_be_absent(field):
+            schema = or_null(schema)
     if field.comment:
         schema["description"] = field.comment
     return schema

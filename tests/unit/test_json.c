@@ -380,8 +380,8 @@ static void test_encode(void **state)
 		"\"slug\":\"\",\"type\":\"DEVICE_TYPE_IPHONE\",\"dns_name\":\"\",\"mesh_ip\":\"\","
 		"\"mesh_ip6\":\"\",\"public_key\":\"\",\"owner\":{\"id\":\"u\",\"name\":\"\"},"
 		"\"node_id\":\"\",\"status\":\"DEVICE_STATUS_UNSPECIFIED\","
-		"\"created_at\":\"2026-11-22T10:00:00.120Z\",\"applied\":false,"
-		"\"needs_new_config\":false,\"key_version\":0,"
+		"\"last_seen\":null,\"created_at\":\"2026-11-22T10:00:00.120Z\",\"applied\":false,"
+		"\"needs_new_config\":false,\"key_version\":0,\"pending_until\":null,"
 		"\"rx_bytes\":\"18446744073709551615\",\"tx_bytes\":\"0\"}");
 	d.label = (char[]){""};
 	assert_int_equal(json_encode(&d.base, JSON_CANONICAL, &canonical), 0);

@@ -216,6 +216,17 @@ sessions() {
 	note $? "logout forgets the token"
 	tests/support/cli_tty.py login "$BIN/qmesh" "unix:$LAB/n1.sock" ben "$PASSWORD" >"$LAB/out" 2>"$LAB/err"
 	note $? "login asks on a terminal and hides the password"
+	echo "another good password" >"$LAB/new"
+	q password --old-file "$LAB/new" --new-file "$LAB/new"
+	code 4 "the old password is wrong"
+	q password --old-file "$LAB/password" --new-file "$LAB/short"
+	code 2 "the new password is short"
+	q password --old-file "$LAB/password" --new-file "$LAB/new"
+	code 0 "password"
+	q login --user ben --password-file "$LAB/password"
+	code 4 "the old password is over"
+	q login --user ben --password-file "$LAB/new"
+	code 0 "the new password"
 	q login --user anna --tenant home --password-file "$LAB/password"
 	code 0 "login as admin"
 	out 'signed in as anna' login
@@ -375,6 +386,30 @@ watch_status() {
 	note $? "status --watch --json is a line each"
 }
 
+# From another host, over TLS.
+remote() {
+	local pin wrong
+	pin=$(lab_admin join-token --quiet | cut -d. -f4 | tr '_-' '/+' | sed 's/$/=/' | base64 -d | od -An -tx1 | tr -d ' \n')
+	wrong=$(printf '%064d' 0)
+	r() {
+		at n1 env "XDG_CONFIG_HOME=$LAB/remote" "QMESH_SERVER=https://198.51.100.10:7443" \
+			ASAN_OPTIONS=detect_leaks=1 "$BIN/qmesh" "$@" >"$LAB/out" 2>"$LAB/err" </dev/null
+		CODE=$?
+	}
+	r login --user anna --password-file "$LAB/password"
+	code 3 "a certificate of nobody's"
+	err 'certificate' "a certificate of nobody's"
+	r --pin "$wrong" login --user anna --password-file "$LAB/password"
+	code 3 "another key"
+	err 'not the pinned one' "another key"
+	r --pin "$wrong" --pin "$pin" login --user anna --password-file "$LAB/password"
+	code 0 "the pinned key"
+	QMESH_PIN=$pin r device list --all --json
+	json '.devices | length > 0' "devices over TLS"
+	r --pin "$pin" admin tenant list
+	code 5 "no operator over TLS"
+}
+
 without_cp() {
 	lab_stop cpd
 	lab_until 20 "the node notices" sh -c "'$BIN/qmesh' --server 'unix:$LAB/n1.sock' status --json | jq -e '.state.cp_connected | not'"
@@ -419,6 +454,7 @@ lab_until 30 "the node" sh -c "'$BIN/qmesh' --server 'unix:$LAB/n1.sock' status 
 sessions
 devices
 mesh
+remote
 without_cp
 
 printf 'passed %s failed %s skipped %s\n' $passed $failed $skipped

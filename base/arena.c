@@ -51,6 +51,32 @@ void arena_done(struct arena *a)
 	a->used = 0;
 }
 
+void arena_rest(struct arena *a)
+{
+	struct arena_chunk *keep = NULL, *next;
+
+	for (struct arena_chunk *c = a->head; c; c = next) {
+		next = c->next;
+		explicit_bzero(c->data, c->used);
+		c->used = 0;
+		c->next = NULL;
+		if (!keep && c->cap == CHUNK_FIRST_LEN)
+			keep = c;
+		else
+			free(c);
+	}
+	a->head = keep;
+	a->used = 0;
+}
+
+void arena_reuse(struct arena *a, size_t budget)
+{
+	struct arena_chunk *kept = a->head;
+
+	arena_init(a, budget);
+	a->head = kept;
+}
+
 /* Doubles, so that a small call costs one small malloc and a big one few. */
 static struct arena_chunk *chunk_add(struct arena *a, size_t len)
 {

@@ -24,6 +24,9 @@ struct arena {
 void arena_init(struct arena *a, size_t budget);
 /* Wipes every byte handed out, then frees. The arena may be used again. */
 void arena_done(struct arena *a);
+/* The same, but one small chunk stays for the next use: init again with arena_reuse. */
+void arena_rest(struct arena *a);
+void arena_reuse(struct arena *a, size_t budget);
 /* Zeroed, aligned to 16. NULL when the budget or memory is spent. */
 void *arena_alloc(struct arena *a, size_t len);
 /* Copies; NULL when spent. */

@@ -134,21 +134,25 @@ struct call *call_ref(struct call *call)
 }
 
 /* A call is larger than what malloc keeps per thread: a loop keeps a few itself. */
-#define SPARE_MAX 128
+#define SPARE_MAX 256
 
 struct live *call_queue_alloc(struct loop *loop)
 {
 	struct live *l = loop ? loop->spare_calls : NULL;
 
+	struct arena kept = {0};
+
 	if (l) {
 		loop->spare_calls = l->next;
 		loop->n_spare_calls--;
+		kept = l->call.arena;
 	} else {
 		l = malloc(sizeof(*l));
 		if (!l)
 			return NULL;
 	}
 	memset(l, 0, sizeof(*l));
+	l->call.arena = kept;
 	return l;
 }
 
@@ -157,9 +161,11 @@ static void give_back(struct live *l)
 	struct loop *loop = l->loop;
 
 	if (!loop || !loop_is_mine(loop) || loop->n_spare_calls == SPARE_MAX) {
+		arena_done(&l->call.arena);
 		free(l);
 		return;
 	}
+	arena_rest(&l->call.arena);
 	l->next = loop->spare_calls;
 	loop->spare_calls = l;
 	loop->n_spare_calls++;
@@ -171,6 +177,7 @@ void call_queue_free_spare(struct loop *loop)
 		struct live *l = loop->spare_calls;
 
 		loop->spare_calls = l->next;
+		arena_done(&l->call.arena);
 		free(l);
 	}
 	loop->n_spare_calls = 0;
@@ -195,7 +202,6 @@ void call_unref(struct call *call)
 
 	frames_drop(l->head);
 	status_done(&call->status);
-	arena_done(&call->arena);
 	pthread_mutex_destroy(&l->lock);
 	give_back(l);
 }

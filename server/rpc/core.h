@@ -19,6 +19,7 @@ struct conn;
 struct lane_pool;
 struct tls;
 struct call;
+struct h2stream;
 struct live;
 
 /* --- loop.c: a thread with h2o's event loop --- */
@@ -43,6 +44,8 @@ struct loop {
 	struct call *calls; /* all unfinished ones */
 	struct live *spare_calls;
 	unsigned n_spare_calls;
+	struct h2stream *spare_streams;
+	unsigned n_spare_streams;
 	atomic_uint n_conns; /* for others to read */
 	unsigned drain;      /* 0, then the step of loop_drain */
 	bool stop;
@@ -106,6 +109,8 @@ void conn_end_output(struct conn *c);
 /* h1x.c and h2x.c: take over a connection whose protocol is known. -ENOMEM: caller closes. */
 int h1x_begin(struct conn *c) _must_check_;
 int h2x_begin(struct conn *c) _must_check_;
+/* h2stream.c: at the loop's end. */
+void h2stream_free_spare(struct loop *l);
 /* h2x.c: h2o's handler, registered for every path. */
 int h2x_on_request(void *handler, void *req);
 

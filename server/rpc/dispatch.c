@@ -76,7 +76,7 @@ struct call *call_new(struct services *s, const struct method *method, struct ex
 
 	if (!l)
 		return NULL;
-	arena_init(&l->call.arena, LIMIT_CALL_ARENA + 4 * (size_t)method->policy.body_limit);
+	arena_reuse(&l->call.arena, LIMIT_CALL_ARENA + 4 * (size_t)method->policy.body_limit);
 	pthread_mutex_init(&l->lock, NULL);
 	l->refs = 1;
 	l->services = s;

@@ -104,9 +104,10 @@ static void add_head(struct fields *f, const struct call *call)
 	size_t n;
 
 	add(f, "content-type", TYPE);
-	add(f, "grpc-accept-encoding", "identity");
-	if (!call)
+	if (!call) { /* refused by its head, maybe for its encoding */
+		add(f, "grpc-accept-encoding", "identity");
 		return;
+	}
 	add(f, "x-request-id", call->request_id);
 	own = call_headers(call, &n);
 	for (size_t i = 0; i < n && f->n < HEAD_HEADERS; i++)
@@ -151,8 +152,13 @@ void grpc_words_init(struct grpc_words *w, const struct status *st)
 	if (st->code == GRPC_OK)
 		return;
 	w->message = st->message ? status_percent(st->message) : NULL;
-	if (w->message)
-		w->message[strnlen(w->message, MESSAGE_MAX)] = '\0';
+	if (w->message && strlen(w->message) > MESSAGE_MAX) {
+		size_t len = MESSAGE_MAX;
+
+		while (w->message[len - 1] == '%' || w->message[len - 2] == '%')
+			len--; /* not inside of an escape */
+		w->message[len] = '\0';
+	}
 	w->details = st->err != ERR_NONE ? details_of(st) : NULL;
 }
 

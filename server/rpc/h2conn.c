@@ -46,7 +46,7 @@ struct h2stream *h2conn_find(const struct h2conn *h, uint32_t id)
 
 struct h2stream *h2conn_add(struct h2conn *h, uint32_t id, bool peer_ended)
 {
-	struct h2stream *s = malloc(sizeof(*s)); /* calloc has no per-thread cache */
+	struct h2stream *s = h2stream_alloc(h->c->loop);
 
 	if (!s)
 		return NULL;

@@ -7,6 +7,8 @@
 
 #include "server/rpc/limits.h"
 
+#define SPARE_MAX 256
+
 static struct h2stream *stream_of(const struct exchange *x)
 {
 	return CONTAINER_OF((struct exchange *)(uintptr_t)x, struct h2stream, x);
@@ -199,11 +201,41 @@ void h2stream_gone(struct h2stream *s)
 	s->x.door->gone(&s->x);
 }
 
+struct h2stream *h2stream_alloc(struct loop *l)
+{
+	struct h2stream *s = l->spare_streams;
+
+	if (!s)
+		return malloc(sizeof(*s));
+	l->spare_streams = s->next;
+	l->n_spare_streams--;
+	return s;
+}
+
 void h2stream_free(struct h2stream *s)
 {
+	struct loop *l = s->h->c->loop;
+
 	h2stream_gone(s);
 	outq_drop(&s->held);
 	outq_drop(&s->out);
 	free(s->trailers);
-	free(s);
+	if (l->n_spare_streams == SPARE_MAX) {
+		free(s);
+		return;
+	}
+	s->next = l->spare_streams;
+	l->spare_streams = s;
+	l->n_spare_streams++;
+}
+
+void h2stream_free_spare(struct loop *l)
+{
+	while (l->spare_streams) {
+		struct h2stream *s = l->spare_streams;
+
+		l->spare_streams = s->next;
+		free(s);
+	}
+	l->n_spare_streams = 0;
 }

@@ -42,6 +42,8 @@ void h2stream_credit(struct h2stream *s, size_t n);
 void h2stream_end(struct h2stream *s);
 /* Tells the door, once. */
 void h2stream_gone(struct h2stream *s);
+/* Memory for one, not zeroed; the loop keeps a few, because malloc keeps seven. */
+struct h2stream *h2stream_alloc(struct loop *l);
 void h2stream_free(struct h2stream *s);
 
 /* --- h2x.c --- */

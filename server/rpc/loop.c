@@ -473,6 +473,7 @@ static void *run(void *arg)
 	while (!l->stop || l->conns)
 		turn(l);
 	call_queue_free_spare(l);
+	h2stream_free_spare(l);
 	unmake(e);
 	return NULL;
 }

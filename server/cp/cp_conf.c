@@ -40,7 +40,7 @@ static const struct conf_key keys[] = {
 	 "the time they are counted over"},
 	{"session_life", CONF_MS, AT(session_ms), "8h", 60000, 604800000, NULL,
 	 "life of a person's session"},
-	{"agent_token_life", CONF_MS, AT(agent_token_ms), "15m", 10000, 900000, NULL,
+	{"agent_token_life", CONF_MS, AT(agent_token_ms), "15m", 2000, 900000, NULL,
 	 "life of a node's token"},
 	{"join_token_life", CONF_MS, AT(join_token_ms), "24h", 60000, 604800000, NULL,
 	 "life of a join token"},

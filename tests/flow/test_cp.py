@@ -519,6 +519,10 @@ def rest(lab):
     assert headers["qmesh-generation"].isdigit() and headers["qmesh-applied"] == "false"
     id_ = body["device"]["id"]
     assert http(d, "GET", "/api/mesh/devices", None, bearer)[2][-1]["id"] == id_
+    status, _, body = http(d, "POST", f"/api/mesh/devices/{id_}:rotate", {}, bearer)
+    assert status == 200 and body["device"]["key_version"] == 2, (status, body)
+    status, _, body = http(d, "PATCH", f"/api/mesh/devices/{id_}", {"label": "renamed"}, bearer)
+    assert status == 200 and body["slug"] == "renamed", (status, body)
     assert http(d, "DELETE", f"/api/mesh/devices/{id_}", None, bearer)[0] == 204
     assert http(d, "DELETE", f"/api/mesh/devices/{id_}", None, bearer)[0] == 404
     path = f"/cp/api/v1/mesh/peers/{lab.node.node_id}"
@@ -557,6 +561,87 @@ def audit(lab):
     refusal = refused("PLAN_LACKS_FEATURE", lab.ann.call, "ListAudit")
     assert refusal.code == "PERMISSION_DENIED" and refusal.meta["feature"] == "audit_log"
     lab.admin.call("UpdateTenant", tenant="acme", plan=4)
+
+
+def tls(lab):
+    import hashlib
+    import grpc
+    with open(os.path.join(lab.d.dir, "state", "ca.pem"), "rb") as f:
+        ca = f.read()
+    target = f"localhost:{lab.d.tls_port}"
+    mesh = Mesh(target, lab.bob.metadata[0][1].split()[1],
+                credentials=grpc.ssl_channel_credentials(ca))
+    assert mesh.call("WhoAmI").user == "bob"
+    mesh.close()
+    spki = subprocess.run("openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER",
+                          shell=True, input=ca, capture_output=True, check=True).stdout
+    pin = base64.urlsafe_b64encode(hashlib.sha256(spki).digest()).decode().rstrip("=")
+    assert lab.admin.call("CreateJoinToken", tenant="acme").join_token.split(".")[-1] == pin
+    assert lab.node.keys.cp_pins[0] == hashlib.sha256(spki).digest()
+
+
+def plan_change(lab):
+    before = lab.count()["acme"][0]
+    assert before > 3
+    lab.admin.call("UpdateTenant", tenant="acme", plan=1)
+    refusal = refused("DEVICE_CAP_REACHED", lab.bob.call, "CreateDevice", label="one more")
+    assert refusal.meta == {"limit": "3", "used": str(before), "plan": "Free"}, refusal.meta
+    assert lab.count()["acme"][0] == before
+    features = lab.bob.call("GetOrbitFeatures")
+    assert features.plan == 1 and features.features["mesh_vpn"].cap == 3
+    assert features.features["audit_log"].why == "needs the Team plan"
+    lab.admin.call("UpdateTenant", tenant="acme", plan=4)
+    made = lab.bob.call("CreateDevice", label="one more").device
+    lab.bob.call("DeleteDevice", id=made.id)
+
+
+def lives_end():
+    """Overlaps end by themselves, also over a restart; streams end with their token."""
+    lab = Lab(extra=OPEN_LIMIT + ["--rotation-overlap", "1s", "--agent-token-life", "3s"])
+    try:
+        made = lab.bob.call("CreateDevice", label="turning").device
+
+        def turned():
+            device = lab.bob.call("GetDevice", id=made.id).device
+            return not device.pending_until.seconds and device.public_key
+        new = lab.bob.call("RotateDeviceKey", id=made.id).device
+        assert new.pending_until.seconds and not turned()
+        for _ in range(100):
+            if turned():
+                break
+            time.sleep(0.1)
+        assert turned() == new.public_key != made.public_key
+        newest = lab.ann.call("ListAudit", page_size=1).entries[0]
+        assert (newest.action, newest.actor) == ("device.promote", "control panel")
+        new = lab.bob.call("RotateDeviceKey", id=made.id).device
+        lab.d.kill()
+        time.sleep(1.1)
+        lab.d.start()
+        lab.admin = lab.d.admin()
+        lab.bob = login(lab.d, "bob", "acme")
+        assert turned() == new.public_key
+        seed, public = ed25519_key()
+        node = enroll(lab.d, lab.admin, "acme", "short", identity=public)
+        keeps, ends = Agent(lab, node, report=False), None
+        other = enroll(lab.d, lab.admin, "acme", "shorter")
+        ends = Agent(lab, other, report=False)
+        keeps.wait(lambda: keeps.heads)
+        ends.wait(lambda: ends.heads)
+        anyone, started = lab.d.mesh(), time.time()
+        while not ends.end:
+            assert time.time() - started < 30, "the stream outlives its token"
+            ms, nonce = int(time.time() * 1000), os.urandom(16)
+            text = b"renew/1" + bytes.fromhex(node.node_id.replace("-", "")) + \
+                ms.to_bytes(8, "big") + nonce
+            anyone.call("RenewToken", node_id=node.node_id, nonce=nonce,
+                        time=msg("google.protobuf.Timestamp", seconds=ms // 1000,
+                                 nanos=ms % 1000 * 1000000), signature=ed25519_sign(seed, text))
+            time.sleep(0.5)
+        assert ends.end.reason == "TOKEN_INVALID" and not keeps.end
+        refused("TOKEN_INVALID", ends.mesh.call, "Report")
+        keeps.stream.cancel()
+    finally:
+        lab.close()
 
 
 def window_holds():
@@ -651,14 +736,14 @@ def run(name, fn, *args):
 def main():
     only = sys.argv[1:]
     shared = [labels, config, secrets_stay_out, addresses, owners, tokens, accounts, joining,
-              renewal, stream, interest, rest, audit]
+              renewal, stream, interest, rest, audit, tls, plan_change]
     wanted = [fn for fn in shared if not only or fn.__name__ in only]
     lab = Lab(extra=OPEN_LIMIT) if wanted else None
     for fn in wanted:
         run(fn.__name__, fn, lab)
     if lab:
         run("clean end", lab.close)
-    for fn in (window_holds, caps_are_exact, bad_start):
+    for fn in (lives_end, window_holds, caps_are_exact, bad_start):
         if not only or fn.__name__ in only:
             run(fn.__name__, fn)
     failed = RESULTS.count(False)

@@ -165,6 +165,8 @@ class Daemon:
                 break
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
+                with socket.socket(socket.AF_UNIX) as admin:
+                    admin.connect(os.path.join(self.dir, "admin.sock"))
                 return self
             except OSError:
                 time.sleep(0.05)

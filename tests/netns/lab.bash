@@ -11,6 +11,7 @@
 # tmpfs on /var/run/wireguard: sockets of interfaces with one name must not
 # meet). Ending that process ends the host; what runs in it is ended first.
 
+set -o pipefail
 LAB=${LAB:-$(mktemp -d /tmp/qmesh-lab.XXXXXX)}
 BIN=${QMESH_BUILD:?QMESH_BUILD names the build}/bin
 LAB_IF=wg-quazzar0
@@ -54,9 +55,9 @@ lab_stop() { # name [signal]
 }
 
 lab_until() { # seconds what command...
-	local tries=$(($1 * 20)) what=$2
+	local last=$((SECONDS + $1 + 1)) what=$2
 	shift 2
-	for _ in $(seq $tries); do
+	while [ $SECONDS -lt $last ]; do
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.05
 	done
@@ -83,6 +84,11 @@ lab_up() { # hosts...
 	nsenter -t "${LAB_HOST[bridge]}" -n sh -c 'ip link add br0 type bridge && ip link set br0 up'
 	local host
 	for host in "$@"; do lab_host "$host"; done
+}
+
+# A sanitizer that complained in any daemon fails the test.
+lab_check_logs() {
+	! grep -aqE 'Sanitizer|runtime error:' "$LAB"/*.log || lab_fail "a sanitizer complains"
 }
 
 # Everything that was started here, by pid: daemons, interfaces, hosts.

@@ -78,4 +78,5 @@ after=$(at n1 sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/a
 at n1 "$BIN/qmesh-noded" --config "$LAB/n1.conf" --teardown >>"$LAB/noded-n1.log" 2>&1 || lab_fail "teardown again"
 ok "teardown leaves nothing, foreign rules stay, a second one is fine"
 
+lab_check_logs
 printf 'passed %d failed 0 skipped 0\n' "$passed"

@@ -97,4 +97,5 @@ lab_setconf phone
 carried_out
 ok "immediate rotation ends the old key at once"
 
+lab_check_logs
 printf 'passed %d failed 0 skipped %d\n' "$passed" "$skipped"

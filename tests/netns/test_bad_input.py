@@ -325,6 +325,29 @@ def test_agents(cp, admin, fake, second, sessions):
     once.close()
 
 
+def test_proxied(cp, fake, second, sessions):
+    """A node passes a person's call on over REST: its token, and the session made through it."""
+    agent = bearer(fake.agent_token)
+    status, _, answer = http(cp, "POST", "/api/auth/login",
+                             {"user": "eve", "password": PASSWORD}, agent)
+    check("sign in through a node", status, 200)
+    person = {"x-qmesh-user": answer["token"]}
+    status, headers, answer = http(cp, "POST", "/cp/api/v1/mesh/devices", {"label": "by proxy"},
+                                   {**agent, **person})
+    check("create through a node", (status, headers.get("qmesh-applied")), (201, "false"))
+    device = answer["device"]
+    check("its home is that node", device["node_id"], fake.node_id)
+    path = "/cp/api/v1/mesh/devices/" + device["id"]
+    for what, credentials, want in (
+            ("the session alone", bearer(person["x-qmesh-user"]), 401),
+            ("through another node", {**bearer(second.agent_token), **person}, 401),
+            ("another tenant's session", {**agent, "x-qmesh-user": sessions["node ann"]}, 401),
+            ("no session", agent, 403), ("no node", person, 401)):
+        check(f"delete with {what}", http(cp, "DELETE", path, headers=credentials)[0], want)
+    check("delete through the node", http(cp, "DELETE", path, headers={**agent, **person})[0], 204)
+    check("delete again", http(cp, "DELETE", path, headers={**agent, **person})[0], 404)
+
+
 def test_cross_site(node, sessions):
     jar = {"cookie": f"qmesh-{node.port}={sessions['node ann']}"}
     before = devices(node, sessions["node ann"])
@@ -442,6 +465,7 @@ def run(cp):
         test_rate(node, cp, sessions)
         test_cap(node, cp, admin, sessions)
         test_agents(cp, admin, fake, second, sessions)
+        test_proxied(cp, fake, second, sessions)
         test_cross_site(node, sessions)
         test_events(node, sessions)
         test_cp_down(node, cp, sessions)

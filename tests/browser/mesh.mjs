@@ -419,6 +419,35 @@ async function session_over() {
 	await button("Cancel").click();
 }
 
+/* The same page over TLS and HTTP/2, at the node and at the Control Panel itself. */
+async function over_tls() {
+	for (const [where, url] of [
+		["node", "https://localhost:7444/vpn/mesh"],
+		["Control Panel", "https://localhost:7443/vpn/mesh"],
+	]) {
+		const one = await person(browser, { ignoreHTTPSErrors: true });
+		const view = await one.context.newPage();
+		const stream = view.waitForResponse((r) => r.url().endsWith("/api/mesh/events"));
+		await view.goto(url);
+		await view.fill("#signin-user", MESH_USER);
+		await view.fill("#signin-password", MESH_PASSWORD);
+		await view.keyboard.press("Enter");
+		await view.waitForSelector("tr[data-device]");
+		equal(`the stream at the ${where}`, (await stream).status(), 200);
+		const [cookie] = await one.context.cookies();
+		check(`the cookie at the ${where}`, /^__Host-qmesh-\d+$/.test(cookie.name) && cookie.secure && cookie.httpOnly && cookie.sameSite === "Strict", JSON.stringify({ ...cookie, value: "" }));
+		check(`no script sees it at the ${where}`, (await view.evaluate(() => document.cookie)) === "");
+		const label = "Over TLS at the " + where;
+		await view.getByRole("button", { name: "Add device", exact: true }).click();
+		await view.fill("#add-label", label);
+		await view.getByRole("button", { name: "Generate", exact: true }).click();
+		await view.waitForSelector("svg.qr, .failure[data-reason=RATE_LIMITED]");
+		check(`adding answers at the ${where}`, true);
+		offences.push(...one.offences.map((o) => where + ": " + o));
+		await one.context.close();
+	}
+}
+
 /* Every view at three widths in both themes. */
 async function looks() {
 	const state = await context.storageState();
@@ -478,6 +507,7 @@ await group("control panel away", page, control_panel_away);
 await group("session over", page, session_over);
 await group("too fast", page, too_fast);
 await group("full plan", page, full_plan);
+await group("over TLS", page, over_tls);
 await group("looks", page, looks);
 await group("signing out", page, signing_out);
 check("nothing the page must not do", offences.length === 0, offences.slice(0, 5).join("; "));

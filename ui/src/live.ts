@@ -6,7 +6,7 @@
  * twice. A hidden tab only notes that it has something to catch up on.
  */
 import { computed, effect } from "@preact/signals";
-import { POLL_MS, phase, refresh, signed_out } from "./model";
+import { POLL_MS, cp_down, phase, refresh, resume, signed_out } from "./model";
 
 const STREAM_RETRY_MS = 30_000;
 /* With the stream up: a safety net against a change that got lost. */
@@ -44,7 +44,7 @@ function catch_up() {
 
 function poll() {
 	if (document.hidden) return;
-	if (Date.now() - last_ms >= (streaming ? SLOW_POLL_MS : POLL_MS)) catch_up();
+	if (Date.now() - last_ms >= (streaming && !cp_down.value ? SLOW_POLL_MS : POLL_MS)) catch_up();
 }
 
 /* Holds the stream until it fails twice in a row; resolves then. */
@@ -84,7 +84,10 @@ export function start_live() {
 	last_ms = Date.now();
 	if (channel) channel.onmessage = catch_up;
 	document.addEventListener("visibilitychange", () => {
-		if (!document.hidden && (missed || !streaming)) catch_up();
+		if (document.hidden) return;
+		/* Another tab may have signed in again. */
+		if (signed_out.value) void resume();
+		else if (missed || !streaming) catch_up();
 	});
 	setInterval(poll, 1000);
 	if (navigator.locks) void navigator.locks.request("qmesh-live", hold_stream);

@@ -161,6 +161,18 @@ export async function sign_in(user: string, password: string, tenant: string) {
 	await open_page();
 }
 
+/* A session over that may have begun anew elsewhere; somebody else's: a fresh page. */
+export async function resume() {
+	try {
+		const who = (await call<Me>("GET", "/api/auth/me")).value;
+		if (me.value && who.user !== me.value.user) location.reload();
+		signed_out.value = false;
+		await refresh();
+	} catch {
+		/* Still over. */
+	}
+}
+
 export async function sign_out() {
 	try {
 		await call("POST", "/api/auth/logout", {});

@@ -18,7 +18,7 @@
 typedef int (*answer_fn)(struct call *call, const void *in, void *out);
 
 static struct {
-	char steps[64]; /* a letter per step, in order */
+	char steps[256]; /* a letter per step, in order */
 	struct caller who;
 	int authenticate_r, licence_r, decode_r;
 	char service[300];

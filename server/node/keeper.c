@@ -20,10 +20,12 @@
 #include "server/node/nodecache.h"
 #include "server/node/poll.h"
 #include "server/node/rings.h"
+#include "server/node/trim.h"
 #include "server/node/watchers.h"
 
 #define SAVE_EVERY_MS 1000
 #define RETRY_MS 3000
+#define TRIM_AFTER_MS 5000
 #define MAX_WAITERS 1024
 
 enum note_kind {
@@ -57,7 +59,7 @@ struct keeper {
 	/* The thread's own. */
 	unsigned stream;
 	bool stop, must_apply, must_save, has_snapshot;
-	uint64_t poll_at_ms, save_at_ms, retry_at_ms;
+	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms;
 	struct waiters on_snapshot, on_status;
 
 	atomic_uint_fast64_t interest_until_ms;
@@ -351,6 +353,10 @@ static void turn(struct keeper *k)
 		apply(k);
 	if (now >= k->poll_at_ms)
 		poll_interface(k);
+	if (k->trim_at_ms && now >= k->trim_at_ms && k->applier.is_up) {
+		k->trim_at_ms = 0;
+		trim_startup();
+	}
 	if (k->must_save && (now >= k->save_at_ms || k->stop))
 		save(k);
 }
@@ -364,6 +370,7 @@ static void *run(void *arg)
 		k->must_apply = true;
 	}
 	k->poll_at_ms = clock_boot_ms() + (k->must_apply ? 0 : KEEPER_POLL_FAST_MS);
+	k->trim_at_ms = clock_boot_ms() + TRIM_AFTER_MS;
 	while (!k->stop)
 		turn(k);
 	run_waiters(&k->on_snapshot, ERR_DRAINING);

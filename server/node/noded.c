@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
@@ -135,6 +137,16 @@ static bool is_ready(void *owner, const char **ret_why)
 	return active;
 }
 
+/* Keys pass through this process: no core files, no ptrace by the same user. */
+static void harden(void)
+{
+	const struct rlimit none = {0};
+
+	umask(0077);
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
 static void services_freep(struct services **s)
 {
 	if (*s)
@@ -227,6 +239,7 @@ int main(int argc, char **argv)
 	log_set_trace(NULL);
 	if (sign_init())
 		return 1;
+	harden();
 	catch_signals(&waiting);
 	r = wants_teardown ? teardown(&n) : run(&n, &waiting);
 	conf_done(&node_conf_table, &n.conf);

@@ -35,6 +35,9 @@ static Pb__DeviceStatus status_of(struct cp *cp, const struct device_row *row, b
 		return PB__DEVICE_STATUS__DEVICE_STATUS_UNKNOWN;
 	if (!applied)
 		return PB__DEVICE_STATUS__DEVICE_STATUS_NOT_APPLIED;
+	/* Waiting is about the present key: an older one's handshakes do not count. */
+	if (seen->key_version && seen->key_version < row->active.key_version)
+		return PB__DEVICE_STATUS__DEVICE_STATUS_WAITING;
 	return presence_pill(seen, clock_wall_ms());
 }
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of the Control Panel at named points and at random, under load.
 
-After each death: every acknowledged device is there, every acknowledged
-deletion stayed deleted, no address or name twice, the cap kept, the audit
+After each death: every acknowledged device and rotation is there, every
+acknowledged deletion stayed deleted, no address or name twice, the cap kept, the audit
 chain whole, the list's digest what its members say. A round whose point was
 never hit fails. --rounds N, or as many as fit into the budget."""
 import hashlib
@@ -30,6 +30,7 @@ class World:
 
     def __init__(self):
         self.made, self.gone, self.maybe_gone = {}, set(), set()
+        self.keys = {}  # id -> key of the last acknowledged rotation; None: one is under way
         self.lock = threading.Lock()
         self.n = 0
 
@@ -51,6 +52,13 @@ def work(daemon, token, world, stop):
                 mesh.call("DeleteDevice", id=id_, timeout=5)
                 with world.lock:
                     world.gone.add(id_)
+            elif mine and random.random() < 0.3:
+                id_ = random.choice(mine)
+                with world.lock:
+                    world.keys[id_] = None
+                key = mesh.call("RotateDeviceKey", id=id_, timeout=5).device.public_key
+                with world.lock:
+                    world.keys[id_] = key
             else:
                 made = mesh.call("CreateDevice", label=world.label(), timeout=5).device
                 with world.lock:
@@ -136,7 +144,11 @@ def check_store(daemon):
 def check(daemon, world):
     check_store(daemon)
     ann = login(daemon, "u0")
-    have = {d.id: d.mesh_ip for d in devices(ann)}
+    there = devices(ann)
+    have = {d.id: d.mesh_ip for d in there}
+    for device in there:
+        key = world.keys.get(device.id)
+        assert key in (None, device.public_key), "an acknowledged rotation is gone"
     with world.lock:
         for id_, address in world.made.items():
             if id_ in world.gone:
@@ -152,6 +164,7 @@ def check(daemon, world):
         have.pop(id_)
     with world.lock:
         world.made, world.gone, world.maybe_gone = dict(have), set(), set()
+        world.keys = {}
     ann.close()
 
 

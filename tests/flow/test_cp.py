@@ -431,6 +431,7 @@ def stream(lab):
     assert not agent.members[id_][0].device.HasField("pending")
     stolen = lab.bob.call("RotateDeviceKey", id=made.device.id, immediate=True).device
     assert stolen.key_version == 3 and not stolen.pending_until.seconds
+    assert lab.bob.call("GetDevice", id=made.device.id).device.status == 1
     agent.say(agent.heads[-1], promoted=[msg("Promoted", device_id=id_, key_version=2)])
     assert lab.bob.call("GetDevice", id=made.device.id).device.public_key == stolen.public_key
 

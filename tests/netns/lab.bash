@@ -144,7 +144,7 @@ lab_node() { # name extra-lines...
 	cat >"$LAB/$name.conf" <<-CONF
 		state_dir = $LAB/$name
 		admin_socket = $LAB/$name.sock
-		listen =
+		listen = 127.0.0.1:7444
 		listen_plain = 127.0.0.1:7480
 		name = $name
 		cp = https://198.51.100.10:7443

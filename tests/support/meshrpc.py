@@ -5,6 +5,7 @@ Messages come from proto/ by protoc's descriptor set, so nothing is generated
 into the tree. A Daemon runs qmesh-cpd in a directory of its own; a Mesh is a
 set of stubs on one channel.
 """
+import atexit
 import base64
 import glob
 import json
@@ -149,6 +150,7 @@ class Daemon:
         self.extra = list(extra)
         self.env = dict(os.environ, **(env or {}))
         self.process = None
+        atexit.register(self.end)
         self.log_path = os.path.join(self.dir, "log")
 
     def start(self, env=None):
@@ -181,6 +183,11 @@ class Daemon:
 
     def mesh(self, token=None, **kw):
         return Mesh(f"127.0.0.1:{self.port}", token, **kw)
+
+    def end(self):
+        """However the test ended: no process stays behind."""
+        if self.process and self.process.poll() is None:
+            self.kill()
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

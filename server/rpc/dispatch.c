@@ -263,8 +263,14 @@ static void run(struct live *l)
 {
 	const struct service_hooks *hooks = service_hooks(l->services);
 	struct call *call = call_ref(&l->call);
-	int r = guards(l);
+	int r;
 
+	if (call_is_over(call)) { /* cancelled while it waited for a worker */
+		call_queue_ran(l);
+		call_unref(call);
+		return;
+	}
+	r = guards(l);
 	if (r) {
 		count_attempt(l, r);
 		if (hooks->finished && !call->method->policy.audit)

@@ -13,6 +13,7 @@
 
 #define STACK_LEN (1u << 20)
 #define IDLE_S 60
+#define QUEUE_MAX 8192 /* more are refused: they would time out in the queue */
 
 struct lane_pool {
 	pthread_mutex_t lock;
@@ -116,6 +117,8 @@ int lane_post(struct lane_pool *l, struct lane_job *job)
 	pthread_mutex_lock(&l->lock);
 	if (l->stop) {
 		r = -ESHUTDOWN;
+	} else if (l->n_queued >= QUEUE_MAX) {
+		r = -EAGAIN;
 	} else if (l->n_idle > l->n_queued || l->n_threads >= l->max) {
 		pthread_cond_signal(&l->work);
 	} else if (spawn(l) < 0 && l->n_threads == 0) {

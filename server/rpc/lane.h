@@ -17,7 +17,7 @@ struct lane_job {
 };
 
 struct lane_pool *lane_new(unsigned max_threads);
-/* -ESHUTDOWN after lane_stop; -EAGAIN when there is no thread and none can be made. */
+/* -ESHUTDOWN after lane_stop; -EAGAIN when the queue is full or no thread can be made. */
 int lane_post(struct lane_pool *l, struct lane_job *job) _must_check_;
 /* Runs what is queued, then ends all threads. */
 void lane_stop(struct lane_pool *l);

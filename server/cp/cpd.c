@@ -19,6 +19,7 @@
 #include "server/cp/hub.h"
 #include "server/cp/keyring.h"
 #include "server/cp/metrics.h"
+#include "server/rpc/gauge.h"
 #include "server/rpc/grpc.h"
 #include "server/rpc/server.h"
 
@@ -77,7 +78,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 {
 	_cleanup_(gateway_freep) struct gateway *gateway = NULL;
 	_cleanup_(server_freep) struct server *server = NULL;
-	_cleanup_(metrics_freep) struct metrics *metrics = NULL;
+	_cleanup_(gauge_freep) struct gauge *gauge = NULL;
 	const struct gateway_options doors = {.cp_routes = true, .page = true};
 	struct server_options options = {.loops = (unsigned)cp->conf.loops,
 					 .workers = (unsigned)cp->conf.workers};
@@ -97,7 +98,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 	if (!r)
 		r = server_start(server);
 	if (!r && *cp->conf.metrics)
-		r = metrics_new(cp, server, &metrics);
+		r = gauge_new(cp->conf.metrics, server, metrics_add, cp, &gauge);
 	if (!r) {
 		log_info("cpd", "ready");
 		sigwait(signals, &sig);
@@ -106,7 +107,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 		hub_drain(cp->hub, RECONNECT_MS);
 		server_stop(server, GRACE_MS);
 	}
-	metrics_free(TAKE(metrics));
+	gauge_free(TAKE(gauge));
 	server_free(TAKE(server));
 	services_free(services);
 	return err_trace(r);

@@ -42,6 +42,8 @@ static const struct conf_key keys[] = {
 	 "what of this host members may reach: every port, or mesh services only"},
 	{"mesh_port", CONF_U64, AT(mesh_port), "8443", 1, 65535, NULL,
 	 "port of the mesh services that mesh-only lets in"},
+	{"metrics", CONF_STRING, AT(metrics), "", 0, 255, NULL,
+	 "loopback address of /metrics; empty: off"},
 	{"log_level", CONF_STRING, AT(log_level), "info", 1, 8, NULL, "error, warn, info or debug"},
 	{"loops", CONF_U64, AT(loops), "0", 0, 64, NULL, "network threads; 0: one per core"},
 	{"workers", CONF_U64, AT(workers), "16", 1, 256, NULL, "worker threads at most"},

@@ -22,7 +22,7 @@ struct node_conf {
 	char *cp, *cp_pin;
 	char *state_dir, *join_token_file, *name;
 	int firewall, mesh_input;
-	char *log_level;
+	char *metrics, *log_level;
 	uint64_t loops, workers;
 };
 

@@ -19,8 +19,9 @@
 #include "gateway/gateway.h"
 #include "server/node/applier.h"
 #include "server/node/node.h"
-#include "server/node/statefile.h"
+#include "server/node/nodecount.h"
 #include "server/rpc/cert.h"
+#include "server/rpc/gauge.h"
 #include "server/rpc/grpc.h"
 #include "server/rpc/server.h"
 
@@ -158,6 +159,7 @@ static int serve(struct node *n, const sigset_t *waiting)
 	_cleanup_(services_freep) struct services *services = node_services(n);
 	_cleanup_(gateway_freep) struct gateway *gateway = NULL;
 	_cleanup_(server_freep) struct server *server = NULL;
+	_cleanup_(gauge_freep) struct gauge *gauge = NULL;
 	const struct server_options options = {.loops = (unsigned)n->conf.loops,
 					       .workers = (unsigned)n->conf.workers,
 					       .services = services};
@@ -175,6 +177,8 @@ static int serve(struct node *n, const sigset_t *waiting)
 		r = listen_all(n, server);
 	if (!r)
 		r = server_start(server);
+	if (!r && n->conf.metrics[0])
+		r = gauge_new(n->conf.metrics, server, nodecount_add, n, &gauge);
 	if (r)
 		return err_trace(r);
 	log_info("node", "ready");

@@ -19,13 +19,15 @@ lacks_ip() { ! has_ip "$@"; }
 lab_up cp n1 n2 laptop
 lab_cp "provision_limit = 100"
 lab_tenant team
-lab_node n1
+lab_node n1 "metrics = 127.0.0.1:9100"
 lab_node n2
 lab_until 20 "node n1" lab_node_ready n1
 lab_until 20 "node n2" lab_node_ready n2
 lab_sign_in n1
 lab_sign_in n2
-ok "two nodes"
+at n1 curl -sSf http://127.0.0.1:9100/metrics >"$LAB/metrics.txt" || lab_fail "metrics"
+grep -qx 'qmesh_node_peers 1' "$LAB/metrics.txt" || lab_fail "metrics: $(cat "$LAB/metrics.txt")"
+ok "two nodes, metrics told"
 
 at n2 curl -sSf --cacert "$LAB/n2/tls.crt" https://localhost:7444/healthz >/dev/null || lab_fail "TLS at n2"
 at n2 "$BIN/qmesh" --server https://localhost:7444 --ca "$LAB/n2/tls.crt" health >/dev/null || lab_fail "gRPC over TLS at n2"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One door for all that is not gRPC: routes first, then health, then the page.
- * A request that became a call has its struct rest in x->user; every other is
- * answered in open.
+ * gRPC-Web and Connect on the methods' own paths, then one door for all the
+ * rest: routes first, then health, then the page. There, a request that became a call has its
+ * struct rest in x->user; every other is answered in open.
  */
 #include "gateway/gateway.h"
 
@@ -14,10 +14,13 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "gateway/answer.h"
+#include "gateway/connect.h"
+#include "gateway/grpcweb.h"
 #include "gateway/page.h"
 #include "gateway/rest.h"
 #include "gateway/router.h"
 #include "gateway/sse.h"
+#include "gateway/webcall.h"
 #include "gen/rpc/routes.h"
 
 #define CP_PREFIX "/cp/"
@@ -27,6 +30,7 @@ struct gateway {
 	struct services *services;
 	struct router *router;
 	struct sse_table *streams;
+	struct web web;
 };
 
 static bool claims(const struct exchange *x)
@@ -154,6 +158,20 @@ static int make_router(struct gateway *gw)
 	return router_new(rows, n, &gw->router);
 }
 
+static int add_doors(struct server *srv, struct gateway *gw)
+{
+	int r = cors_new(gw->options.cors_origins, &gw->web.cors);
+
+	gw->web.services = gw->services;
+	if (!r)
+		r = server_add_door(srv, &grpcweb_door, &gw->web);
+	if (!r)
+		r = server_add_door(srv, &connect_door, &gw->web);
+	if (!r)
+		r = server_add_door(srv, &gateway_door, gw);
+	return r;
+}
+
 int gateway_attach(struct server *srv, const struct gateway_options *options, struct gateway **ret)
 {
 	_cleanup_(gateway_freep) struct gateway *gw = calloc(1, sizeof(*gw));
@@ -169,7 +187,7 @@ int gateway_attach(struct server *srv, const struct gateway_options *options, st
 	r = sse_table_new(&gw->streams);
 	if (r < 0)
 		return err_trace(r);
-	r = server_add_door(srv, &gateway_door, gw);
+	r = add_doors(srv, gw);
 	if (r < 0)
 		return err_trace(r);
 	*ret = TAKE(gw);
@@ -182,5 +200,6 @@ void gateway_free(struct gateway *gw)
 		return;
 	router_free(gw->router);
 	sse_table_free(gw->streams);
+	cors_free(gw->web.cors);
 	free(gw);
 }

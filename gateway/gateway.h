@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The doors that translate: REST with JSON, server-sent events, the page and
- * its files. gateway_attach adds one door that claims every request, so it
- * comes last, after server_add_door(srv, &grpc_door, services); its calls go
- * through the same dispatcher.
+ * The doors that translate: gRPC-Web and Connect on the paths of gRPC, REST with
+ * JSON, server-sent events, the page and its files. The last door that
+ * gateway_attach adds claims every request, so it comes after
+ * server_add_door(srv, &grpc_door, services); all calls go through the same
+ * dispatcher.
  *
  * Bound are the rows of gen/rpc/routes.h whose method the server's services
  * have (service_find), so call it after every service_add and before
@@ -33,9 +34,12 @@ struct gateway_options {
 	 */
 	bool (*ready)(void *owner, const char **ret_why);
 	void *owner;
+	/* Sites whose pages may call gRPC-Web and Connect; see cors_new. NULL or "": none. */
+	const char *cors_origins;
 };
 
-/* The server borrows the gateway: free it after server_free. -ENOMEM, or as server_add_door. */
+/* The server borrows the gateway: free it after server_free. -ENOMEM, -EINVAL for cors_origins, or
+ * as server_add_door. */
 int gateway_attach(struct server *srv, const struct gateway_options *options, struct gateway **ret)
 	_must_check_;
 void gateway_free(struct gateway *gw);

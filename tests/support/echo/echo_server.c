@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The transport with nothing behind it: an Echo service, a plain HTTP door and
- * all three kinds of listeners. Prints the ports it got, then "ready".
+ * all three kinds of listeners. Prints the ports it got, then "ready". With
+ * --web gRPC-Web and Connect too, for pages of these origins ("" for none).
  *
  *   echo_server [--plain] [--tls CERT KEY] [--unix PATH] [--loops N] [--http1] [--grace MS]
+ *               [--web ORIGINS]
  *
  * SIGTERM drains. Exit 0 when every call and exchange was given back.
  */
@@ -16,6 +18,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "echo.pb-c.h"
+#include "gateway/connect.h"
+#include "gateway/grpcweb.h"
+#include "gateway/webcall.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/grpc.h"
 #include "server/rpc/server.h"
@@ -25,6 +30,7 @@
 #define STREAM_BYTES_MAX (1u << 20)
 
 static struct server *server;
+static struct web web;
 static atomic_long n_ended, n_started, n_http;
 
 static void count_end(struct call *call, void *arg)
@@ -42,7 +48,14 @@ static void count(struct call *call)
 
 static int copy(struct call *call, const Qmesh__Test__Msg *in, Qmesh__Test__Msg *out)
 {
-	(void)call;
+	static const char *const names[] = {"x-echo", "x-echo-bin"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = call_metadata(call, names[i]);
+
+		if (value && call_header(call, names[i], "%s", value) < 0)
+			return -ENOMEM;
+	}
 	out->data = in->data;
 	out->n = in->n;
 	out->text = in->text;
@@ -167,16 +180,20 @@ static int subscribe(struct call *call, const void *in, void *out)
 
 extern const struct service echo_desc;
 
-#define ROW(i, name_, kind_, audience_, lane_)                                                     \
-	{                                                                                          \
-		.path = "/qmesh.test.Echo/" name_, .name = name_, .service = &echo_desc,           \
-		.index = i, .kind = kind_, .in = &qmesh__test__msg__descriptor,                    \
-		.out = &qmesh__test__msg__descriptor,                                              \
-		.policy = {.audience = audience_,                                                  \
-			   .lane = lane_,                                                          \
-			   .body_limit = 4 << 20,                                                  \
-			   .http_status = 200},                                                    \
+/* clang-format off */
+#define ROW(i, name_, kind_, audience_, lane_)                                 \
+	{                                                                      \
+		.path = "/qmesh.test.Echo/" name_, .name = name_,              \
+		.service = &echo_desc, .index = i, .kind = kind_,              \
+		.in = &qmesh__test__msg__descriptor,                           \
+		.out = &qmesh__test__msg__descriptor,                          \
+		.policy = {.audience = audience_, .lane = lane_,               \
+			   .body_limit = 4 << 20, .http_status = 200,          \
+			   .no_side_effects = (i) == ASK},                     \
 	}
+/* clang-format on */
+
+#define ASK 10
 
 static const struct method methods[] = {
 	ROW(0, "Unary", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_INLINE),
@@ -189,13 +206,14 @@ static const struct method methods[] = {
 	ROW(7, "Nobody", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_INLINE),
 	ROW(8, "Operate", METHOD_UNARY, AUDIENCE_OPERATOR, LANE_INLINE),
 	ROW(9, "ClientStream", METHOD_CLIENT_STREAM, AUDIENCE_PUBLIC, LANE_INLINE),
+	ROW(ASK, "Ask", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_INLINE),
 };
 
 const struct service echo_desc = {
 	.name = "qmesh.test.Echo", .methods = methods, .n_methods = ARRAY_LEN(methods)};
 
 static const handler_fn handlers[] = {
-	unary, unary, slow, block, fail, server_stream, subscribe, NULL, unary, NULL,
+	unary, unary, slow, block, fail, server_stream, subscribe, NULL, unary, NULL, unary,
 };
 
 /*
@@ -342,6 +360,7 @@ static void die(const char *what)
 struct wishes {
 	struct listener_options tls, plain, path;
 	bool with_plain;
+	const char *web; /* origins; NULL: no such doors */
 	unsigned loops;
 	uint64_t grace_ms;
 };
@@ -359,6 +378,8 @@ static void parse(int argc, char **argv, struct wishes *w)
 			w->tls.cert_file = argv[++i], w->tls.key_file = argv[++i];
 		else if (strcmp(argv[i], "--unix") == 0 && i + 1 < argc)
 			w->path.address = argv[++i];
+		else if (strcmp(argv[i], "--web") == 0 && i + 1 < argc)
+			w->web = argv[++i];
 		else if (strcmp(argv[i], "--loops") == 0 && i + 1 < argc)
 			w->loops = (unsigned)atoi(argv[++i]);
 		else if (strcmp(argv[i], "--grace") == 0 && i + 1 < argc)
@@ -369,6 +390,19 @@ static void parse(int argc, char **argv, struct wishes *w)
 	w->tls.http2 = w->plain.http2 = w->path.http2 = http2;
 }
 
+static int add_web(const char *origins, struct services *services)
+{
+	int r;
+
+	if (!origins)
+		return 0;
+	web.services = services;
+	r = cors_new(origins, &web.cors);
+	if (!r)
+		r = server_add_door(server, &grpcweb_door, &web);
+	return r ? r : server_add_door(server, &connect_door, &web);
+}
+
 /* TLS last and late, as a node's mesh address comes. */
 static void start(const struct wishes *w, struct services *services)
 {
@@ -376,7 +410,7 @@ static void start(const struct wishes *w, struct services *services)
 
 	if (service_add(services, &echo_desc, handlers, NULL) < 0 ||
 	    server_new(&options, &server) < 0 ||
-	    server_add_door(server, &grpc_door, services) < 0 ||
+	    server_add_door(server, &grpc_door, services) < 0 || add_web(w->web, services) < 0 ||
 	    server_add_door(server, &http_door, NULL) < 0)
 		die("cannot make a server");
 	if ((w->with_plain && open_listener("plain", &w->plain) < 0) ||
@@ -410,6 +444,7 @@ int main(int argc, char **argv)
 	server_stop(server, w.grace_ms);
 	server_free(server);
 	services_free(services);
+	cors_free(web.cors);
 	fprintf(stderr, "started %ld ended %ld http %ld\n", (long)n_started, (long)n_ended,
 		(long)n_http);
 	return n_started == n_ended && n_http == 0 ? 0 : 3;

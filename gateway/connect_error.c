@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The details are cut out of the encoded status: what gRPC would send is what is sent here. */
+#include "gateway/connect_error.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/wire.h"
+
+#define BODY_MAX_LEN (512u << 10)
+#define JSON_TYPE "application/json"
+#define ANY_TYPE 1
+#define ANY_VALUE 2
+#define STATUS_DETAILS 3
+
+/* The canonical names in lower case; one is spelt in another way. */
+static void add_code(struct text *out, enum grpc_code code)
+{
+	const char *name = code == GRPC_CANCELLED ? "CANCELED" : err_grpc_name(code);
+
+	text_adds(out, "\"code\":\"");
+	for (; *name; name++)
+		text_add(out, &(char){(char)tolower((unsigned char)*name)}, 1);
+	text_adds(out, "\"");
+}
+
+/* The name behind the last '/', as it may stand in a JSON string without escapes. */
+static void add_type(struct text *out, const struct wire_field *url)
+{
+	const char *s = (const char *)url->p;
+	size_t from = url->len;
+
+	while (from && s[from - 1] != '/')
+		from--;
+	text_addf(out, "{\"type\":\"%.*s\"", (int)(url->len - from), s + from);
+}
+
+static void add_value(struct text *out, const struct wire_field *value)
+{
+	_cleanup_(freep) char *base64 = malloc(TEXT_BASE64_LEN(value->len) + 1);
+
+	if (!base64) {
+		out->failed = true;
+		return;
+	}
+	text_base64(value->p, value->len, base64);
+	base64[strcspn(base64, "=")] = '\0';
+	text_addf(out, ",\"value\":\"%s\"}", base64);
+}
+
+/* Any {type_url 1, value 2}. */
+static int add_detail(struct text *out, const struct wire_field *any)
+{
+	struct wire_field f, type = {.p = (const uint8_t *)""}, value = type;
+	struct wire_reader r = wire_enter(any);
+	int rc;
+
+	while ((rc = wire_next(&r, &f)) > 0) {
+		if (f.number == ANY_TYPE)
+			type = f;
+		else if (f.number == ANY_VALUE)
+			value = f;
+	}
+	if (rc)
+		return rc;
+	add_type(out, &type);
+	add_value(out, &value);
+	return 0;
+}
+
+static int add_details(struct text *out, const struct status *st)
+{
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	struct wire_reader r = {.len = 0};
+	struct wire_field f;
+	bool first = true;
+	int rc;
+
+	if (st->err == ERR_NONE)
+		return 0;
+	rc = status_encode(st, &bytes, &r.len);
+	if (rc)
+		return rc;
+	r.p = bytes;
+	while ((rc = wire_next(&r, &f)) > 0) {
+		if (f.number != STATUS_DETAILS)
+			continue;
+		text_adds(out, first ? ",\"details\":[" : ",");
+		first = false;
+		rc = add_detail(out, &f);
+		if (rc)
+			return rc;
+	}
+	if (!first)
+		text_adds(out, "]");
+	return rc;
+}
+
+void connect_error_json(const struct status *st, struct text *out)
+{
+	text_adds(out, "{");
+	add_code(out, st->code);
+	if (st->message && *st->message) {
+		text_adds(out, ",\"message\":");
+		text_add_json(out, st->message);
+	}
+	if (add_details(out, st) < 0)
+		out->failed = true;
+	text_adds(out, "}");
+}
+
+static void send_body(struct exchange *x, const struct status *st)
+{
+	static const char last_words[] = "{\"code\":\"internal\",\"message\":\"out of memory\"}";
+	_cleanup_(text_done) struct text body = TEXT_INIT(BODY_MAX_LEN);
+
+	connect_error_json(st, &body);
+	if (body.failed)
+		exchange_write(x, last_words, sizeof(last_words) - 1);
+	else
+		exchange_write(x, body.s, body.len);
+	exchange_finish(x, NULL, 0);
+}
+
+void connect_error_send(struct webcall *w)
+{
+	const struct status *st = &w->call->status;
+	struct answer a;
+	char retry[24];
+
+	webcall_answer(w, &a, JSON_TYPE);
+	if (st->retry_ms) {
+		snprintf(retry, sizeof(retry), "%" PRIu64, (st->retry_ms + 999) / 1000);
+		answer_add(&a, "retry-after", retry);
+	}
+	if (st->code == GRPC_UNAUTHENTICATED)
+		answer_add(&a, "www-authenticate", "Bearer realm=\"quazzar\"");
+	if (w->head.refusal == ERR_UNIMPLEMENTED)
+		answer_add(&a, "accept-encoding", "gzip, identity");
+	webcall_head(w, err_http_of_grpc(st->code), &a);
+	send_body(w->x, st);
+}
+
+void connect_error_refuse(struct exchange *x, const struct web *web, unsigned http,
+			  struct answer *a, const char *words)
+{
+	struct status st = {.code = GRPC_UNIMPLEMENTED, .message = (char *)(uintptr_t)words};
+
+	if (http == 415)
+		st.code = GRPC_INVALID_ARGUMENT;
+	cors_head(web->cors, x, http, a);
+	send_body(x, &st);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A status as Connect tells it: {"code", "message", "details": [{"type",
+ * "value"}]}, of the same google.rpc.Status that gRPC sends.
+ */
+#ifndef QM_CONNECT_ERROR_H
+#define QM_CONNECT_ERROR_H
+
+#include "base/status.h"
+#include "base/text.h"
+#include "gateway/webcall.h"
+
+/* Appends the object. */
+void connect_error_json(const struct status *st, struct text *out);
+/* The whole answer of a unary call that failed; w's call has the status. */
+void connect_error_send(struct webcall *w);
+/*
+ * Before there is a call: 404, 405, 415. a has what is special; code and words
+ * go into the body.
+ */
+void connect_error_refuse(struct exchange *x, const struct web *web, unsigned http,
+			  struct answer *a, const char *words);
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nothing of a message is read before the guards: inflating and decoding
+ * happen when the dispatcher asks for it, on the method's lane.
+ */
+#include "gateway/webcall.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/gzip.h"
+#include "base/json.h"
+#include "gateway/cookie.h"
+#include "gen/rpc/rules.h"
+#include "server/rpc/dispatch.h"
+#include "server/rpc/origin.h"
+
+#define ANSWER_MAX_LEN (16u << 20)
+#define ZIP_MIN_LEN 1024 /* what fits one packet anyway gains nothing */
+#define FIRST_HEAD_MS 50 /* after which a silent stream shows that it was accepted */
+
+/* --- heads --- */
+
+bool web_type_is(const struct exchange *x, const char *type)
+{
+	const char *s = exchange_header(x, "content-type");
+	size_t len = strlen(type);
+
+	if (!s || strncasecmp(s, type, len) != 0)
+		return false;
+	s += len + strspn(s + len, " \t");
+	return *s == '\0' || *s == ';';
+}
+
+bool web_takes_gzip(const char *list)
+{
+	const char *p = list ? list : "";
+
+	while (*p) {
+		size_t len;
+
+		p += strspn(p, " \t,");
+		len = strcspn(p, " \t,;");
+		/* "gzip;q=0" is a way to say no. */
+		if (len == 4 && strncasecmp(p, "gzip", 4) == 0)
+			return strncmp(p + len, ";q=0", 4) != 0 || p[len + 4] == '.';
+		p += strcspn(p, ",");
+	}
+	return false;
+}
+
+void web_encoding(struct web_head *h, const char *value)
+{
+	if (!value || !*value || strcasecmp(value, "identity") == 0)
+		return;
+	if (strcasecmp(value, "gzip") == 0) {
+		h->gzip_in = true;
+		return;
+	}
+	h->refusal = ERR_UNIMPLEMENTED;
+	h->why = "This compression is not supported; gzip and identity are.";
+}
+
+void webcall_answer(const struct webcall *w, struct answer *a, const char *content_type)
+{
+	const struct header *own;
+	size_t n;
+
+	answer_init_api(a, content_type, w->call->request_id);
+	own = call_headers(w->call, &n);
+	for (size_t i = 0; i < n; i++)
+		answer_add(a, own[i].name, own[i].value);
+}
+
+void webcall_head(struct webcall *w, unsigned http, struct answer *a)
+{
+	w->head_sent = true;
+	cors_head(w->web->cors, w->x, http, a);
+}
+
+/* --- life --- */
+
+static void leave(struct webcall *w)
+{
+	if (!w->x)
+		return;
+	exchange_timer_clear(w->x, &w->first);
+	w->x->user = NULL;
+	w->x = NULL;
+}
+
+static void release(struct webcall *w)
+{
+	inlet_done(&w->inlet);
+	frame_unref(w->kept);
+	call_unref(w->call);
+}
+
+/* The end before it was dispatched. */
+static void refuse(struct webcall *w, enum err e, const char *words)
+{
+	status_set(&w->call->status, e, "%s", words);
+	w->protocol->end(w);
+	leave(w);
+	release(w);
+}
+
+/* --- the call's door --- */
+
+static int decode_json(struct call *call, const uint8_t *p, size_t len, ProtobufCMessage **ret_in)
+{
+	struct json_error error;
+	int r = json_decode((const char *)p, len, call->method->in, &call->arena, ret_in, &error);
+
+	if (r == ERR_FIELD_INVALID)
+		return call_field(call, error.path[0] ? error.path : "body", "%s", error.rule);
+	return r ? err_trace(r) : 0;
+}
+
+static int decode(struct call *call, ProtobufCMessage **ret_in)
+{
+	_cleanup_(text_done) struct text room = TEXT_INIT(0);
+	struct webcall *w = call->door_data;
+	const char *why = "";
+	const uint8_t *p;
+	size_t len;
+	int r = inlet_plain(&w->inlet, &room, &p, &len, &why);
+
+	if (r)
+		return call_fail(call, (enum err)r, "%s", why);
+	if (w->head.codec == WEB_JSON)
+		return decode_json(call, p, len, ret_in);
+	*ret_in = protobuf_c_message_unpack(call->method->in, arena_pb(&call->arena), len, p);
+	if (!*ret_in)
+		return call_fail(call, w->protocol->malformed,
+				 "The request does not decode as the method's message.");
+	return 0;
+}
+
+/* A frame of these bytes; flags into its head. */
+static int make_frame(const struct text *bytes, uint8_t flags, struct frame **ret_frame)
+{
+	struct frame *frame = frame_new(bytes->len);
+
+	if (!frame)
+		return err_origin(-ENOMEM);
+	if (bytes->len)
+		memcpy(frame->bytes + FRAME_HEAD_LEN, bytes->s, bytes->len);
+	frame->bytes[0] = flags;
+	*ret_frame = frame;
+	return 0;
+}
+
+static int pack(const ProtobufCMessage *msg, struct frame **ret_frame)
+{
+	struct frame *frame = frame_new(protobuf_c_message_get_packed_size(msg));
+
+	if (!frame)
+		return err_origin(-ENOMEM);
+	protobuf_c_message_pack(msg, frame->bytes + FRAME_HEAD_LEN);
+	*ret_frame = frame;
+	return 0;
+}
+
+static int encode_json(const ProtobufCMessage *msg, struct frame **ret_frame)
+{
+	_cleanup_(text_done) struct text out = TEXT_INIT(ANSWER_MAX_LEN);
+	int r = json_encode(msg, JSON_CANONICAL, &out);
+
+	if (r)
+		return err_trace(r);
+	if (out.failed)
+		return err_origin(-ENOMEM);
+	return make_frame(&out, 0, ret_frame);
+}
+
+/* Replaces the frame by its compressed form, when that is less. */
+static int zip(struct frame **frame)
+{
+	_cleanup_(text_done) struct text out = TEXT_INIT(ANSWER_MAX_LEN);
+	struct frame *zipped;
+	size_t len = (*frame)->len - FRAME_HEAD_LEN;
+	int r = gzip_deflate((*frame)->bytes + FRAME_HEAD_LEN, len, &out);
+
+	if (r)
+		return err_trace(r);
+	if (out.len >= len)
+		return 0;
+	r = make_frame(&out, INLET_ZIPPED, &zipped);
+	if (r)
+		return err_trace(r);
+	frame_unref(*frame);
+	*frame = zipped;
+	return 0;
+}
+
+/* Secrets are not compressed: their length would tell about them. */
+static int encode(struct call *call, const ProtobufCMessage *msg, struct frame **ret_frame)
+{
+	const struct message_rules *rules = rules_find(msg->descriptor);
+	bool is_secret = rules && rules->has_secret;
+	struct webcall *w = call->door_data;
+	struct frame *frame;
+	int r = w->head.codec == WEB_JSON ? encode_json(msg, &frame) : pack(msg, &frame);
+
+	if (r)
+		return err_trace(r);
+	frame->secret = is_secret;
+	if (w->head.gzip_out && !is_secret && frame->len >= FRAME_HEAD_LEN + ZIP_MIN_LEN) {
+		r = zip(&frame);
+		if (r) {
+			frame_unref(frame);
+			return err_trace(r);
+		}
+	}
+	*ret_frame = frame;
+	return 0;
+}
+
+static void message(struct call *call, struct frame *frame)
+{
+	struct webcall *w = call->door_data;
+
+	if (w->x) {
+		if (frame->secret)
+			exchange_mark_secret(w->x);
+		w->protocol->message(w, frame);
+	}
+	frame_unref(frame);
+}
+
+static void done(struct call *call)
+{
+	struct webcall *w = call->door_data;
+
+	if (w->x)
+		w->protocol->end(w);
+	leave(w);
+	release(w);
+}
+
+/* Plain protobuf is what gRPC sends: frames that others made will do. */
+static const struct call_door shared_call_door = {
+	.name = "web",
+	.decode = decode,
+	.encode = encode,
+	.message = message,
+	.done = done,
+	.shares_frames = true,
+};
+
+static const struct call_door own_call_door = {
+	.name = "web",
+	.decode = decode,
+	.encode = encode,
+	.message = message,
+	.done = done,
+};
+
+/* --- the exchange's door --- */
+
+/*
+ * Same origin: the session's cookie counts, as it does over REST. A listed
+ * origin: only what the page put into the request itself. All others: nothing
+ * that changes anything.
+ */
+static bool refused_by_origin(struct webcall *w)
+{
+	struct exchange *x = w->x;
+	char name[COOKIE_NAME_MAX];
+	const char *why = "";
+
+	if (origin_check(x, false, &why)) {
+		if (origin_is_safe(x->method) || cors_allows(w->web->cors, x))
+			return false;
+		refuse(w, ERR_CROSS_SITE, why);
+		return true;
+	}
+	cookie_name(x, name);
+	w->call->session_cookie = cookie_find(x, name, &w->call->arena);
+	if (!w->call->session_cookie || exchange_header(x, "authorization") ||
+	    origin_is_safe(x->method) || !origin_check(x, true, &why))
+		return false;
+	refuse(w, ERR_CROSS_SITE, why);
+	return true;
+}
+
+struct webcall *webcall_open(struct exchange *x, struct web *web, const struct method *method,
+			     const struct web_protocol *protocol, const struct web_head *head)
+{
+	bool shares = head->codec == WEB_PROTO && !head->gzip_out;
+	struct call *call =
+		call_new(web->services, method, x, shares ? &shared_call_door : &own_call_door,
+			 NULL, head->timeout_ms);
+	struct webcall *w = call ? arena_new(&call->arena, struct webcall) : NULL;
+
+	if (!w) {
+		call_unref(call);
+		exchange_reset(x, 2);
+		return NULL;
+	}
+	*w = (struct webcall){
+		.x = x,
+		.call = call,
+		.web = web,
+		.protocol = protocol,
+		.head = *head,
+		.inlet = {.enveloped = protocol->enveloped,
+			  .base64 = head->base64,
+			  .gzip = head->gzip_in,
+			  .malformed = protocol->malformed,
+			  .max = method->policy.body_limit},
+	};
+	inlet_init(&w->inlet);
+	call->door_data = w;
+	x->user = w;
+	if (head->refusal) {
+		refuse(w, head->refusal, head->why);
+		return NULL;
+	}
+	if (method->kind == METHOD_CLIENT_STREAM || method->kind == METHOD_BIDI) {
+		refuse(w, ERR_UNIMPLEMENTED, "Client streams are not served.");
+		return NULL;
+	}
+	return refused_by_origin(w) ? NULL : w;
+}
+
+bool webcall_give(struct webcall *w, const uint8_t *p, size_t len)
+{
+	const char *why = "";
+	int r = inlet_give(&w->inlet, p, len, &why);
+
+	if (r)
+		refuse(w, (enum err)r, why);
+	return r == 0;
+}
+
+void webcall_data(struct exchange *x, const uint8_t *p, size_t len)
+{
+	struct webcall *w = x->user;
+	const char *why = "";
+	int r;
+
+	if (!w || w->dispatched || len == 0)
+		return;
+	r = inlet_add(&w->inlet, p, len, &why);
+	if (r)
+		refuse(w, (enum err)r, why);
+}
+
+static void on_first(struct timer *t)
+{
+	struct webcall *w = CONTAINER_OF(t, struct webcall, first);
+
+	if (w->x && !w->head_sent)
+		w->protocol->head(w);
+}
+
+void webcall_end(struct exchange *x)
+{
+	struct webcall *w = x->user;
+	const char *why = "";
+	int r;
+
+	if (!w || w->dispatched)
+		return;
+	r = inlet_end(&w->inlet, &why);
+	if (r) {
+		refuse(w, (enum err)r, why);
+		return;
+	}
+	w->dispatched = true;
+	if (w->call->method->kind != METHOD_UNARY) {
+		w->first.fn = on_first;
+		if (exchange_timer_set(x, &w->first, FIRST_HEAD_MS) < 0)
+			w->protocol->head(w);
+	}
+	dispatch(w->web->services, w->call);
+}
+
+void webcall_drained(struct exchange *x)
+{
+	struct webcall *w = x->user;
+
+	if (w)
+		call_drained(w->call);
+}
+
+void webcall_gone(struct exchange *x)
+{
+	struct webcall *w = x->user;
+
+	if (!w)
+		return;
+	leave(w);
+	if (w->dispatched)
+		dispatch_cancel(w->call, ERR_CANCELLED);
+	else
+		release(w);
+}

@@ -18,7 +18,8 @@
 #include "server/wg/sync.h"
 #include "server/wg/sysctl.h"
 
-static int make_wg(const struct node_conf *conf, struct wg **ret_wg)
+static int make_wg(const struct node_conf *conf, const struct wg_backend *backend,
+		   struct wg **ret_wg)
 {
 	const struct wg_options options = {
 		.interface = conf->wg_interface,
@@ -26,7 +27,18 @@ static int make_wg(const struct node_conf *conf, struct wg **ret_wg)
 		.userspace = conf->wireguard_go,
 	};
 
-	return wg_new(&options, NULL, ret_wg);
+	return wg_new(&options, backend, ret_wg);
+}
+
+static const struct wg_backend *configured(const struct node_conf *conf)
+{
+	switch (conf->wg_backend) {
+	case NODE_WG_KERNEL:
+		return &wg_kernel;
+	case NODE_WG_USERSPACE:
+		return &wg_userspace;
+	}
+	return NULL;
 }
 
 int applier_init(struct applier *a, const struct node_conf *conf, const struct identity *identity,
@@ -36,7 +48,7 @@ int applier_init(struct applier *a, const struct node_conf *conf, const struct i
 	a->endpoints = endpoints_new(resolved, arg);
 	if (!a->endpoints)
 		return err_origin(-ENOMEM);
-	return make_wg(conf, &a->wg);
+	return make_wg(conf, configured(conf), &a->wg);
 }
 
 void applier_done(struct applier *a)
@@ -54,7 +66,8 @@ int applier_teardown(const struct node_conf *conf)
 	_cleanup_(wg_freep) struct wg *wg = NULL;
 	int r, first;
 
-	first = make_wg(conf, &wg);
+	/* What is there goes, whoever is configured now. */
+	first = make_wg(conf, NULL, &wg);
 	if (first)
 		return err_trace(first);
 	first = wg_destroy(wg);
@@ -259,6 +272,20 @@ static int set_addresses(struct applier *a, const struct member *self)
 	return r;
 }
 
+/* True: our table is missing. */
+static bool note_look(struct applier *a)
+{
+	struct firewall_look look;
+
+	if (firewall_look(a->conf->wg_interface, &look))
+		return false;
+	if (look.blocked[0] && strcmp(look.blocked, a->forwarding) != 0)
+		log_warn("wg", "traffic between members is %s; what helps: %s", look.blocked,
+			 look.helps);
+	memcpy(a->forwarding, look.blocked, sizeof(a->forwarding));
+	return !look.is_ours_there;
+}
+
 static void set_firewall(struct applier *a)
 {
 	const struct tenantrec *t = members_tenant(a->replica->list);
@@ -281,9 +308,7 @@ static void set_firewall(struct applier *a)
 		log_warn("wg", "%s", a->forwarding);
 		return;
 	}
-	firewall_blocked_by(a->conf->wg_interface, a->forwarding);
-	if (a->forwarding[0])
-		log_warn("wg", "traffic between members is %s", a->forwarding);
+	note_look(a);
 }
 
 /* Interface, then key and port; peers come before addresses. */
@@ -292,6 +317,7 @@ static int raise_interface(struct applier *a)
 	bool made;
 	int r;
 
+	log_info("wg", "back end %s: %s", wg_backend_name(a->wg), wg_backend_why(a->wg));
 	r = wg_open(a->wg, &made);
 	if (r)
 		return err_trace(r);
@@ -371,6 +397,23 @@ static bool forget_mended(struct applier *a)
 	return kept != before;
 }
 
+bool applier_look(struct applier *a)
+{
+	char before[REPLICA_REASON_LEN];
+
+	if (!a->is_up || a->conf->firewall == NODE_FIREWALL_OFF)
+		return false;
+	memcpy(before, a->forwarding, sizeof(before));
+	if (note_look(a)) {
+		log_warn("wg", "somebody removed our firewall table: put back");
+		set_firewall(a);
+	}
+	if (strcmp(before, a->forwarding) == 0)
+		return false;
+	publish(a, true);
+	return true;
+}
+
 int applier_poll(struct applier *a)
 {
 	int r;
@@ -378,6 +421,9 @@ int applier_poll(struct applier *a)
 	if (!a->is_up)
 		return applier_apply(a);
 	r = read_running(a);
+	/* Somebody else writes all the time: it is there, only not read. */
+	if (r == -EAGAIN)
+		return r;
 	if (r) {
 		/* wireguard-go may be gone: make it anew. */
 		log_warn("wg", "%s does not answer: %s", a->conf->wg_interface, strerror(-r));

@@ -39,6 +39,8 @@ void applier_done(struct applier *a);
 int applier_apply(struct applier *a) _must_check_;
 /* Reads the interface; puts right what somebody else changed. */
 int applier_poll(struct applier *a) _must_check_;
+/* Looks at firewall rules, ours and others'. True: what people see has changed. */
+bool applier_look(struct applier *a);
 /* Interface, firewall and switches go; for --teardown. */
 int applier_teardown(const struct node_conf *conf) _must_check_;
 

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/killpoint.h"
 #include "base/log.h"
+#include "base/unpack.h"
 #include "server/node/applier.h"
 #include "server/node/inbox.h"
 #include "server/node/link.h"
@@ -26,6 +27,7 @@
 #define SAVE_EVERY_MS 1000
 #define RETRY_MS 3000
 #define TRIM_AFTER_MS 5000
+#define LOOK_EVERY_MS 30000
 #define MAX_WAITERS 1024
 
 enum note_kind {
@@ -59,7 +61,7 @@ struct keeper {
 	/* The thread's own. */
 	unsigned stream;
 	bool stop, must_apply, must_save, has_snapshot;
-	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms;
+	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms, look_at_ms;
 	struct waiters on_snapshot, on_status;
 
 	atomic_uint_fast64_t interest_until_ms;
@@ -208,7 +210,8 @@ static void take_event(struct keeper *k, const struct inbox_note *note)
 	/* Of a stream that was given up since. */
 	if (note->number != k->stream)
 		return;
-	pb = pb__subscribe_response__unpack(NULL, note->len, note->bytes);
+	pb = (Pb__SubscribeResponse *)unpack_message(&pb__subscribe_response__descriptor, NULL,
+						     note->bytes, note->len);
 	if (!pb || !pb->event)
 		log_error("node", "an event of the stream does not decode");
 	else
@@ -353,6 +356,11 @@ static void turn(struct keeper *k)
 		apply(k);
 	if (now >= k->poll_at_ms)
 		poll_interface(k);
+	if (now >= k->look_at_ms) {
+		k->look_at_ms = now + LOOK_EVERY_MS;
+		if (applier_look(&k->applier))
+			watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
+	}
 	if (k->trim_at_ms && now >= k->trim_at_ms && k->applier.is_up) {
 		k->trim_at_ms = 0;
 		trim_startup();
@@ -371,6 +379,7 @@ static void *run(void *arg)
 	}
 	k->poll_at_ms = clock_boot_ms() + (k->must_apply ? 0 : KEEPER_POLL_FAST_MS);
 	k->trim_at_ms = clock_boot_ms() + TRIM_AFTER_MS;
+	k->look_at_ms = clock_boot_ms() + LOOK_EVERY_MS;
 	while (!k->stop)
 		turn(k);
 	run_waiters(&k->on_snapshot, ERR_DRAINING);

@@ -10,18 +10,20 @@
 #include "base/conf.h"
 
 enum { NODE_FIREWALL_OFF, NODE_FIREWALL_ON };
+enum { NODE_WG_AUTO, NODE_WG_KERNEL, NODE_WG_USERSPACE };
 enum { NODE_INPUT_ALL, NODE_INPUT_MESH_ONLY };
 
 struct node_conf {
 	char *listen, *listen_plain, *admin_socket, *admin_group;
 	char *tls_cert, *tls_key;
 	bool http2;
+	char *cors_origins;
 	char *wg_interface, *wireguard_go;
 	uint64_t wg_port, mtu, mesh_port;
 	char *endpoint;
 	char *cp, *cp_pin;
 	char *state_dir, *join_token_file, *name;
-	int firewall, mesh_input;
+	int firewall, mesh_input, wg_backend;
 	char *metrics, *log_level;
 	uint64_t loops, workers;
 };

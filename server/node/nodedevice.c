@@ -266,6 +266,15 @@ static const struct reason reasons[] = {
 			    "An admin can enable the account again."},
 };
 
+/* Nodes keep their tunnels alive: an old handshake means that there is no way through. */
+static bool has_direct_path(struct node *n, const struct member *m)
+{
+	const struct pill_row *row = pill_get(&n->replica.pills, &m->device.home);
+
+	return uuid_equal(&m->device.home, &n->replica.self) || !row ||
+	       clock_wall_ms() - row->handshake_ms <= PILL_CONNECTED_MS;
+}
+
 static int explain(struct call *call, const struct member *m, Pb__ExplainDeviceResponse *out)
 {
 	struct node *n = call->owner;
@@ -286,6 +295,12 @@ static int explain(struct call *call, const struct member *m, Pb__ExplainDeviceR
 	} else if (failed) {
 		out->evidence = arena_printf(&call->arena, "The node's interface refused it: %s.",
 					     strerror(failed->error));
+	} else if (!has_direct_path(n, m)) {
+		out->reason = (char *)"NO_DIRECT_PATH";
+		out->evidence = (char *)"This node and the device's node have not shaken hands for "
+					"more than three minutes.";
+		out->next_step = (char *)"Give at least one of the two nodes an endpoint that the "
+					 "other can reach over UDP.";
 	}
 	return out->evidence ? 0 : err_origin(-ENOMEM);
 }

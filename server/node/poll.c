@@ -87,6 +87,18 @@ static void read_pending(struct pass *p, const struct member *m, const struct vi
 	p->result->promoted = true;
 }
 
+/* How other nodes are reached: for ExplainDevice, not reported. */
+static void read_node(struct pass *p, const struct member *m, const struct wg_peer *run)
+{
+	struct pill_row *row = pill_put(&p->replica->pills, &m->id);
+
+	if (row && run) {
+		row->handshake_ms = run->handshake_ms;
+		row->rx_bytes = run->rx_bytes;
+		row->tx_bytes = run->tx_bytes;
+	}
+}
+
 static void read_all(struct pass *p, const struct view *view)
 {
 	pthread_rwlock_wrlock(&p->replica->lock);
@@ -94,9 +106,11 @@ static void read_all(struct pass *p, const struct view *view)
 		const struct view_peer *peer = &view->peers[i];
 		const struct member *m = members_get(p->replica->list, &peer->id);
 
-		if (!m || peer->kind == VIEW_NODE)
+		if (!m)
 			continue;
-		if (peer->kind == VIEW_DEVICE)
+		if (peer->kind == VIEW_NODE)
+			read_node(p, m, wglist_find(p->running, &peer->public_key));
+		else if (peer->kind == VIEW_DEVICE)
 			read_device(p, m, peer, wglist_find(p->running, &peer->public_key));
 		else
 			read_pending(p, m, peer, wglist_find(p->running, &peer->public_key));

@@ -204,31 +204,41 @@ static bool read_opening(const char *line, const char *word, char *ret, size_t s
 	return true;
 }
 
-static void read_line(struct chain *c, const char *line, const char *interface, char *ret)
+static void note_block(const struct chain *c, const char *interface, struct firewall_look *look)
 {
-	if (read_opening(line, "table ", c->table, sizeof(c->table)))
-		return;
-	if (read_opening(line, "chain ", c->name, sizeof(c->name))) {
+	snprintf(look->blocked, sizeof(look->blocked), "blocked by chain %s in table %s", c->name,
+		 c->table);
+	snprintf(look->helps, sizeof(look->helps),
+		 "nft insert rule %s %s iifname %s oifname %s accept", c->table, c->name, interface,
+		 interface);
+}
+
+static void read_line(struct chain *c, const char *line, const char *interface,
+		      struct firewall_look *look)
+{
+	if (read_opening(line, "table ", c->table, sizeof(c->table))) {
+		look->is_ours_there |= strcmp(c->table, "inet " FIREWALL_TABLE) == 0;
+	} else if (read_opening(line, "chain ", c->name, sizeof(c->name))) {
 		c->drops = c->names_us = false;
 	} else if (strstr(line, "hook forward") && strstr(line, "policy drop")) {
 		c->drops = true;
 	} else if (strstr(line, interface) && strstr(line, "accept")) {
 		c->names_us = true;
 	} else if (strcmp(line, "}") == 0) {
-		if (c->drops && !c->names_us && strcmp(c->table, "inet " FIREWALL_TABLE) != 0)
-			snprintf(ret, FIREWALL_REASON_LEN, "blocked by chain %s in table %s",
-				 c->name, c->table);
+		if (c->drops && !c->names_us && !look->blocked[0] &&
+		    strcmp(c->table, "inet " FIREWALL_TABLE) != 0)
+			note_block(c, interface, look);
 		c->drops = false;
 	}
 }
 
-void firewall_find_block(const char *ruleset, const char *interface, char ret[FIREWALL_REASON_LEN])
+void firewall_read(const char *ruleset, const char *interface, struct firewall_look *ret)
 {
 	struct chain c = {0};
 	char line[1024];
 
-	ret[0] = '\0';
-	while (*ruleset && !ret[0]) {
+	*ret = (struct firewall_look){0};
+	while (*ruleset) {
 		size_t blanks = strspn(ruleset, " \t");
 		size_t len = strcspn(ruleset + blanks, "\n");
 		size_t kept = len < sizeof(line) ? len : sizeof(line) - 1;
@@ -241,12 +251,16 @@ void firewall_find_block(const char *ruleset, const char *interface, char ret[FI
 	}
 }
 
-void firewall_blocked_by(const char *interface, char ret[FIREWALL_REASON_LEN])
+int firewall_look(const char *interface, struct firewall_look *ret)
 {
 	char *argv[] = {(char *)"nft", (char *)"list", (char *)"ruleset", NULL};
 	_cleanup_(text_done) struct text out = TEXT_INIT(RULESET_MAX);
+	int r = spawn_run(argv, NULL, &out);
 
-	ret[0] = '\0';
-	if (spawn_run(argv, NULL, &out) == 0 && out.s && !out.failed)
-		firewall_find_block(out.s, interface, ret);
+	if (r < 0)
+		return r;
+	if (r > 0 || out.failed)
+		return err_origin(-EIO);
+	firewall_read(out.s ? out.s : "", interface, ret);
+	return 0;
 }

@@ -28,13 +28,20 @@ struct firewall_rules {
 int firewall_apply(const struct firewall_rules *rules) _must_check_;
 /* Removes the table; 0 when there is none. */
 int firewall_remove(void) _must_check_;
+/* What others' rules do to us. */
+struct firewall_look {
+	bool is_ours_there;                /* our table is in place */
+	char blocked[FIREWALL_REASON_LEN]; /* "blocked by chain FORWARD in table ip filter", or ""
+					    */
+	char helps[FIREWALL_REASON_LEN];   /* the command that would let us through, or "" */
+};
+
 /*
- * Which foreign chain drops what we forward: "blocked by chain FORWARD in table
- * ip filter", or "". Best effort: base chains of the forward hook whose policy
- * is drop and that never name the interface.
+ * Best effort: base chains of the forward hook whose policy is drop and that
+ * never accept by the interface's name. -ENOENT: no nft.
  */
-void firewall_blocked_by(const char *interface, char ret[FIREWALL_REASON_LEN]);
-/* The reading part of it, on the text of `nft list ruleset`; for tests. */
-void firewall_find_block(const char *ruleset, const char *interface, char ret[FIREWALL_REASON_LEN]);
+int firewall_look(const char *interface, struct firewall_look *ret) _must_check_;
+/* The reading part of it, on the text of `nft list ruleset`. */
+void firewall_read(const char *ruleset, const char *interface, struct firewall_look *ret);
 
 #endif

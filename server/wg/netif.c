@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -49,6 +50,70 @@ static int find_index(const char *interface, unsigned *ret_index)
 		return -ENODEV;
 	*ret_index = index;
 	return 0;
+}
+
+int netif_create(const char *interface, const char *kind)
+{
+	char buf[512];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlattr *info;
+
+	nlh->nlmsg_type = RTM_NEWLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, interface);
+	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, kind);
+	mnl_attr_nest_end(nlh, info);
+	return transact(nlh, NULL, NULL);
+}
+
+int netif_delete(const char *interface)
+{
+	char buf[512];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	int r;
+
+	nlh->nlmsg_type = RTM_DELLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, interface);
+	r = transact(nlh, NULL, NULL);
+	return r == -ENODEV ? 0 : r;
+}
+
+static int on_link(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *attr, *inner;
+	char *kind = arg;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
+	{
+		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
+			continue;
+		mnl_attr_for_each_nested(inner, attr)
+		{
+			if (mnl_attr_get_type(inner) == IFLA_INFO_KIND)
+				snprintf(kind, NETIF_KIND_LEN, "%s", mnl_attr_get_str(inner));
+		}
+	}
+	return MNL_CB_OK;
+}
+
+int netif_kind(const char *interface, char ret_kind[NETIF_KIND_LEN])
+{
+	char buf[512], kind[NETIF_KIND_LEN] = "";
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	int r;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, interface);
+	r = transact(nlh, on_link, kind);
+	if (!r)
+		memcpy(ret_kind, kind, sizeof(kind));
+	return r;
 }
 
 static void put_address(struct nlmsghdr *nlh, unsigned index, const struct cidr *a)

@@ -6,12 +6,40 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "server/wg/netif.h"
+#include "server/wg/uapi.h"
+#include "server/wg/wgnl.h"
 
 struct wg {
 	struct wg_options options;
 	const struct wg_backend *backend;
+	const char *why;
 	char *interface, *state_dir, *userspace;
 };
+
+/* Sessions count more than speed: an interface that runs keeps the back end it has. */
+static const struct wg_backend *choose(const char *interface, const char **ret_why)
+{
+	char kind[NETIF_KIND_LEN];
+	uint16_t family;
+	int r;
+
+	r = netif_kind(interface, kind);
+	if (!r && strcmp(kind, "wireguard") == 0) {
+		*ret_why = "the interface is there, a kernel one";
+		return &wg_kernel;
+	}
+	if (!r && uapi_answers(interface)) {
+		*ret_why = "the interface is there, a userspace one";
+		return &wg_userspace;
+	}
+	if (wgnl_family(&family)) {
+		*ret_why = "the kernel has no WireGuard";
+		return &wg_userspace;
+	}
+	*ret_why = "the kernel has WireGuard";
+	return &wg_kernel;
+}
 
 int wg_new(const struct wg_options *o, const struct wg_backend *backend, struct wg **ret_wg)
 {
@@ -22,7 +50,8 @@ int wg_new(const struct wg_options *o, const struct wg_backend *backend, struct 
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return err_origin(-ENOMEM);
-	w->backend = backend ? backend : &wg_userspace;
+	w->why = "as configured";
+	w->backend = backend ? backend : choose(o->interface, &w->why);
 	w->interface = strdup(o->interface);
 	w->state_dir = strdup(o->state_dir);
 	w->userspace = strdup(o->userspace ? o->userspace : "wireguard-go");
@@ -47,6 +76,11 @@ void wg_free(struct wg *w)
 const char *wg_backend_name(const struct wg *w)
 {
 	return w->backend->name;
+}
+
+const char *wg_backend_why(const struct wg *w)
+{
+	return w->why;
 }
 
 int wg_open(struct wg *w, bool *ret_made)

@@ -34,14 +34,19 @@ struct wg_backend {
 	int (*apply)(const struct wg_options *o, const struct wg_delta *d, size_t from, size_t n);
 };
 
-extern const struct wg_backend wg_userspace;
+extern const struct wg_backend wg_userspace, wg_kernel;
 
-/* backend NULL: the one this machine has. -EINVAL, -ENOMEM. Touches nothing yet. */
+/*
+ * backend NULL: that of the interface if it is there, else the kernel's if it
+ * has one, else userspace. -EINVAL, -ENOMEM. Touches nothing yet.
+ */
 int wg_new(const struct wg_options *o, const struct wg_backend *backend, struct wg **ret_wg)
 	_must_check_;
 void wg_free(struct wg *w); /* the interface stays */
 CLEANUP_DEFINE(struct wg, wg_free);
 const char *wg_backend_name(const struct wg *w);
+/* Why this one: "the kernel has WireGuard". */
+const char *wg_backend_why(const struct wg *w);
 int wg_open(struct wg *w, bool *ret_made) _must_check_;
 int wg_destroy(struct wg *w) _must_check_;
 int wg_set_device(struct wg *w, const struct key *private_key, uint16_t port) _must_check_;

@@ -68,6 +68,12 @@ at n1 wg set "$LAB_IF" peer "$(at n1 wg show "$LAB_IF" peers | head -1)" remove
 lab_until 20 "the peer put back" sh -c "nsenter -t ${LAB_HOST[n1]} -n -m wg show $LAB_IF peers | grep -q ."
 ok "a peer that somebody removed by hand is put back"
 
+at n1 nft flush ruleset
+lab_until 45 "our table put back" at n1 nft list table inet qmesh
+lab_state n1 | jq -e '.forwarding == ""' >/dev/null || lab_fail "a foreign chain that is gone is still named"
+at n1 nft 'add table ip foreign; add chain ip foreign forward { type filter hook forward priority 0; }'
+ok "our table is put back when somebody flushes all rules"
+
 lab_stop noded-n1
 at n1 "$BIN/qmesh-noded" --config "$LAB/n1.conf" --teardown >>"$LAB/noded-n1.log" 2>&1 || lab_fail "teardown"
 ! at n1 ip link show "$LAB_IF" >/dev/null 2>&1 || lab_fail "the interface is still there"

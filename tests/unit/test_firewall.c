@@ -26,15 +26,20 @@ static const char allowed[] = "table inet fw {\n"
 
 static void test_block(void **state)
 {
-	char reason[FIREWALL_REASON_LEN];
+	struct firewall_look look;
 
 	(void)state;
-	firewall_find_block("", "wg-quazzar0", reason);
-	assert_string_equal(reason, "");
-	firewall_find_block(docker, "wg-quazzar0", reason);
-	assert_string_equal(reason, "blocked by chain FORWARD in table ip filter");
-	firewall_find_block(allowed, "wg-quazzar0", reason);
-	assert_string_equal(reason, "");
+	firewall_read("", "wg-quazzar0", &look);
+	assert_string_equal(look.blocked, "");
+	assert_false(look.is_ours_there);
+	firewall_read(docker, "wg-quazzar0", &look);
+	assert_string_equal(look.blocked, "blocked by chain FORWARD in table ip filter");
+	assert_string_equal(look.helps, "nft insert rule ip filter FORWARD iifname wg-quazzar0 "
+					"oifname wg-quazzar0 accept");
+	firewall_read(allowed, "wg-quazzar0", &look);
+	assert_string_equal(look.blocked, "");
+	firewall_read("table inet qmesh {\n\tchain forward {\n\t}\n}\n", "wg-quazzar0", &look);
+	assert_true(look.is_ours_there);
 }
 
 int main(void)

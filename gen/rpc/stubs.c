@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/unpack.h"
+
 /* Options as the contract wants them. */
 static struct qm_call_options merged(const struct qm_call_options *options, bool idempotent)
 {
@@ -42,7 +44,7 @@ static void unpack_reply(const ProtobufCMessageDescriptor *desc, struct qm_reply
 	*ret_out = NULL;
 	if (reply->status.code != GRPC_OK)
 		return;
-	*ret_out = protobuf_c_message_unpack(desc, NULL, reply->len, reply->message);
+	*ret_out = unpack_message(desc, NULL, reply->message, reply->len);
 	if (!*ret_out)
 		status_set(&reply->status, ERR_INTERNAL, "the answer is no %s", desc->name);
 }

@@ -26,6 +26,8 @@ HELPERS = """
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/unpack.h"
+
 /* Options as the contract wants them. */
 static struct qm_call_options merged(const struct qm_call_options *options, bool idempotent)
 {
@@ -62,7 +64,7 @@ static void unpack_reply(const ProtobufCMessageDescriptor *desc, struct qm_reply
 \t*ret_out = NULL;
 \tif (reply->status.code != GRPC_OK)
 \t\treturn;
-\t*ret_out = protobuf_c_message_unpack(desc, NULL, reply->len, reply->message);
+\t*ret_out = unpack_message(desc, NULL, reply->message, reply->len);
 \tif (!*ret_out)
 \t\tstatus_set(&reply->status, ERR_INTERNAL, "the answer is no %s", desc->name);
 }

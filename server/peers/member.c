@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/unpack.h"
 #include "quazzar/mesh/v1/member.pb-c.h"
 
 static ProtobufCBinaryData as_data(const void *p, size_t len)
@@ -184,7 +185,7 @@ int member_decode(const void *p, size_t len, struct member **ret_member)
 
 	if (len > MEMBER_MAX_LEN)
 		return -EBADMSG;
-	pb = pb__member__unpack(NULL, len, p);
+	pb = (Pb__Member *)unpack_message(&pb__member__descriptor, NULL, p, len);
 	if (!pb || !is_well_formed(pb))
 		return -EBADMSG;
 	m = calloc(1, sizeof(*m) + len + strings_len(pb));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/unpack.h"
 #include "quazzar/mesh/v1/member.pb-c.h"
 
 int tenantrec_encode(const struct tenantrec *t, uint8_t **ret_bytes, size_t *ret_len)
@@ -73,7 +74,7 @@ int tenantrec_decode(const void *p, size_t len, struct tenantrec *ret)
 
 	if (len > TENANTREC_MAX_LEN)
 		return -EBADMSG;
-	pb = pb__tenant_record__unpack(NULL, len, p);
+	pb = (Pb__TenantRecord *)unpack_message(&pb__tenant_record__descriptor, NULL, p, len);
 	if (!pb)
 		return -EBADMSG;
 	if (is_well_formed(pb))

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/unpack.h"
 #include "gen/rpc/rules.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/origin.h"
@@ -228,8 +229,7 @@ static int decode(struct call *call, ProtobufCMessage **ret_in)
 {
 	struct grpc *g = call->door_data;
 
-	*ret_in = protobuf_c_message_unpack(call->method->in, arena_pb(&call->arena), g->msg_len,
-					    g->msg);
+	*ret_in = unpack_message(call->method->in, arena_pb(&call->arena), g->msg, g->msg_len);
 	if (!*ret_in)
 		return call_fail(call, ERR_MESSAGE_INVALID,
 				 "The request does not decode as the method's message.");

@@ -153,6 +153,10 @@ def t_messages(s, kind, check):
     c.send(frame(HEADERS, END_HEADERS | END_STREAM, 19, head("/qmesh.test.Echo/Unary", "application/grpc+foo")))
     seen = c.until(lambda f: ended(f, 19), 2)
     check("unknown codec: 415", b"415" in seen[0][3], seen)
+    for stream, text in ((21, b"\xff"), (23, b"a\0b"), (25, b"\xed\xa0\x80")):
+        body = b"\x2a" + bytes([len(text)]) + text
+        seen = c.call("Unary", bytes(4) + bytes([len(body)]) + body, stream)
+        check("a string that is none: %r" % text, status_of(seen) == 13, seen)
 
 
 def t_flow_control(s, kind, check):

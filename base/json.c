@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/json_field.h"
+#include "base/json_mask.h"
 #include "base/json_time.h"
 
 static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, struct text *out,
@@ -175,6 +176,18 @@ static void add_quoted_number(struct text *out, bool is_signed, uint64_t n)
 	put(out, "\"", 1);
 }
 
+static int encode_mask(const ProtobufCMessage *msg, struct text *out)
+{
+	const ProtobufCFieldDescriptor *f = msg->descriptor->fields;
+	_cleanup_(text_done) struct text paths = TEXT_INIT(out->max);
+
+	if (!json_mask_text(*(char **const *)json_field_at(msg, f), *json_field_count(msg, f),
+			    &paths))
+		return err_origin(-EBADMSG);
+	json_quote(out, paths.s ? paths.s : "");
+	return 0;
+}
+
 /* One value at p. */
 static int encode_value(const ProtobufCFieldDescriptor *f, const void *p, enum json_mode mode,
 			struct text *out, unsigned depth)
@@ -246,40 +259,58 @@ static int encode_time(const ProtobufCMessage *msg, enum json_form form, struct 
 	return 0;
 }
 
-/* {"key": value, ...}; a key of any type is written as a string. */
+/* On the wire the last of two entries with one key counts; in JSON there may be but one. */
+static bool is_replaced(ProtobufCMessage *const *entries, size_t n, size_t i)
+{
+	for (size_t later = i + 1; later < n; later++) {
+		if (json_field_same_key(entries[i], entries[later]))
+			return true;
+	}
+	return false;
+}
+
+/* "key": value; a key of any type is written as a string. */
+static int encode_entry(const ProtobufCMessage *entry, enum json_mode mode, struct text *out,
+			unsigned depth)
+{
+	const ProtobufCFieldDescriptor *key = entry->descriptor->fields, *value = key + 1;
+	size_t at = out->len;
+	int r = encode_value(key, json_field_at(entry, key), mode, out, depth);
+
+	if (!r && !out->failed && out->s[at] != '"') {
+		char copy[24];
+
+		snprintf(copy, sizeof(copy), "%s", out->s + at);
+		out->len = at;
+		text_addf(out, "\"%s\"", copy);
+	}
+	put(out, ":", 1);
+	if (r)
+		return err_trace(r);
+	if (value->type == PROTOBUF_C_TYPE_MESSAGE && !*(void **)json_field_at(entry, value)) {
+		put(out, "{}", 2);
+		return 0;
+	}
+	return encode_value(value, json_field_at(entry, value), mode, out, depth);
+}
+
 static int encode_map(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
 		      enum json_mode mode, struct text *out, unsigned depth)
 {
 	ProtobufCMessage *const *entries = *(ProtobufCMessage *const **)json_field_at(msg, f);
 	size_t n = *json_field_count(msg, f);
+	bool first = true;
 
 	put(out, "{", 1);
 	for (size_t i = 0; i < n; i++) {
-		const ProtobufCFieldDescriptor *fields = entries[i]->descriptor->fields;
-		bool quoted;
-		size_t at;
 		int r;
 
-		if (i)
+		if (is_replaced(entries, n, i))
+			continue;
+		if (!first)
 			put(out, ",", 1);
-		at = out->len;
-		r = encode_value(&fields[0], json_field_at(entries[i], &fields[0]), mode, out,
-				 depth);
-		quoted = !out->failed && out->s[at] == '"';
-		if (!r && !quoted && !out->failed) {
-			char key[24];
-
-			snprintf(key, sizeof(key), "%s", out->s + at);
-			out->len = at;
-			text_addf(out, "\"%s\"", key);
-		}
-		put(out, ":", 1);
-		if (!r && fields[1].type == PROTOBUF_C_TYPE_MESSAGE &&
-		    !*(void **)json_field_at(entries[i], &fields[1]))
-			put(out, "{}", 2);
-		else if (!r)
-			r = encode_value(&fields[1], json_field_at(entries[i], &fields[1]), mode,
-					 out, depth);
+		first = false;
+		r = encode_entry(entries[i], mode, out, depth);
 		if (r)
 			return err_trace(r);
 	}
@@ -367,17 +398,12 @@ static void add_name(const ProtobufCFieldDescriptor *f, enum json_mode mode, str
 	put(out, "\":", 2);
 }
 
-static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, struct text *out,
-			  unsigned depth)
+static int encode_object(const ProtobufCMessage *msg, enum json_mode mode, struct text *out,
+			 unsigned depth)
 {
 	const ProtobufCMessageDescriptor *desc = msg->descriptor;
-	enum json_form form = json_field_form(desc);
 	bool first = true;
 
-	if (form == JSON_FORM_TIMESTAMP || form == JSON_FORM_DURATION)
-		return encode_time(msg, form, out);
-	if (form == JSON_FORM_NONE || depth > JSON_MAX_DEPTH)
-		return err_origin(-EBADMSG);
 	put(out, "{", 1);
 	for (unsigned i = 0; i < desc->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &desc->fields[i];
@@ -395,6 +421,26 @@ static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, stru
 	}
 	put(out, "}", 1);
 	return 0;
+}
+
+static int encode_message(const ProtobufCMessage *msg, enum json_mode mode, struct text *out,
+			  unsigned depth)
+{
+	enum json_form form = json_field_form(msg->descriptor);
+	const ProtobufCFieldDescriptor *held = msg->descriptor->fields;
+
+	if (form == JSON_FORM_NONE || depth > JSON_MAX_DEPTH)
+		return err_origin(-EBADMSG);
+	switch (form) {
+	case JSON_FORM_OBJECT:
+		return encode_object(msg, mode, out, depth);
+	case JSON_FORM_MASK:
+		return encode_mask(msg, out);
+	case JSON_FORM_WRAPPER:
+		return encode_value(held, json_field_at(msg, held), mode, out, depth);
+	default:
+		return encode_time(msg, form, out);
+	}
 }
 
 int json_encode(const ProtobufCMessage *msg, enum json_mode mode, struct text *out)

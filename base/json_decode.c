@@ -107,14 +107,33 @@ static int decode_object_at(struct decoder *d, const ProtobufCMessageDescriptor 
 	return r;
 }
 
+/* A wrapper is written as the value in it: from here on f and at mean that. */
+static int unwrap(struct decoder *d, const ProtobufCFieldDescriptor **f, void **at)
+{
+	ProtobufCMessage *msg;
+
+	if ((*f)->type != PROTOBUF_C_TYPE_MESSAGE ||
+	    json_field_form((*f)->descriptor) != JSON_FORM_WRAPPER)
+		return 0;
+	msg = json_value_message((*f)->descriptor, d->scan.arena);
+	if (!msg)
+		return err_origin(-ENOMEM);
+	*(ProtobufCMessage **)*at = msg;
+	*f = msg->descriptor->fields;
+	*at = json_field_at(msg, *f);
+	return 0;
+}
+
 /* One value that is not null, into the memory of the field. */
 static int decode_value(struct decoder *d, const ProtobufCFieldDescriptor *f, void *at)
 {
 	const char *rule = NULL, *number;
 	size_t len;
 	char *s;
-	int r;
+	int r = unwrap(d, &f, &at);
 
+	if (r)
+		return r;
 	switch (json_scan_peek(&d->scan)) {
 	case '"':
 		r = json_scan_string(&d->scan, &s, &len);
@@ -204,29 +223,36 @@ static int decode_array(struct decoder *d, ProtobufCMessage *msg, const Protobuf
 }
 
 static bool map_has(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
-		    const ProtobufCFieldDescriptor *key_field, const ProtobufCMessage *entry)
+		    const ProtobufCMessage *entry)
 {
 	ProtobufCMessage *const *entries = *(ProtobufCMessage *const **)json_field_at(msg, f);
-	const void *key = json_field_at(entry, key_field);
 
 	for (size_t i = 0; i < *json_field_count(msg, f); i++) {
-		const void *other = json_field_at(entries[i], key_field);
-
-		if (key_field->type == PROTOBUF_C_TYPE_STRING
-			    ? strcmp(*(char *const *)key, *(char *const *)other) == 0
-			    : memcmp(key, other, json_field_size(key_field)) == 0)
+		if (json_field_same_key(entries[i], entry))
 			return true;
 	}
 	return false;
 }
 
-/* A key is always written as a string. */
+static bool is_integer(const ProtobufCFieldDescriptor *f)
+{
+	return f->type <= PROTOBUF_C_TYPE_FIXED64;
+}
+
+/*
+ * A key is always written as a string, and so is what a URL says. One number
+ * has one spelling there: no "1e1".
+ */
 static int decode_key(struct decoder *d, const ProtobufCFieldDescriptor *f, char *s, size_t len,
 		      void *at)
 {
 	const char *rule = NULL;
-	int r;
+	int r = unwrap(d, &f, &at);
 
+	if (r)
+		return r;
+	if (is_integer(f) && strpbrk(s, ".eE"))
+		return refuse(d, json_value_wants(f));
 	if (f->type != PROTOBUF_C_TYPE_BOOL)
 		r = json_value_string(f, s, len, d->scan.arena, at, &rule);
 	else if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0)
@@ -254,7 +280,7 @@ static int decode_entry(struct decoder *d, ProtobufCMessage *msg, const Protobuf
 	r = decode_key(d, &desc->fields[0], key, len, json_field_at(entry, &desc->fields[0]));
 	if (r)
 		return r;
-	if (map_has(msg, f, &desc->fields[0], entry))
+	if (map_has(msg, f, entry))
 		return refuse(d, "given twice");
 	if (!json_scan_take(&d->scan, ':'))
 		return refuse(d, "expected : after a name");

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
+
 #define NAME_MAX_LEN 128
 
 void json_field_camel(const char *name, char *ret)
@@ -77,6 +79,16 @@ bool json_field_is_map(const ProtobufCMessageDescriptor *desc, const ProtobufCFi
 	       entry->name[len] == '.' && entry_name_is(f->name, entry->name + len + 1);
 }
 
+bool json_field_same_key(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+	const ProtobufCFieldDescriptor *key = a->descriptor->fields;
+	const void *one = json_field_at(a, key), *two = json_field_at(b, key);
+
+	if (key->type == PROTOBUF_C_TYPE_STRING)
+		return strcmp(*(char *const *)one, *(char *const *)two) == 0;
+	return memcmp(one, two, json_field_size(key)) == 0;
+}
+
 bool json_field_is_oneof(const ProtobufCFieldDescriptor *f)
 {
 	return (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
@@ -119,15 +131,32 @@ size_t json_field_size(const ProtobufCFieldDescriptor *f)
 	}
 }
 
+static bool is_wrapper(const ProtobufCMessageDescriptor *desc)
+{
+	size_t len = strlen(desc->short_name);
+
+	return len > 5 && strcmp(desc->short_name + len - 5, "Value") == 0 && desc->n_fields == 1 &&
+	       strcmp(desc->fields[0].name, "value") == 0;
+}
+
 enum json_form json_field_form(const ProtobufCMessageDescriptor *desc)
 {
 	static const char google[] = "google.protobuf.";
+	static const struct {
+		const char *name;
+		enum json_form form;
+	} known[] = {
+		{"Timestamp", JSON_FORM_TIMESTAMP},
+		{"Duration", JSON_FORM_DURATION},
+		{"FieldMask", JSON_FORM_MASK},
+		{"Empty", JSON_FORM_OBJECT},
+	};
 
 	if (desc->name[0] != 'g' || strncmp(desc->name, google, sizeof(google) - 1) != 0)
 		return JSON_FORM_OBJECT;
-	if (strcmp(desc->short_name, "Timestamp") == 0)
-		return JSON_FORM_TIMESTAMP;
-	if (strcmp(desc->short_name, "Duration") == 0)
-		return JSON_FORM_DURATION;
-	return strcmp(desc->short_name, "Empty") == 0 ? JSON_FORM_OBJECT : JSON_FORM_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (strcmp(desc->short_name, known[i].name) == 0)
+			return known[i].form;
+	}
+	return is_wrapper(desc) ? JSON_FORM_WRAPPER : JSON_FORM_NONE;
 }

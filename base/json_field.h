@@ -11,7 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum json_form { JSON_FORM_OBJECT, JSON_FORM_TIMESTAMP, JSON_FORM_DURATION, JSON_FORM_NONE };
+enum json_form {
+	JSON_FORM_OBJECT,
+	JSON_FORM_TIMESTAMP,
+	JSON_FORM_DURATION,
+	JSON_FORM_MASK,    /* FieldMask: one string */
+	JSON_FORM_WRAPPER, /* Int32Value and its like: as the value in it */
+	JSON_FORM_NONE
+};
 
 /* By proto name or lowerCamelCase; NULL: no such field. */
 const ProtobufCFieldDescriptor *json_field_find(const ProtobufCMessageDescriptor *desc,
@@ -20,6 +27,8 @@ const ProtobufCFieldDescriptor *json_field_find(const ProtobufCMessageDescriptor
 void json_field_camel(const char *name, char *ret);
 /* A map<>: protoc makes a repeated message <FieldName>Entry {key = 1, value = 2}. */
 bool json_field_is_map(const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescriptor *f);
+/* Two entries of one map with the same key. */
+bool json_field_same_key(const ProtobufCMessage *a, const ProtobufCMessage *b);
 bool json_field_is_oneof(const ProtobufCFieldDescriptor *f);
 /* The case member of the field's oneof. */
 uint32_t *json_field_case(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/json_field.h"
+#include "base/json_mask.h"
 #include "base/json_scan.h"
 #include "base/json_time.h"
 #include "base/text.h"
@@ -47,6 +48,11 @@ const char *json_value_wants(const ProtobufCFieldDescriptor *f)
 			return "expected a time like 2026-01-31T12:00:00Z";
 		case JSON_FORM_DURATION:
 			return "expected a duration like 1.5s";
+		case JSON_FORM_MASK:
+			return "expected names with commas between";
+		case JSON_FORM_WRAPPER:
+			return json_value_wants(
+				((const ProtobufCMessageDescriptor *)f->descriptor)->fields);
 		default:
 			return "expected an object";
 		}
@@ -270,9 +276,20 @@ static int put_time(const ProtobufCMessageDescriptor *desc, const char *s, size_
 	return 0;
 }
 
-static bool is_real(const ProtobufCFieldDescriptor *f)
+static int put_mask(const ProtobufCMessageDescriptor *desc, const char *s, struct arena *arena,
+		    ProtobufCMessage **at, const char **ret_rule)
 {
-	return f->type == PROTOBUF_C_TYPE_FLOAT || f->type == PROTOBUF_C_TYPE_DOUBLE;
+	ProtobufCMessage *msg = json_value_message(desc, arena);
+	const ProtobufCFieldDescriptor *f = desc->fields;
+	int r;
+
+	if (!msg)
+		return err_origin(-ENOMEM);
+	r = json_mask_parse(s, arena, json_field_at(msg, f), json_field_count(msg, f));
+	if (r > 0)
+		return refuse(ret_rule, "expected names with commas between");
+	*at = msg;
+	return r;
 }
 
 int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, struct arena *arena,
@@ -292,6 +309,8 @@ int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, st
 		return refuse(ret_rule, json_value_wants(f));
 	case PROTOBUF_C_TYPE_MESSAGE:
 		form = json_field_form(f->descriptor);
+		if (form == JSON_FORM_MASK)
+			return put_mask(f->descriptor, s, arena, at, ret_rule);
 		if (form != JSON_FORM_TIMESTAMP && form != JSON_FORM_DURATION)
 			return refuse(ret_rule, json_value_wants(f));
 		return put_time(f->descriptor, s, len, arena, at, ret_rule);
@@ -303,7 +322,7 @@ int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, st
 	default:
 		break;
 	}
-	if (len == 0 || json_scan_number_len(s, len) != len || (!is_real(f) && strpbrk(s, ".eE")))
+	if (len == 0 || json_scan_number_len(s, len) != len)
 		return refuse(ret_rule, json_value_wants(f));
 	return json_value_number(f, s, len, at, ret_rule);
 }

@@ -26,6 +26,8 @@ static const struct conf_key keys[] = {
 	{"metrics", CONF_STRING, AT(metrics), "", 0, 255, NULL,
 	 "loopback address of /metrics; empty: off"},
 	{"http2", CONF_BOOL, AT(http2), "on", 0, 0, NULL, "off: HTTP/1.1 only, no gRPC"},
+	{"cors_origins", CONF_STRING, AT(cors_origins), "", 0, 4095, NULL,
+	 "other sites whose pages may call gRPC-Web and Connect, as https://app.example"},
 	{"log_level", CONF_STRING, AT(log_level), "info", 1, 8, NULL, "error, warn, info or debug"},
 	{"loops", CONF_U64, AT(loops), "0", 0, 64, NULL, "network threads; 0: one per core"},
 	{"workers", CONF_U64, AT(workers), "64", 1, 256, NULL, "worker threads at most"},

@@ -15,6 +15,7 @@ struct cp_conf {
 	char *state_dir, *cert_file, *key_file;
 	char *metrics;
 	bool http2;
+	char *cors_origins;
 	char *log_level;
 	uint64_t loops, workers;
 	char *pool;

@@ -79,7 +79,8 @@ static int serve(struct cp *cp, const sigset_t *signals)
 	_cleanup_(gateway_freep) struct gateway *gateway = NULL;
 	_cleanup_(server_freep) struct server *server = NULL;
 	_cleanup_(gauge_freep) struct gauge *gauge = NULL;
-	const struct gateway_options doors = {.cp_routes = true, .page = true};
+	const struct gateway_options doors = {
+		.cp_routes = true, .page = true, .cors_origins = cp->conf.cors_origins};
 	struct server_options options = {.loops = (unsigned)cp->conf.loops,
 					 .workers = (unsigned)cp->conf.workers};
 	struct services *services = cp_services(cp);

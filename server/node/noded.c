@@ -163,10 +163,8 @@ static int serve(struct node *n, const sigset_t *waiting)
 	const struct server_options options = {.loops = (unsigned)n->conf.loops,
 					       .workers = (unsigned)n->conf.workers,
 					       .services = services};
-	const struct gateway_options page = {.page = true,
-					     .ready = is_ready,
-					     .owner = n,
-					     .cors_origins = n->conf.cors_origins};
+	const struct gateway_options page = {
+		.page = true, .ready = is_ready, .owner = n, .cors_origins = n->conf.cors_origins};
 	int r;
 
 	if (!services)

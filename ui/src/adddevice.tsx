@@ -5,6 +5,7 @@
  */
 import { batch, computed, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { announce } from "./announce";
 import type { DeviceType, Issued, NewDevice } from "./contract";
 import { FailureBox, fail_body, fail_title, useCountdown } from "./failure";
 import { Modal } from "./modal";
@@ -104,6 +105,14 @@ async function generate() {
 		const answer = await call<Issued>("POST", "/api/mesh/devices", body, {
 			"idempotency-key": idempotency_key(JSON.stringify(body)),
 		});
+		if (!answer.value.config) {
+			/* A repeated wish whose device has connected since: nothing is left to show. */
+			announce(t("secret.connected", { label: answer.value.device.label }));
+			clear_form();
+			adding.value = false;
+			void refresh();
+			return;
+		}
 		batch(() => {
 			issued.value = answer.value;
 			/* In the list at once: the first refresh may come a moment later. */

@@ -26,6 +26,7 @@ export const loaded_at_ms = signal(0);
 export const now_ms = signal(Date.now());
 
 export const POLL_MS = 5000;
+const REST_MS = 300;
 
 setInterval(() => {
 	if (!document.hidden) now_ms.value = Date.now();
@@ -123,6 +124,8 @@ export function refresh(): Promise<void> {
 				const f = failure_from(e);
 				if (!note_failure(f)) trouble.value = f;
 			}
+			/* A busy mesh changes all the time; the page need not follow each step. */
+			if (again) await new Promise((r) => setTimeout(r, REST_MS));
 		} while (again && !signed_out.value);
 	})().finally(() => {
 		running = null;

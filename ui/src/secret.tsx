@@ -92,8 +92,9 @@ export function Secret({ issued, rotated, on_done, on_more }: SecretProps) {
 	const on = seen.value;
 	const secret = !on && config !== "";
 	const name = tunnel_name(device.slug, device.id);
-	const has_code = qr_svg !== "";
-	const drawable = has_code && parse_code(qr_svg) !== null;
+	/* With a key of one's own there is no code; without one it may be too long. */
+	const own = !/^PrivateKey/m.test(config);
+	const drawable = !own && parse_code(qr_svg) !== null;
 
 	const leave = (go: () => void) => {
 		if (secret) asking.value = go;
@@ -132,16 +133,16 @@ export function Secret({ issued, rotated, on_done, on_more }: SecretProps) {
 					</div>
 				)}
 				<div class="secret-side">
-					{has_code && !drawable && (
+					{!own && !drawable && (
 						<div class="note">
 							<strong>{t("secret.toolong")}</strong>
 							<p>{t("secret.toolong_body")}</p>
 						</div>
 					)}
 					<p>
-						{has_code
-							? t(has_word(how) ? how : "secret.how.DEVICE_TYPE_OTHER")
-							: t("secret.own_body")}
+						{own
+							? t("secret.own_body")
+							: t(has_word(how) ? how : "secret.how.DEVICE_TYPE_OTHER")}
 					</p>
 					<div class="field">
 						<span class="field-name">{t("secret.name")}</span>
@@ -166,7 +167,7 @@ export function Secret({ issued, rotated, on_done, on_more }: SecretProps) {
 							<Copy text={config} what={t("secret.config_what")} />
 						</div>
 					</details>
-					{has_code && (
+					{!own && (
 						<div class="note warn">
 							<strong>{t("secret.once")}</strong>
 							<p>{t("secret.once_body")}</p>

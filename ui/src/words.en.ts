@@ -13,7 +13,6 @@ export const en = {
 	"theme.auto": "system",
 	"theme.light": "light",
 	"theme.dark": "dark",
-	"head.node": "Node {node}",
 	"head.nodes": { one: "{n} node", other: "{n} nodes" },
 	"plan.PLAN_UNSPECIFIED": "",
 	"plan.PLAN_FREE": "Free",
@@ -69,7 +68,6 @@ export const en = {
 	"list.mine": "My devices",
 	"list.all": "Everyone’s devices",
 	"list.loading": "Loading devices…",
-	"list.count": { one: "{n} device shown", other: "{n} devices shown" },
 	"list.none.title": "No devices yet",
 	"list.none.body":
 		"Add your first device: name it, scan the code with the WireGuard app, and it joins the mesh.",
@@ -124,7 +122,6 @@ export const en = {
 	"secret.once": "Shown once",
 	"secret.once_body":
 		"This code contains the device’s private key. It cannot be shown again. Lost it? Use “Rotate key”.",
-	"secret.own": "Your own key",
 	"secret.own_body":
 		"Put this into the config of your device and add its line “PrivateKey = …” under [Interface].",
 	"secret.qr": "Setup code for the WireGuard app; use the file or the text instead if you cannot scan it",
@@ -138,7 +135,6 @@ export const en = {
 	"secret.waiting": "Waiting for first connection…",
 	"secret.waiting_new": "Waiting for the device to use its new key…",
 	"secret.connected": "{label} is connected",
-	"secret.idle": "{label} has connected",
 	"secret.more": "Add another",
 	"secret.done": "Done",
 	"secret.how.DEVICE_TYPE_IPHONE":
@@ -201,7 +197,6 @@ export const en = {
 	"banner.forwarding": "Traffic between nodes is held up",
 	"banner.viewer": "You can view but not change devices",
 	"banner.viewer_body": "Ask an owner of {tenant}.",
-	"banner.again": "Sign in again",
 
 	"migrate.title": "Moving from Pritunl to Mesh VPN",
 	"migrate.lead":

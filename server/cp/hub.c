@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/killpoint.h"
+#include "server/cp/epoch.h"
 #include "server/cp/events.h"
 #include "server/cp/presence.h"
 #include "server/cp/progress.h"
@@ -66,7 +67,6 @@ struct room {
 struct hub {
 	struct cp *cp;
 	pthread_t thread;
-	bool started;
 	pthread_mutex_t lock; /* the inbox */
 	pthread_cond_t filled;
 	struct message *first, **last;
@@ -203,9 +203,12 @@ static void publish_room(struct hub *hub, struct room *room)
 		return;
 	}
 	KILL_POINT("hub.before_publish");
+	/* Streams of another epoch have nothing that a change could build on. */
+	if (room->epoch && delta.epoch != room->epoch)
+		too_big = true;
 	if (too_big)
 		send_refresh(room);
-	for (size_t i = 0; i < delta.n; i++)
+	for (size_t i = 0; !too_big && i < delta.n; i++)
 		send_all(room, delta.frames[i]);
 	KILL_POINT("hub.after_publish");
 	if (delta.generation != room->published) {
@@ -221,19 +224,11 @@ static void publish_room(struct hub *hub, struct room *room)
 
 static int send_keys(struct hub *hub, struct stream *stream)
 {
-	_cleanup_(arena_done) struct arena arena;
-	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
-	struct frame *frame;
+	_cleanup_(frame_unrefp) struct frame *frame = publish_keys_frame(hub->cp, &stream->node);
 
-	arena_init(&arena, 65536);
-	event.type = (char *)"mesh.keys";
-	event.body_case = PB__AGENT_EVENT__BODY_KEYS;
-	event.keys = publish_keys(hub->cp, &arena, &stream->node);
-	frame = event.keys ? events_frame(&event, true) : NULL;
 	if (!frame)
 		return -ENOMEM;
 	send_to(stream, frame);
-	frame_unref(frame);
 	return 0;
 }
 
@@ -554,7 +549,9 @@ int hub_subscribe(struct call *call, const Pb__SubscribeRequest *in)
 			    .expires_ms = call->caller.expires_at_ms};
 	int r;
 
-	(void)in;
+	r = epoch_check(call, in);
+	if (r)
+		return r;
 	m.call = call_ref(call);
 	r = post(cp->hub, &m);
 	if (r)
@@ -571,11 +568,17 @@ void hub_extend(struct hub *hub, const struct uuid *tenant, const struct uuid *n
 	post_or_log(hub, &m);
 }
 
-void hub_cut(struct hub *hub, const struct uuid *tenant, const struct uuid *node)
+static void leave(struct hub *hub, enum kind kind, const struct uuid *tenant,
+		  const struct uuid *node)
 {
-	struct message m = {.kind = CUT, .tenant = *tenant, .node = *node};
+	struct message m = {.kind = kind, .tenant = *tenant, .node = *node};
 
 	post_or_log(hub, &m);
+}
+
+void hub_cut(struct hub *hub, const struct uuid *tenant, const struct uuid *node)
+{
+	leave(hub, CUT, tenant, node);
 }
 
 void hub_revoke(struct hub *hub, const struct uuid *tenant, const uint8_t (*ids)[16], size_t n)
@@ -604,9 +607,7 @@ void hub_refresh(struct hub *hub, const struct uuid *tenant, const struct uuid *
 
 void hub_interest(struct hub *hub, const struct uuid *tenant, const struct uuid *node)
 {
-	struct message m = {.kind = INTEREST, .tenant = *tenant, .node = *node};
-
-	post_or_log(hub, &m);
+	leave(hub, INTEREST, tenant, node);
 }
 
 void hub_relay(struct hub *hub, const struct uuid *tenant, const struct uuid *from,
@@ -619,9 +620,7 @@ void hub_relay(struct hub *hub, const struct uuid *tenant, const struct uuid *fr
 
 void hub_converged(struct hub *hub, const struct uuid *tenant)
 {
-	struct message m = {.kind = CONVERGED, .tenant = *tenant};
-
-	post_or_log(hub, &m);
+	leave(hub, CONVERGED, tenant, tenant);
 }
 
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms)
@@ -652,7 +651,6 @@ int hub_new(struct cp *cp, struct hub **ret_hub)
 		free(hub);
 		return err_origin(-r);
 	}
-	hub->started = true;
 	*ret_hub = hub;
 	return 0;
 }

@@ -14,8 +14,6 @@
 #include "server/store/session_row.h"
 #include "server/store/tenant_row.h"
 
-#define HEAD_MAGIC "qmesh-head/1"
-
 void publish_frames_done(struct publish_frames *f)
 {
 	for (size_t i = 0; i < f->n; i++)
@@ -123,9 +121,9 @@ static int make_event(struct cp *cp, const Pb__PeerList *list, Pb__PeersHead *he
 	Pb__PeersUpdated update = PB__PEERS_UPDATED__INIT;
 	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
 	_cleanup_(freep) uint8_t *list_bytes = NULL;
-	uint8_t hash[HASH_LEN], signature[SIGN_LEN], signed_bytes[512 + sizeof(HEAD_MAGIC)];
+	uint8_t hash[HASH_LEN], signature[SIGN_LEN], signed_bytes[512 + sizeof(PUBLISH_HEAD_MAGIC)];
 	size_t list_len = protobuf_c_message_get_packed_size(&list->base);
-	size_t magic_len = strlen(HEAD_MAGIC), head_len;
+	size_t magic_len = strlen(PUBLISH_HEAD_MAGIC), head_len;
 
 	list_bytes = malloc(list_len ? list_len : 1);
 	if (!list_bytes)
@@ -136,7 +134,7 @@ static int make_event(struct cp *cp, const Pb__PeerList *list, Pb__PeersHead *he
 	head_len = protobuf_c_message_get_packed_size(&head->base);
 	if (head_len > sizeof(signed_bytes) - magic_len)
 		return err_origin(-EMSGSIZE);
-	memcpy(signed_bytes, HEAD_MAGIC, magic_len);
+	memcpy(signed_bytes, PUBLISH_HEAD_MAGIC, magic_len);
 	protobuf_c_message_pack(&head->base, signed_bytes + magic_len);
 	keyring_sign(cp->keyring, KEYRING_LISTS, signed_bytes, magic_len + head_len, signature);
 	update.head = (ProtobufCBinaryData){.data = signed_bytes + magic_len, .len = head_len};
@@ -345,4 +343,16 @@ Pb__Keys *publish_keys(struct cp *cp, struct arena *arena, const struct uuid *no
 		keys->n_cp_pins = 1;
 	}
 	return keys;
+}
+
+struct frame *publish_keys_frame(struct cp *cp, const struct uuid *node)
+{
+	_cleanup_(arena_done) struct arena arena;
+	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
+
+	arena_init(&arena, 65536);
+	event.type = (char *)"mesh.keys";
+	event.body_case = PB__AGENT_EVENT__BODY_KEYS;
+	event.keys = publish_keys(cp, &arena, node);
+	return event.keys ? events_frame(&event, true) : NULL;
 }

@@ -9,6 +9,8 @@
 #include "quazzar/mesh/v1/agent.pb-c.h"
 #include "server/cp/cp.h"
 
+/* What the signature of a head covers begins with this. */
+#define PUBLISH_HEAD_MAGIC "qmesh-head/1"
 #define PUBLISH_CHUNK 256
 #define PUBLISH_MAX_ITEMS 4096
 
@@ -35,5 +37,7 @@ int publish_generation(struct cp *cp, const struct uuid *tenant, uint64_t *ret_e
 int publish_revocations(struct cp *cp, const struct uuid *tenant, struct frame **ret) _must_check_;
 /* The node's Keys, with its share of K_psk; members in the arena. NULL: out of memory. */
 Pb__Keys *publish_keys(struct cp *cp, struct arena *arena, const struct uuid *node);
+/* The same as the stream's first event; wiped when freed. */
+struct frame *publish_keys_frame(struct cp *cp, const struct uuid *node);
 
 #endif

@@ -144,10 +144,10 @@ int tenant_row_save(struct txn *txn, const struct tenant_row *row, int64_t now_m
 
 	r = sql_run(txn,
 		    "UPDATE tenants SET digest = ?2, plan = ?3, cap = ?4, next_node = ?5,"
-		    " next_device = ?6, record_generation = ?7 WHERE id = ?1",
+		    " next_device = ?6, record_generation = ?7, epoch = ?8 WHERE id = ?1",
 		    SQL_ARGS(SQL_UUID(&row->id), SQL_BLOB(row->digest, 32), SQL_INT(row->plan),
 			     SQL_INT(row->cap), SQL_INT(row->next_node), SQL_INT(row->next_device),
-			     SQL_INT(row->record_generation)));
+			     SQL_INT(row->record_generation), SQL_INT(row->epoch)));
 	if (r)
 		return err_trace(r);
 	store_touch(txn, &row->id);

@@ -38,7 +38,7 @@ int tenant_row_list(struct txn *txn, const struct uuid *after, uint32_t limit, t
  * transaction's. ERR_NOT_FOUND.
  */
 int tenant_row_bump(struct txn *txn, const struct uuid *id, struct tenant_row *ret) _must_check_;
-/* Last step: digest, plan, cap, host numbers; logs the generation and marks the tenant. */
+/* Last step: digest, plan, cap, host numbers, epoch; logs the generation and marks the tenant. */
 int tenant_row_save(struct txn *txn, const struct tenant_row *row, int64_t now_ms) _must_check_;
 /* Tenants that have this range. */
 int tenant_row_count_range(struct txn *txn, uint32_t range4, uint32_t *ret_n) _must_check_;

@@ -329,12 +329,12 @@ def renewal(lab):
 class Agent:
     """A node's half of the stream: follows heads, reports what it has."""
 
-    def __init__(self, lab, node, report=True):
+    def __init__(self, lab, node, report=True, hello=None):
         self.mesh = lab.d.mesh(node.agent_token)
         self.members, self.heads, self.events = {}, [], []
         self.report, self.end = report, None
         self.changed = threading.Condition()
-        self.stream = self.mesh.stream("Subscribe")
+        self.stream = self.mesh.stream("Subscribe", **(hello or {}))
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -367,6 +367,7 @@ class Agent:
             self.events.append(event)
             if head:
                 self.heads.append(head)
+                self.last = event.peers_updated
             self.changed.notify_all()
         if head and head.last and self.report:
             self.say(head)
@@ -645,6 +646,50 @@ def lives_end():
         lab.close()
 
 
+def restored_store():
+    """An old copy of the store put back: nodes prove that they are ahead, a new epoch begins."""
+    lab = Lab(extra=OPEN_LIMIT)
+    try:
+        lab.bob.call("CreateDevice", label="kept")
+        assert lab.d.stop() == 0
+        state, copy = os.path.join(lab.d.dir, "state"), os.path.join(lab.d.dir, "copy")
+        subprocess.run(["cp", "-a", state, copy], check=True)
+        lab.d.start()
+        lab.bob, lab.ann = login(lab.d, "bob", "acme"), None
+        agent = Agent(lab, lab.node)
+        agent.wait(lambda: agent.heads)
+        for i in range(3):
+            lab.bob.call("CreateDevice", label=f"lost{i}")
+        generation = int(lab.bob.headers["qmesh-generation"])
+        agent.wait(lambda: agent.generation() >= generation)
+        old, shown = agent.heads[-1], agent.last
+        assert lab.d.stop() == 0
+        subprocess.run(["rm", "-r", state], check=True)
+        os.rename(copy, state)
+        lab.d.start()
+        hello = {"epoch": old.epoch, "generation": old.to_generation, "head": shown.head,
+                 "head_signature": shown.signature, "kid": shown.kid}
+        forged = dict(hello, head_signature=bytes(64))
+        agent = Agent(lab, lab.node, hello=forged)
+        agent.wait(lambda: agent.heads)
+        assert agent.heads[0].epoch == old.epoch and agent.heads[0].snapshot
+        proved = Agent(lab, lab.node, hello=hello)
+        proved.wait(lambda: proved.heads)
+        head = proved.heads[0]
+        assert head.epoch > old.epoch and head.snapshot and head.last
+        assert bytes(head.list_digest) == proved.digest()
+        assert [m.label for m, _ in proved.members.values()] == ["gw-one", "kept"]
+        lab.bob = login(lab.d, "bob", "acme")
+        lab.bob.call("CreateDevice", label="after")
+        proved.wait(lambda: proved.heads[-1].epoch == head.epoch and not proved.heads[-1].snapshot)
+        again = Agent(lab, lab.node, hello=hello)
+        again.wait(lambda: again.heads)
+        assert again.heads[0].epoch == head.epoch, "an old proof moves the epoch once"
+        again.stream.cancel()
+    finally:
+        lab.close()
+
+
 def window_holds():
     lab = Lab()
     try:
@@ -744,7 +789,7 @@ def main():
         run(fn.__name__, fn, lab)
     if lab:
         run("clean end", lab.close)
-    for fn in (lives_end, window_holds, caps_are_exact, bad_start):
+    for fn in (lives_end, restored_store, window_holds, caps_are_exact, bad_start):
         if not only or fn.__name__ in only:
             run(fn.__name__, fn)
     failed = RESULTS.count(False)

@@ -10,6 +10,7 @@
 
 #include "base/gzip.h"
 #include "base/json.h"
+#include "base/unpack.h"
 #include "gateway/cookie.h"
 #include "gen/rpc/rules.h"
 #include "server/rpc/dispatch.h"
@@ -130,7 +131,7 @@ static int decode(struct call *call, ProtobufCMessage **ret_in)
 		return call_fail(call, (enum err)r, "%s", why);
 	if (w->head.codec == WEB_JSON)
 		return decode_json(call, p, len, ret_in);
-	*ret_in = protobuf_c_message_unpack(call->method->in, arena_pb(&call->arena), len, p);
+	*ret_in = unpack_message(call->method->in, arena_pb(&call->arena), p, len);
 	if (!*ret_in)
 		return call_fail(call, w->protocol->malformed,
 				 "The request does not decode as the method's message.");

@@ -57,6 +57,9 @@ static void process(struct h1conn *h);
 
 static void head_end(struct h1conn *h)
 {
+	/* Answered before all was read: what still comes is no next request. */
+	if (!h->received)
+		h->keep_alive = false;
 	if (!h->bodyless && h->finished)
 		text_addf(&h->answer_head, "content-length: %zu\r\n", h->out.len);
 	else if (!h->bodyless && h->head.minor == 1)

@@ -1,0 +1,58 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Connect's and gRPC-Web's own clients for node: Connect, gRPC-Web and gRPC, HTTP/1.1 and HTTP/2,
+clear text and TLS, protobuf and JSON, with and without gzip."""
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE + "/../attack")
+
+from wire import Report, Server  # noqa: E402
+
+N_CONNECT, N_GRPCWEB = 261, 11
+
+
+def install(at):
+    if not shutil.which("npm") or not shutil.which("node"):
+        return "npm and node are not installed"
+    if not os.path.exists(at + "/node_modules/.package-lock.json"):
+        got = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=at,
+                             capture_output=True, text=True)
+        if got.returncode != 0:
+            return "npm ci cannot fetch the clients: " + got.stderr.strip()[-200:].replace("\n", " ")
+    return None
+
+
+def run(report, name, argv, n_checks):
+    client = subprocess.run(["node", *argv], capture_output=True, text=True, timeout=240)
+    lines = client.stdout.splitlines()
+    for line in lines:
+        report.check(line[:160], line.startswith("ok "))
+    report.check(name + ": every check was made", client.returncode == 0 and len(lines) == n_checks,
+                 (len(lines), client.stderr[-500:]))
+
+
+def main():
+    at = HERE + "/web"
+    why = install(at)
+    if why:
+        print("skipped: " + why)
+        return 77
+    report = Report()
+    with Server("--web", "") as server:
+        descriptors = server.dir.name + "/echo.binpb"
+        subprocess.run(["protoc", "-I" + HERE + "/../support/echo", "--descriptor_set_out=" + descriptors,
+                        "echo.proto"], check=True)
+        run(report, "connect-es", [at + "/connect.mjs", descriptors, str(server.ports["plain"]),
+                                   str(server.ports["tls"]), server.dir.name + "/cert.pem"], N_CONNECT)
+        run(report, "grpc-web", [at + "/grpcweb.mjs", str(server.ports["plain"])], N_GRPCWEB)
+        status, said = server.stop()
+        report.check("the server ends clean", status == 0, (status, said))
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

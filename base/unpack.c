@@ -35,15 +35,10 @@ static bool strings_ok(const ProtobufCMessageDescriptor *desc, struct wire_reade
 	return more == 0;
 }
 
-bool unpack_strings_ok(const ProtobufCMessageDescriptor *desc, const void *p, size_t len)
-{
-	return strings_ok(desc, (struct wire_reader){.p = p, .len = len}, 1);
-}
-
 ProtobufCMessage *unpack_message(const ProtobufCMessageDescriptor *desc,
 				 ProtobufCAllocator *allocator, const void *p, size_t len)
 {
-	if (!unpack_strings_ok(desc, p, len))
+	if (!strings_ok(desc, (struct wire_reader){.p = p, .len = len}, 1))
 		return NULL;
 	return protobuf_c_message_unpack(desc, allocator, len, p);
 }

@@ -8,7 +8,6 @@
 #define QM_UNPACK_H
 
 #include <protobuf-c/protobuf-c.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -19,7 +18,5 @@
 ProtobufCMessage *unpack_message(const ProtobufCMessageDescriptor *desc,
 				 ProtobufCAllocator *allocator, const void *p, size_t len)
 	_must_check_;
-/* Are all strings in it, and in the messages inside, good, and is it not too deep? */
-bool unpack_strings_ok(const ProtobufCMessageDescriptor *desc, const void *p, size_t len);
 
 #endif

@@ -133,12 +133,34 @@ int nodestate_features(struct call *call, const Pb__GetOrbitFeaturesRequest *in,
 
 /* --- live peers --- */
 
-static const struct view_peer *find_view(const struct view *view, const struct key *public_key)
+static int compare_view_keys(const void *a, const void *b)
 {
-	for (size_t i = 0; i < view->n_peers; i++)
-		if (memcmp(view->peers[i].public_key.b, public_key->b, KEY_LEN) == 0)
-			return &view->peers[i];
-	return NULL;
+	const struct view_peer *const *x = a, *const *y = b;
+
+	return memcmp((*x)->public_key.b, (*y)->public_key.b, KEY_LEN);
+}
+
+/* The view's peers by key; NULL: out of memory. */
+static const struct view_peer **sort_view(struct call *call, const struct view *view)
+{
+	const struct view_peer **sorted =
+		call_alloc(call, (view->n_peers + 1) * sizeof(const struct view_peer *));
+
+	for (size_t i = 0; sorted && i < view->n_peers; i++)
+		sorted[i] = &view->peers[i];
+	if (sorted)
+		qsort(sorted, view->n_peers, sizeof(const struct view_peer *), compare_view_keys);
+	return sorted;
+}
+
+static const struct view_peer *find_view(const struct view_peer **sorted, size_t n,
+					 const struct key *public_key)
+{
+	const struct view_peer wanted = {.public_key = *public_key}, *p = &wanted;
+	const struct view_peer **found =
+		bsearch(&p, sorted, n, sizeof(const struct view_peer *), compare_view_keys);
+
+	return found ? *found : NULL;
 }
 
 static int fill_prefixes(struct call *call, const struct wg_list *l, const struct wg_peer *p,
@@ -190,19 +212,22 @@ static int fill_peers(struct call *call, struct node *n)
 {
 	Pb__ListPeersResponse *out = (Pb__ListPeersResponse *)call->out;
 	const struct wg_list *running;
+	const struct view_peer **sorted;
 	const struct view *view;
 	Pb__Peer *items;
 	int r = 0;
 
 	keeper_dump(n->keeper, &view, &running);
+	sorted = sort_view(call, view);
 	items = call_alloc(call, (running->n_peers + 1) * sizeof(*items));
 	out->peers = call_alloc(call, (running->n_peers + 1) * sizeof(Pb__Peer *));
-	if (!items || !out->peers)
+	if (!items || !out->peers || !sorted)
 		return err_origin(-ENOMEM);
 	for (size_t i = 0; i < running->n_peers && !r; i++) {
 		const struct wg_peer *p = &running->peers[i];
 
-		r = fill_peer(call, running, p, find_view(view, &p->public_key), &items[i]);
+		r = fill_peer(call, running, p, find_view(sorted, view->n_peers, &p->public_key),
+			      &items[i]);
 		out->peers[out->n_peers++] = &items[i];
 	}
 	return r;

@@ -259,8 +259,9 @@ int firewall_look(const char *interface, struct firewall_look *ret)
 
 	if (r < 0)
 		return r;
+	/* More rules than we read, or none to be seen in this container: nothing to tell. */
 	if (r > 0 || out.failed)
-		return err_origin(-EIO);
+		return -EIO;
 	firewall_read(out.s ? out.s : "", interface, ret);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/unpack.h"
 #include "client/cli/print.h"
 #include "client/cli/reach.h"
 #include "gen/rpc/stubs.h"
@@ -85,7 +86,8 @@ static void print_change(const Pb__WatchStateResponse *out)
 static void on_change(void *arg, const uint8_t *p, size_t len)
 {
 	struct watch *w = arg;
-	Pb__WatchStateResponse *out = pb__watch_state_response__unpack(NULL, len, p);
+	Pb__WatchStateResponse *out = (Pb__WatchStateResponse *)unpack_message(
+		&pb__watch_state_response__descriptor, NULL, p, len);
 
 	if (!out)
 		return;

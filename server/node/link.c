@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/unpack.h"
 #include "client/qmesh.h"
 #include "gen/rpc/stubs.h"
 #include "server/node/keeper.h"
@@ -426,8 +427,8 @@ static int send_report(struct link *l)
 	if (r)
 		return err_trace(r);
 	if (reply.status.code == GRPC_OK) {
-		Pb__ReportResponse *out =
-			pb__report_response__unpack(NULL, reply.len, reply.message);
+		Pb__ReportResponse *out = (Pb__ReportResponse *)unpack_message(
+			&pb__report_response__descriptor, NULL, reply.message, reply.len);
 
 		l->report_all = false;
 		if (out) {

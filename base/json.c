@@ -185,6 +185,7 @@ static int encode_mask(const ProtobufCMessage *msg, struct text *out)
 			    &paths))
 		return err_origin(-EBADMSG);
 	json_quote(out, paths.s ? paths.s : "");
+	out->failed |= paths.failed;
 	return 0;
 }
 

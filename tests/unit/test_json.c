@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/json_field.h"
+#include "base/json_mask.h"
 #include "base/json_time.h"
 #include "google/rpc/error_details.pb-c.h"
 #include "quazzar/mesh/v1/agent.pb-c.h"
@@ -508,6 +509,53 @@ static void test_times(void **state)
 		assert_false(json_time_parse(bad[i], strlen(bad[i]), &seconds, &nanos));
 }
 
+static void test_masks(void **state)
+{
+	static const char *const bad[] = {"user_name", ",", "a,,b", "a,", "_"};
+	static char *const one_way[] = {"userName", "user__name", "user_", "user_3", "a,b"};
+	char *const names[] = {"user_name", "owner.long_id", "x1"};
+	_cleanup_(text_done) struct text out = TEXT_INIT(100);
+	char **paths;
+	size_t n;
+
+	(void)state;
+	assert_true(json_mask_text(names, 3, &out));
+	assert_string_equal(out.s, "userName,owner.longId,x1");
+	assert_int_equal(json_mask_parse(out.s, &arena, &paths, &n), 0);
+	assert_int_equal(n, 3);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(paths[i], names[i]);
+	assert_int_equal(json_mask_parse("", &arena, &paths, &n), 0);
+	assert_int_equal(n, 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(json_mask_parse(bad[i], &arena, &paths, &n), ERR_FIELD_INVALID);
+	for (size_t i = 0; i < ARRAY_LEN(one_way); i++)
+		assert_false(json_mask_text(&one_way[i], 1, &out));
+}
+
+/* Of two entries with one key, as a peer may send them, the last counts. */
+static void test_key_twice(void **state)
+{
+	Pb__Feature old = PB__FEATURE__INIT, new = PB__FEATURE__INIT;
+	Pb__GetOrbitFeaturesResponse__FeaturesEntry a =
+		PB__GET_ORBIT_FEATURES_RESPONSE__FEATURES_ENTRY__INIT;
+	Pb__GetOrbitFeaturesResponse__FeaturesEntry b =
+		PB__GET_ORBIT_FEATURES_RESPONSE__FEATURES_ENTRY__INIT;
+	Pb__GetOrbitFeaturesResponse__FeaturesEntry *both[] = {&a, &b};
+	Pb__GetOrbitFeaturesResponse m = PB__GET_ORBIT_FEATURES_RESPONSE__INIT;
+	_cleanup_(text_done) struct text out = TEXT_INIT(1000);
+
+	(void)state;
+	new.cap = 2;
+	a.key = b.key = (char[]){"x"};
+	a.value = &old;
+	b.value = &new;
+	m.features = both;
+	m.n_features = 2;
+	assert_int_equal(json_encode(&m.base, JSON_CANONICAL, &out), 0);
+	assert_string_equal(out.s, "{\"features\":{\"x\":{\"cap\":2}}}");
+}
+
 static int set(ProtobufCMessage *msg, const char *path, const char *value, const char *rule)
 {
 	struct json_error error;
@@ -606,6 +654,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_encode_overflow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_duration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_times, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_masks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_key_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_set_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_arena_spent, setup, teardown),

@@ -53,6 +53,16 @@ struct method {
 	struct method_policy policy;
 };
 
+static inline bool method_caller_streams(const struct method *m)
+{
+	return m->kind == METHOD_CLIENT_STREAM || m->kind == METHOD_BIDI;
+}
+
+static inline bool method_answers_once(const struct method *m)
+{
+	return m->kind == METHOD_UNARY || m->kind == METHOD_CLIENT_STREAM;
+}
+
 struct service {
 	const char *name; /* "quazzar.mesh.v1.MeshService" */
 	const struct method *methods;

@@ -38,13 +38,19 @@ def c_bool(value):
     return "true" if value else "false"
 
 
+def handler_arguments(method):
+    """What a handler of the kind takes beside the call (server/rpc/call.h)."""
+    if method.client_streaming:
+        return "" if method.server_streaming else f", {type_name(method.output)} *out"
+    out = "" if method.server_streaming else f",\n\t\t{type_name(method.output)} *out"
+    return f", const {type_name(method.input)} *in{out}"
+
+
 def service_header(service):
     stem = service.stem
     rows = []
     for method in service.methods:
-        out = "" if method.server_streaming else f",\n\t\t{type_name(method.output)} *out"
-        rows.append(f"\tint (*{method.snake})(struct call *call, "
-                    f"const {type_name(method.input)} *in{out});\n")
+        rows.append(f"\tint (*{method.snake})(struct call *call{handler_arguments(method)});\n")
     ids = "".join(f"\t{method_id(m)} = {m.index},\n" for m in service.methods)
     count = len(service.methods)
     body = (

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/unpack.h"
+#include "server/rpc/inflow.h"
 #include "server/rpc/limits.h"
 
 int call_fail(struct call *call, enum err e, const char *fmt, ...)
@@ -65,45 +67,6 @@ int call_fail_status(struct call *call, const struct status *status)
 	pthread_mutex_unlock(&l->lock);
 	status_done(&copy);
 	return status->err ? (int)status->err : ERR_INTERNAL;
-}
-
-const char *call_metadata(const struct call *call, const char *name)
-{
-	const struct live *l = live_of(call);
-
-	for (size_t i = 0; i < l->n_metadata; i++)
-		if (l->metadata[i].name[0] == name[0] && strcmp(l->metadata[i].name, name) == 0)
-			return l->metadata[i].value;
-	return NULL;
-}
-
-int call_header(struct call *call, const char *name, const char *fmt, ...)
-{
-	struct live *l = live_of(call);
-	char value[1024];
-	va_list ap;
-	int len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(value, sizeof(value), fmt, ap);
-	va_end(ap);
-	if (len < 0 || (size_t)len >= sizeof(value) || l->n_headers == CALL_MAX_HEADERS)
-		return err_origin(-ENOBUFS);
-	struct header *h = &l->headers[l->n_headers];
-
-	h->name = arena_strdup(&call->arena, name);
-	h->value = arena_strdup(&call->arena, value);
-	h->value_len = (size_t)len;
-	if (!h->name || !h->value)
-		return err_origin(-ENOMEM);
-	l->n_headers++;
-	return 0;
-}
-
-const struct header *call_headers(const struct call *call, size_t *ret_n)
-{
-	*ret_n = live_of(call)->n_headers;
-	return live_of(call)->headers;
 }
 
 int call_request_bytes(struct call *call, const uint8_t **ret_p, size_t *ret_len)
@@ -201,6 +164,7 @@ void call_unref(struct call *call)
 	struct live *l = live_of(call);
 
 	frames_drop(l->head);
+	inflow_done(l);
 	status_done(&call->status);
 	pthread_mutex_destroy(&l->lock);
 	give_back(l);
@@ -248,6 +212,8 @@ static void settle_status(struct live *l, int r)
 			   l->call.request_id);
 	else if (r >= ERR_MAX_)
 		status_set(st, ERR_INTERNAL, "Request id %s.", l->call.request_id);
+	else if (st->err == ERR_NONE && st->code != GRPC_OK)
+		return; /* told by somebody else, with his own details */
 	else if (st->err != (enum err)r && st->code == GRPC_OK)
 		status_set(st, (enum err)r, "%s", err_reason((enum err)r));
 	else if (st->err != (enum err)r)
@@ -311,14 +277,18 @@ static void deliver(struct live *l)
 		l->after.fn = on_after;
 	l->after_asked = false;
 	bool over = l->finished && !l->running && !l->ended;
+	bool receive = l->receive_asked && !l->running && !l->finished;
 
 	l->ended |= over;
 	if (over && l->n_on_end == 0)
 		l->on_end_told = true;
+	l->receive_asked &= !receive;
 	l->delivering = false;
 	pthread_mutex_unlock(&l->lock);
 	if (over)
 		end(l);
+	else if (receive && call->door->receive)
+		call->door->receive(call);
 	call_unref(call);
 }
 
@@ -333,7 +303,7 @@ static void on_note(struct loop_note *note)
 	call_unref(&l->call);
 }
 
-static void hand_over(struct live *l)
+void call_queue_wake(struct live *l)
 {
 	if (!l->loop || loop_is_mine(l->loop)) {
 		deliver(l);
@@ -390,7 +360,7 @@ int call_send(struct call *call, const ProtobufCMessage *msg)
 	r = queue(l, frame);
 	if (r)
 		return r;
-	hand_over(l);
+	call_queue_wake(l);
 	return 0;
 }
 
@@ -403,11 +373,11 @@ int call_send_frame(struct call *call, struct frame *frame)
 	if (call->door->shares_frames) {
 		r = queue(l, frame_ref(frame));
 		if (r == 0)
-			hand_over(l);
+			call_queue_wake(l);
 		return r;
 	}
-	msg = protobuf_c_message_unpack(call->method->out, NULL, frame->len - FRAME_HEAD_LEN,
-					frame->bytes + FRAME_HEAD_LEN);
+	msg = unpack_message(call->method->out, NULL, frame->bytes + FRAME_HEAD_LEN,
+			     frame->len - FRAME_HEAD_LEN);
 	if (!msg)
 		return err_origin(-EBADMSG);
 	r = call_send(call, msg);
@@ -433,6 +403,7 @@ void call_drained(struct call *call)
 	pthread_mutex_lock(&l->lock);
 	l->n_engine = 0;
 	pthread_mutex_unlock(&l->lock);
+	inflow_drained(l);
 }
 
 /* The result of whoever came first; frame may be NULL and is taken. */
@@ -460,7 +431,7 @@ static void finish(struct live *l, struct frame *frame, int r)
 	pthread_mutex_unlock(&l->lock);
 	frames_drop(f);
 	if (!running) /* else the end of the handler hands it over */
-		hand_over(l);
+		call_queue_wake(l);
 }
 
 /* Once per call, even when nobody waits for the answer any more: what was done was done. */
@@ -485,7 +456,7 @@ void call_finish(struct call *call, int r)
 	struct frame *frame = NULL;
 
 	tell_finished(call, r);
-	if (r == 0 && call->method->kind == METHOD_UNARY && !call_is_over(call))
+	if (r == 0 && method_answers_once(call->method) && !call_is_over(call))
 		r = call->door->encode(call, call->out, &frame);
 	finish(live_of(call), frame, r);
 }
@@ -495,8 +466,7 @@ void call_finish_bytes(struct call *call, const void *p, size_t len)
 	struct frame *frame;
 
 	if (!call->door->shares_frames) {
-		call->out = protobuf_c_message_unpack(call->method->out, arena_pb(&call->arena),
-						      len, p);
+		call->out = unpack_message(call->method->out, arena_pb(&call->arena), p, len);
 		call_finish(call, call->out ? 0 : -EBADMSG);
 		return;
 	}
@@ -537,7 +507,7 @@ void call_after(struct call *call, uint64_t ms, void (*fn)(struct call *call, vo
 	l->after_ms = clock_boot_ms() + ms;
 	l->after_asked = true;
 	pthread_mutex_unlock(&l->lock);
-	hand_over(l);
+	call_queue_wake(l);
 }
 
 bool call_is_over(struct call *call)
@@ -558,7 +528,7 @@ void call_queue_ran(struct live *l)
 	pthread_mutex_lock(&l->lock);
 	l->running = false;
 	pthread_mutex_unlock(&l->lock);
-	hand_over(l);
+	call_queue_wake(l);
 }
 
 void call_queue_cut(struct live *l, enum err why)

@@ -4,6 +4,8 @@
  *
  *   int fn(struct call *call, const In *in, Out *out)      unary
  *   int fn(struct call *call, const In *in)                server stream
+ *   int fn(struct call *call, Out *out)                    client stream
+ *   int fn(struct call *call)                              messages both ways
  *
  * It returns 0 (answer out), < 0 (-errno: INTERNAL), > 0 (enum err, best by
  * call_fail) or CALL_PARKED: somebody calls call_finish later, from any
@@ -25,6 +27,7 @@
 
 struct call;
 struct exchange;
+struct header;
 
 /* Returned by a handler: the answer comes by call_finish. */
 #define CALL_PARKED 0x10000
@@ -58,6 +61,8 @@ struct call_door {
 	void (*message)(struct call *call, struct frame *frame);
 	/* Last: call->status tells how it ended. */
 	void (*done)(struct call *call);
+	/* The handler takes messages (again); NULL in doors without client streams. */
+	void (*receive)(struct call *call);
 	/* Frames as gRPC writes them may be shared: call_send_frame works. */
 	bool shares_frames;
 };
@@ -79,9 +84,9 @@ struct call {
 	void *door_data;
 	const char *
 		session_cookie; /* set by the REST door: a session when there is no authorization */
-	ProtobufCMessage *in;
-	ProtobufCMessage *out; /* unary: initialised before the handler runs */
-	void *user;            /* the handler's own, across parking */
+	ProtobufCMessage *in;   /* NULL when the caller streams */
+	ProtobufCMessage *out;  /* one answer: initialised before the handler runs */
+	void *user;             /* the handler's own, across parking */
 };
 
 /* --- for handlers --- */
@@ -98,10 +103,32 @@ int call_fail_status(struct call *call, const struct status *status);
 const char *call_metadata(const struct call *call, const char *name);
 /* Metadata of the answer (initial, or HTTP header); copied. Before the first message. */
 int call_header(struct call *call, const char *name, const char *fmt, ...) _printf_(3, 4);
+/* The same behind the last message. Before call_finish. */
+int call_trailer(struct call *call, const char *name, const char *fmt, ...) _printf_(3, 4);
 /* The request as protobuf bytes, packed in the arena: what a node passes on. */
 int call_request_bytes(struct call *call, const uint8_t **ret_p, size_t *ret_len) _must_check_;
 /* Ms left until the deadline; UINT64_MAX: none. */
 uint64_t call_remaining_ms(const struct call *call);
+
+/* --- client streams: the handler asks for messages and returns CALL_PARKED --- */
+
+/*
+ * Both run on the call's loop and must not block. message: 0 for the next one,
+ * anything else ends the call with it; msg is gone afterwards. half_closed: no
+ * more messages come; its result is as a handler's.
+ */
+struct call_receiver {
+	int (*message)(struct call *call, const ProtobufCMessage *msg, void *arg);
+	int (*half_closed)(struct call *call, void *arg);
+};
+
+/* Messages come once the handler has returned. Once per call. -ENOMEM. */
+int call_receive(struct call *call, const struct call_receiver *receiver, void *arg) _must_check_;
+/*
+ * Takes no more messages (on), or again (off); from any thread. Not needed for
+ * a caller who does not read what he is sent: he is not read from either.
+ */
+void call_hold(struct call *call, bool on);
 
 /* --- parked calls and streams; from any thread --- */
 

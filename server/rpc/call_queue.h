@@ -21,6 +21,8 @@ struct queued_frame {
 	struct frame *frame;
 };
 
+struct inflow;
+
 struct live {
 	struct call call; /* first: a struct call * is a struct live * */
 	atomic_uint refs;
@@ -39,20 +41,24 @@ struct live {
 	size_t n_metadata;
 	struct header headers[CALL_MAX_HEADERS]; /* of the answer, in the arena */
 	size_t n_headers;
+	struct header *trailers; /* CALL_MAX_HEADERS of them, or NULL; in the arena */
+	size_t n_trailers;
+	struct inflow *inflow; /* of a call whose handler takes messages; inflow.c's */
 
 	pthread_mutex_t lock; /* what follows */
 	struct queued_frame *head, **tail;
-	size_t n_queued;  /* waiting for the loop */
-	size_t n_engine;  /* with the door since it was last drained */
-	bool posted;      /* the note is on its way */
-	bool running;     /* a thread is inside the guards or the handler */
-	bool finished;    /* the result stands; nothing more is queued */
-	bool cancelled;   /* nobody waits for an answer */
-	bool delivering;  /* the loop is at it */
-	bool ended;       /* the door was told */
-	bool audited;     /* the finished hook was told */
-	bool listed;      /* in loop->calls */
-	bool after_asked; /* after_* are to be taken over by the loop */
+	size_t n_queued;    /* waiting for the loop */
+	size_t n_engine;    /* with the door since it was last drained */
+	bool posted;        /* the note is on its way */
+	bool running;       /* a thread is inside the guards or the handler */
+	bool finished;      /* the result stands; nothing more is queued */
+	bool cancelled;     /* nobody waits for an answer */
+	bool delivering;    /* the loop is at it */
+	bool ended;         /* the door was told */
+	bool audited;       /* the finished hook was told */
+	bool listed;        /* in loop->calls */
+	bool after_asked;   /* after_* are to be taken over by the loop */
+	bool receive_asked; /* the door is to give messages */
 	int result;
 	struct {
 		void (*fn)(struct call *call, void *arg);
@@ -71,6 +77,8 @@ static inline struct live *live_of(const struct call *call)
 struct live *call_queue_alloc(struct loop *loop);
 /* At the loop's end. */
 void call_queue_free_spare(struct loop *loop);
+/* Something under the lock waits for the loop. */
+void call_queue_wake(struct live *l);
 /* The handler has returned; the loop takes what is there. */
 void call_queue_ran(struct live *l);
 /* Ends it without asking the handler: cancelled, deadline, drain. On the loop. */

@@ -226,6 +226,8 @@ static int guards(struct live *l)
 		if (r)
 			return err_trace(r);
 	}
+	if (method_caller_streams(call->method))
+		return 0; /* inflow.c decodes and checks each message */
 	r = call->door->decode(call, &call->in);
 	if (r)
 		return err_trace(r);
@@ -234,13 +236,23 @@ static int guards(struct live *l)
 
 static int make_out(struct call *call)
 {
-	if (call->method->kind != METHOD_UNARY)
+	if (!method_answers_once(call->method))
 		return 0;
 	call->out = arena_alloc(&call->arena, call->method->out->sizeof_message);
 	if (!call->out)
 		return err_origin(-ENOMEM);
 	protobuf_c_message_init(call->method->out, call->out);
 	return 0;
+}
+
+static int handle(struct live *l)
+{
+	struct call *call = &l->call;
+
+	if (!method_caller_streams(call->method))
+		return l->fn(call, call->in, call->out);
+	/* No request: the answer, if there is one, comes first. */
+	return l->fn(call, call->out, NULL);
 }
 
 static int answer(struct live *l)
@@ -252,8 +264,9 @@ static int answer(struct live *l)
 	if (r < 0)
 		return r;
 	if (l->fn)
-		return l->fn(call, call->in, call->out);
-	if (call->method->policy.runs_on == RUNS_ON_FORWARD && hooks->forward)
+		return handle(l);
+	if (call->method->policy.runs_on == RUNS_ON_FORWARD && hooks->forward &&
+	    !method_caller_streams(call->method))
 		return hooks->forward(call, hooks->owner);
 	return call_fail(call, ERR_UNIMPLEMENTED, "This method is not served here.");
 }

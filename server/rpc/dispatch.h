@@ -28,5 +28,7 @@ void dispatch_cancel(struct call *call, enum err why);
 void call_drained(struct call *call);
 /* What call_header gathered, for the door's head; values live as long as the call. */
 const struct header *call_headers(const struct call *call, size_t *ret_n);
+/* What call_trailer gathered, for the door's end. */
+const struct header *call_trailers(const struct call *call, size_t *ret_n);
 
 #endif

@@ -58,6 +58,7 @@ struct exchange {
 	unsigned http_major; /* 1 or 2 */
 	bool tls;
 	bool body_expected; /* the request has or may have a body */
+	bool body_endless;  /* set by a door whose request is a stream: it may take its time */
 	const struct listener *listener;
 	struct sockaddr_storage peer;
 	const char *peer_text; /* "192.0.2.1", "unix:0" (uid) */

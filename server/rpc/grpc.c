@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request is gathered until the client half-closes: only then is it known to
- * hold exactly one message. Its bytes stay in the reader until the call is over.
+ * A single request is gathered until the client half-closes: only then is it
+ * known to hold exactly one message. Its bytes stay in the reader until the call
+ * is over. The call of a client who streams begins with its head, and nothing
+ * of the body is read before the handler asks for it.
  */
 #include "server/rpc/grpc.h"
 
@@ -10,16 +12,20 @@
 #include <strings.h>
 
 #include "base/unpack.h"
-#include "gen/rpc/rules.h"
 #include "server/rpc/dispatch.h"
+#include "server/rpc/inflow.h"
 #include "server/rpc/origin.h"
+#include "server/rpc/packing.h"
 #include "server/rpc/timer.h"
 
 #define TYPE "application/grpc"
 #define DETAILS_MAX 8192 /* bytes of google.rpc.Status: the block must fit one frame */
 #define MESSAGE_MAX 2048
 #define FIRST_HEAD 50 /* ms after which a silent stream shows that it was accepted */
-#define HEAD_HEADERS 24
+#define TOO_LARGE "A message is larger than this method takes."
+#define NOT_ANNOUNCED "A compressed message without grpc-encoding."
+#define NOT_INFLATED "A compressed message is not gzip, or larger than this method takes."
+#define HEAD_HEADERS 32
 
 struct grpc {
 	struct exchange *x; /* NULL once gone */
@@ -29,6 +35,9 @@ struct grpc {
 	const uint8_t *msg; /* inside the reader */
 	size_t msg_len;
 	bool have_msg, dispatched, head_sent;
+	bool zipped;            /* msg is */
+	bool gzip_in, gzip_out; /* messages may come, and go, compressed */
+	bool pumping;           /* messages are being given to the handler */
 	struct timer first;
 };
 
@@ -99,6 +108,21 @@ static void add(struct fields *f, const char *name, const char *value)
 			(struct header){.name = name, .value = value, .value_len = strlen(value)};
 }
 
+static void add_all(struct fields *f, const struct header *own, size_t n)
+{
+	for (size_t i = 0; i < n && f->n < HEAD_HEADERS; i++)
+		f->v[f->n++] = own[i];
+}
+
+static void add_trailers(struct fields *f, const struct call *call)
+{
+	const struct header *own;
+	size_t n;
+
+	own = call_trailers(call, &n);
+	add_all(f, own, n);
+}
+
 static void add_head(struct fields *f, const struct call *call)
 {
 	const struct header *own;
@@ -106,23 +130,28 @@ static void add_head(struct fields *f, const struct call *call)
 
 	add(f, "content-type", TYPE);
 	if (!call) { /* refused by its head, maybe for its encoding */
-		add(f, "grpc-accept-encoding", "identity");
+		add(f, "grpc-accept-encoding", "identity,gzip");
 		return;
 	}
 	add(f, "x-request-id", call->request_id);
 	own = call_headers(call, &n);
-	for (size_t i = 0; i < n && f->n < HEAD_HEADERS; i++)
-		f->v[f->n++] = own[i];
+	add_all(f, own, n);
 }
 
-static void send_head(struct grpc *g)
+/* A single answer says what it is; a stream what may come. */
+static void send_head(struct grpc *g, const struct frame *first)
 {
+	bool is_zipped = first && first->bytes[0] == PACKING_ZIPPED;
 	struct fields f = {.n = 0};
 
 	if (g->head_sent)
 		return;
 	g->head_sent = true;
 	add_head(&f, g->call);
+	if (is_zipped || (g->gzip_out && !method_answers_once(g->call->method)))
+		add(&f, "grpc-encoding", "gzip");
+	if (g->gzip_in || g->gzip_out)
+		add(&f, "grpc-accept-encoding", "identity,gzip");
 	exchange_head(g->x, 200, f.v, f.n);
 }
 
@@ -184,6 +213,8 @@ static void send_status(struct exchange *x, const struct call *call, const struc
 		add(&f, "grpc-message", words.message);
 	if (words.details)
 		add(&f, "grpc-status-details-bin", words.details);
+	if (call)
+		add_trailers(&f, call);
 	exchange_finish(x, f.v, f.n);
 }
 
@@ -228,8 +259,19 @@ static void refuse_unknown(struct exchange *x, enum err e, const char *words)
 static int decode(struct call *call, ProtobufCMessage **ret_in)
 {
 	struct grpc *g = call->door_data;
+	_cleanup_(text_done) struct text room = TEXT_INIT(g->reader.max);
+	const void *msg = g->msg;
+	size_t len = g->msg_len;
 
-	*ret_in = unpack_message(call->method->in, arena_pb(&call->arena), g->msg, g->msg_len);
+	if (g->zipped) {
+		int r = packing_inflate(msg, len, &room);
+
+		if (r)
+			return r < 0 ? err_trace(r) : call_fail(call, (enum err)r, NOT_INFLATED);
+		msg = room.s;
+		len = room.len;
+	}
+	*ret_in = unpack_message(call->method->in, arena_pb(&call->arena), msg, len);
 	if (!*ret_in)
 		return call_fail(call, ERR_MESSAGE_INVALID,
 				 "The request does not decode as the method's message.");
@@ -238,17 +280,9 @@ static int decode(struct call *call, ProtobufCMessage **ret_in)
 
 static int encode(struct call *call, const ProtobufCMessage *msg, struct frame **ret_frame)
 {
-	const struct message_rules *rules = rules_find(msg->descriptor);
-	size_t len = protobuf_c_message_get_packed_size(msg);
-	struct frame *frame = frame_new(len);
+	const struct grpc *g = call->door_data;
 
-	(void)call;
-	if (!frame)
-		return err_origin(-ENOMEM);
-	frame->secret = rules && rules->has_secret;
-	protobuf_c_message_pack(msg, frame->bytes + FRAME_HEAD_LEN);
-	*ret_frame = frame;
-	return 0;
+	return packing_frame(msg, g->gzip_out, ret_frame);
 }
 
 static void message(struct call *call, struct frame *frame)
@@ -256,7 +290,7 @@ static void message(struct call *call, struct frame *frame)
 	struct grpc *g = call->door_data;
 
 	if (g->x) {
-		send_head(g);
+		send_head(g, frame);
 		if (frame->secret)
 			exchange_mark_secret(g->x);
 		exchange_write_frame(g->x, frame);
@@ -274,12 +308,82 @@ static void done(struct call *call)
 	free_grpc(g);
 }
 
+/* --- the messages of a client who streams --- */
+
+static void cut(struct grpc *g, enum err e, const char *words)
+{
+	call_fail(g->call, e, "%s", words);
+	call_finish(g->call, (int)e);
+}
+
+/* May be a flag that nobody announced. */
+static bool flag_fits(const struct grpc *g, uint8_t flag)
+{
+	return flag == 0 || (flag == PACKING_ZIPPED && g->gzip_in);
+}
+
+static void give(struct grpc *g, uint8_t flag, const uint8_t *p, size_t len)
+{
+	_cleanup_(text_done) struct text room = TEXT_INIT(g->reader.max);
+	int r;
+
+	if (!flag_fits(g, flag)) {
+		cut(g, ERR_MESSAGE_INVALID, NOT_ANNOUNCED);
+		return;
+	}
+	if (flag == 0) {
+		inflow_message(g->call, p, len);
+		return;
+	}
+	r = packing_inflate(p, len, &room);
+	if (r > 0)
+		cut(g, (enum err)r, NOT_INFLATED);
+	else if (r < 0)
+		call_finish(g->call, r);
+	else
+		inflow_message(g->call, room.s, room.len);
+}
+
+/* As many as the handler takes; what is left stays with the reader and the exchange. */
+static void pump(struct grpc *g)
+{
+	struct call *call = call_ref(g->call);
+	const uint8_t *p;
+	size_t len;
+	uint8_t flag;
+	int r = 1;
+
+	if (!g->pumping) {
+		g->pumping = true;
+		while (r > 0 && g->x && inflow_ready(call)) {
+			r = frame_reader_next(&g->reader, &flag, &p, &len);
+			if (r > 0)
+				give(g, flag, p, len);
+		}
+		g->pumping = false;
+		if (r < 0)
+			cut(g, ERR_MESSAGE_TOO_LARGE, TOO_LARGE);
+		if (g->x)
+			exchange_pause(g->x, !inflow_ready(call));
+	}
+	call_unref(call);
+}
+
+static void receive(struct call *call)
+{
+	struct grpc *g = call->door_data;
+
+	if (g->x)
+		pump(g);
+}
+
 static const struct call_door call_door = {
 	.name = "grpc",
 	.decode = decode,
 	.encode = encode,
 	.message = message,
 	.done = done,
+	.receive = receive,
 	.shares_frames = true,
 };
 
@@ -293,9 +397,10 @@ static const char *bad_head(const struct exchange *x, uint64_t *ret_timeout_ms, 
 	const char *why;
 
 	*ret_timeout_ms = 0;
-	if (encoding && strcasecmp(encoding, "identity") != 0) {
+	if (encoding && strcasecmp(encoding, "identity") != 0 &&
+	    strcasecmp(encoding, "gzip") != 0) {
 		*ret_e = ERR_UNIMPLEMENTED;
-		return "This grpc-encoding is not supported; identity is.";
+		return "This grpc-encoding is not supported; identity and gzip are.";
 	}
 	if (timeout && grpc_timeout_parse(timeout, ret_timeout_ms) < 0) {
 		*ret_e = ERR_MESSAGE_INVALID;
@@ -306,6 +411,30 @@ static const char *bad_head(const struct exchange *x, uint64_t *ret_timeout_ms, 
 		return why ? why : "Another site sent this.";
 	}
 	return NULL;
+}
+
+static bool is_gzip(const char *encoding)
+{
+	return encoding && strcasecmp(encoding, "gzip") == 0;
+}
+
+static void on_first(struct timer *t)
+{
+	struct grpc *g = CONTAINER_OF(t, struct grpc, first);
+
+	if (g->x)
+		send_head(g, NULL);
+}
+
+static void start(struct grpc *g)
+{
+	g->dispatched = true;
+	if (g->call->method->kind != METHOD_UNARY) {
+		g->first.fn = on_first;
+		if (exchange_timer_set(g->x, &g->first, FIRST_HEAD) < 0)
+			send_head(g, NULL);
+	}
+	dispatch(g->services, g->call);
 }
 
 static void grpc_open(struct exchange *x, void *owner)
@@ -334,10 +463,6 @@ static void grpc_open(struct exchange *x, void *owner)
 		refuse_unknown(x, e, words);
 		return;
 	}
-	if (method->kind == METHOD_CLIENT_STREAM || method->kind == METHOD_BIDI) {
-		refuse_unknown(x, ERR_UNIMPLEMENTED, "Client streams are not served.");
-		return;
-	}
 	call = call_new(services, method, x, &call_door, NULL, timeout_ms);
 	g = call ? arena_new(&call->arena, struct grpc) : NULL;
 	if (!g) {
@@ -345,28 +470,41 @@ static void grpc_open(struct exchange *x, void *owner)
 		exchange_reset(x, 2);
 		return;
 	}
-	*g = (struct grpc){.x = x, .call = call, .services = services};
+	*g = (struct grpc){
+		.x = x,
+		.call = call,
+		.services = services,
+		.gzip_in = is_gzip(exchange_header(x, "grpc-encoding")),
+		.gzip_out = packing_lists_gzip(exchange_header(x, "grpc-accept-encoding")),
+	};
 	frame_reader_init(&g->reader, method->policy.body_limit);
 	call->door_data = g;
 	x->user = g;
+	if (!method_caller_streams(method))
+		return;
+	x->body_endless = true;
+	exchange_pause(x, true);
+	start(g);
 }
 
 /* One message and nothing behind it; errors end the call. */
 static void take_message(struct grpc *g)
 {
-	uint8_t flag;
+	uint8_t flag = 0;
 	int r = frame_reader_next(&g->reader, &flag, &g->msg, &g->msg_len);
 
-	if (r == -EMSGSIZE)
-		refuse(g, ERR_MESSAGE_TOO_LARGE, "The request is larger than this method takes.");
-	else if (r == 0)
+	if (r == -EMSGSIZE) {
+		refuse(g, ERR_MESSAGE_TOO_LARGE, TOO_LARGE);
+	} else if (r == 0) {
 		return;
-	else if (flag != 0)
-		refuse(g, ERR_MESSAGE_INVALID, "A compressed message without grpc-encoding.");
-	else if (frame_reader_rest(&g->reader) > 0)
+	} else if (!flag_fits(g, flag)) {
+		refuse(g, ERR_MESSAGE_INVALID, NOT_ANNOUNCED);
+	} else if (frame_reader_rest(&g->reader) > 0) {
 		refuse(g, ERR_UNIMPLEMENTED, "This method takes one request message, not more.");
-	else
+	} else {
 		g->have_msg = true;
+		g->zipped = flag != 0;
+	}
 }
 
 /* The usual request: one DATA frame, one message. It needs no reader. */
@@ -385,12 +523,16 @@ static bool take_whole(struct grpc *g, const uint8_t *p, size_t len)
 	return g->have_msg;
 }
 
-static void grpc_data(struct exchange *x, const uint8_t *p, size_t len)
+static void stream_data(struct grpc *g, const uint8_t *p, size_t len)
 {
-	struct grpc *g = x->user;
+	if (frame_reader_add(&g->reader, p, len) < 0)
+		call_finish(g->call, -ENOMEM);
+	else
+		pump(g);
+}
 
-	if (!g || g->dispatched || len == 0)
-		return;
+static void single_data(struct grpc *g, const uint8_t *p, size_t len)
+{
 	if (g->have_msg)
 		refuse(g, ERR_UNIMPLEMENTED, "This method takes one request message, not more.");
 	else if (take_whole(g, p, len))
@@ -401,19 +543,37 @@ static void grpc_data(struct exchange *x, const uint8_t *p, size_t len)
 		take_message(g);
 }
 
-static void on_first(struct timer *t)
+static void grpc_data(struct exchange *x, const uint8_t *p, size_t len)
 {
-	struct grpc *g = CONTAINER_OF(t, struct grpc, first);
+	struct grpc *g = x->user;
 
-	if (g->x)
-		send_head(g);
+	if (!g || len == 0)
+		return;
+	if (method_caller_streams(g->call->method))
+		stream_data(g, p, len);
+	else if (!g->dispatched)
+		single_data(g, p, len);
+}
+
+static void stream_end(struct grpc *g)
+{
+	if (frame_reader_rest(&g->reader) > 0)
+		cut(g, ERR_MESSAGE_INVALID, "The last message is cut short.");
+	else
+		inflow_end(g->call);
 }
 
 static void grpc_end(struct exchange *x)
 {
 	struct grpc *g = x->user;
 
-	if (!g || g->dispatched)
+	if (!g)
+		return;
+	if (method_caller_streams(g->call->method)) {
+		stream_end(g);
+		return;
+	}
+	if (g->dispatched)
 		return;
 	if (!g->have_msg && frame_reader_rest(&g->reader) > 0) {
 		refuse(g, ERR_MESSAGE_INVALID, "The request message is cut short.");
@@ -423,13 +583,7 @@ static void grpc_end(struct exchange *x)
 		refuse(g, ERR_UNIMPLEMENTED, "This method takes one request message, not none.");
 		return;
 	}
-	g->dispatched = true;
-	if (g->call->method->kind == METHOD_SERVER_STREAM) {
-		g->first.fn = on_first;
-		if (exchange_timer_set(x, &g->first, FIRST_HEAD) < 0)
-			send_head(g);
-	}
-	dispatch(g->services, g->call);
+	start(g);
 }
 
 static void grpc_drained(struct exchange *x)

@@ -179,7 +179,7 @@ static void check_stream(struct h2conn *h, struct h2stream *s, uint64_t now_ms)
 	if (!s->opened || s->ended)
 		return;
 	h->busy_ms = now_ms;
-	if (!s->peer_ended && now_ms - s->born_ms > LIMIT_BODY_MS)
+	if (!s->peer_ended && !s->x.body_endless && now_ms - s->born_ms > LIMIT_BODY_MS)
 		h2x_reset(s, H2_CANCEL);
 	else if (s->out.len > LIMIT_QUEUE_BYTES ||
 		 (s->out.len > 0 && now_ms - s->moved_ms > LIMIT_STALL_MS))

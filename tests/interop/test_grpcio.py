@@ -3,6 +3,7 @@
 """Google's own client (Debian's python3-grpcio) with generated stubs, over every kind of listener."""
 import importlib
 import os
+import queue
 import shutil
 import subprocess
 import sys
@@ -67,8 +68,6 @@ def one_kind(server, kind, pb, service, report):
         check("a breakage tells only its request id", e and e.code() == grpc.StatusCode.INTERNAL and
               dict(e.trailing_metadata())["x-request-id"] in e.details(), e)
         check("no handler", failure(lambda: echo.Nobody(pb.Msg(), timeout=10)).code() == grpc.StatusCode.UNIMPLEMENTED)
-        check("client streams are refused", failure(lambda: echo.ClientStream(iter([pb.Msg()]), timeout=10)).code() ==
-              grpc.StatusCode.UNIMPLEMENTED)
         _, call = echo.Unary.with_call(pb.Msg(n=1), metadata=(("x-request-id", "my-id_7"),), timeout=10)
         check("a request id of the caller's", dict(call.initial_metadata()).get("x-request-id") == "my-id_7",
               call.initial_metadata())
@@ -97,6 +96,93 @@ def one_kind(server, kind, pb, service, report):
         check("the server hears of a cancel", server.settle("ended", before["started"]) == before["started"], before)
 
 
+class Sent:
+    """Requests that are sent one by one, as the test says; None half-closes."""
+
+    def __init__(self):
+        self.waiting = queue.Queue()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        item = self.waiting.get()
+        if item is None:
+            raise StopIteration
+        return item
+
+
+def streams(server, kind, pb, service, report):
+    def check(what, ok, seen=""):
+        report.check(kind + ": streams: " + what, ok, seen)
+
+    with channel(server, kind) as ch:
+        echo = service.EchoStub(ch)
+        got = echo.ClientStream(iter([pb.Msg(n=i) for i in range(1000)]), timeout=20)
+        check("1,000 up, one down", got.n == 499500 and got.text == "1000", got)
+        got = echo.ClientStream(iter([]), timeout=20)
+        check("none up, one down", got.n == 0 and got.text == "0", got)
+        got = echo.ClientStream(iter([pb.Msg(n=1, data=b"x" * (3 << 20)) for _ in range(6)]), timeout=30)
+        check("18 MiB up", got.n == 6, got.n)
+        for name in ("Both", "BothWork"):
+            sent = Sent()
+            both = getattr(echo, name)(sent, timeout=20)
+            ok = True
+            for i in range(20):
+                sent.waiting.put(pb.Msg(n=i, text="ping"))
+                ok = ok and next(both).n == i
+            sent.waiting.put(None)
+            check(name + " in turns", ok and list(both) == [])
+            check(name + " has trailers", dict(both.trailing_metadata()).get("x-end") == "half-closed",
+                  both.trailing_metadata())
+        got = [m.n for m in echo.Both(iter([pb.Msg(n=1000 + i) for i in range(5000)]), timeout=40)]
+        check("5,000 both ways", got == list(range(1000, 6000)), len(got))
+        got = [m.n for m in echo.Both(iter([pb.Msg(n=i, ms=100) for i in range(4)]), timeout=20)]
+        check("held back and let go on", got == list(range(4)), got)
+        got = [len(m.data) for m in echo.Both(iter([pb.Msg(data=b"y" * (2 << 20)) for _ in range(10)]), timeout=60)]
+        check("20 MiB both ways", got == [2 << 20] * 10, got)
+        both = echo.Both(iter([pb.Msg(n=1), pb.Msg(n=999), pb.Msg(n=2)]), timeout=20)
+        check("a message is refused", next(both).n == 1 and
+              failure(lambda: next(both)).code() == grpc.StatusCode.INVALID_ARGUMENT)
+        e = failure(lambda: list(echo.Both(iter([pb.Msg(data=b"x" * 4200000)]), timeout=20)))
+        check("a message is too large", e and e.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, e)
+        e = failure(lambda: echo.ClientStream(Sent(), timeout=0.3))
+        check("deadline", e and e.code() == grpc.StatusCode.DEADLINE_EXCEEDED, e)
+        if kind != "unix":
+            e = failure(lambda: list(echo.BothOperate(iter([pb.Msg(n=1)]), timeout=10)))
+            check("who may call is asked first", e and e.code() == grpc.StatusCode.PERMISSION_DENIED, e)
+        before = server.stats()
+        sent = Sent()
+        both = echo.Both(sent, timeout=30)
+        sent.waiting.put(pb.Msg(n=7))
+        next(both)
+        both.cancel()
+        check("a cancel is heard of", server.settle("ended", before["started"] + 1) == before["started"] + 1, before)
+        sent.waiting.put(None)
+        # Nobody reads the answers: then nobody is read from, and memory stays.
+        both = echo.Both(iter([pb.Msg(data=b"z" * 65536) for _ in range(2000)]), timeout=60)
+        time.sleep(1)
+        check("a slow reader loses nothing", sum(len(m.data) for m in both) == 65536 * 2000)
+
+
+def gzip(server, kind, pb, service, report):
+    """Compressed both ways; what does not pay is not compressed."""
+    with channel(server, kind) as ch:
+        echo = service.EchoStub(ch)
+        for text in ("a" * 100000, "short", ""):
+            got, call = echo.Unary.with_call(pb.Msg(text=text), compression=grpc.Compression.Gzip, timeout=10)
+            report.check(kind + ": gzip of %d" % len(text), got.text == text, len(got.text))
+            told = dict(call.initial_metadata())
+            report.check(kind + ": gzip is told of", told.get("grpc-accept-encoding", "identity,gzip") == "identity,gzip", told)
+        got = [m.n for m in echo.Both(iter([pb.Msg(n=i, text="b" * 5000) for i in range(50)]),
+                                      compression=grpc.Compression.Gzip, timeout=10)]
+        report.check(kind + ": gzip both ways", got == list(range(50)), got)
+        e = failure(lambda: echo.Unary(pb.Msg(data=b"\0" * 4194400), compression=grpc.Compression.Gzip, timeout=20))
+        report.check(kind + ": too large when inflated", e and e.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, e)
+        e = failure(lambda: echo.Unary(pb.Msg(text="c"), compression=grpc.Compression.Deflate, timeout=10))
+        report.check(kind + ": deflate is not spoken", e and e.code() == grpc.StatusCode.UNIMPLEMENTED, e)
+
+
 def drain(server, pb, service, report):
     with channel(server, "plain") as ch:
         echo = service.EchoStub(ch)
@@ -120,6 +206,8 @@ def main():
         pb, service = stubs(at)
         for kind in KINDS:
             one_kind(server, kind, pb, service, report)
+            streams(server, kind, pb, service, report)
+            gzip(server, kind, pb, service, report)
         drain(server, pb, service, report)
     return report.end()
 

@@ -178,6 +178,75 @@ static int subscribe(struct call *call, const void *in, void *out)
 	return CALL_PARKED;
 }
 
+static int sum_one(struct call *call, const ProtobufCMessage *msg, void *arg)
+{
+	Qmesh__Test__Msg *out = (Qmesh__Test__Msg *)call->out;
+
+	(void)arg;
+	out->n += ((const Qmesh__Test__Msg *)msg)->n;
+	out->size++;
+	return 0;
+}
+
+static int sum_end(struct call *call, void *arg)
+{
+	Qmesh__Test__Msg *out = (Qmesh__Test__Msg *)call->out;
+
+	(void)arg;
+	out->text = arena_printf(&call->arena, "%u", out->size);
+	return out->text ? 0 : -ENOMEM;
+}
+
+static int client_stream(struct call *call, const void *out, void *none)
+{
+	static const struct call_receiver receiver = {.message = sum_one, .half_closed = sum_end};
+	int r;
+
+	(void)out;
+	(void)none;
+	count(call);
+	r = call_receive(call, &receiver, NULL);
+	return r ? r : CALL_PARKED;
+}
+
+static void go_on(struct call *call, void *arg)
+{
+	(void)arg;
+	call_hold(call, false);
+}
+
+static int both_one(struct call *call, const ProtobufCMessage *msg, void *arg)
+{
+	const Qmesh__Test__Msg *in = (const Qmesh__Test__Msg *)msg;
+
+	(void)arg;
+	if (in->n == 999)
+		return call_fail(call, ERR_FIELD_INVALID, "999 is not liked");
+	if (in->ms) {
+		call_hold(call, true);
+		call_after(call, in->ms, go_on, NULL);
+	}
+	return call_send(call, msg);
+}
+
+static int both_end(struct call *call, void *arg)
+{
+	(void)arg;
+	return call_trailer(call, "x-end", "%s", "half-closed");
+}
+
+static int both(struct call *call, const void *in, void *out)
+{
+	static const struct call_receiver receiver = {.message = both_one, .half_closed = both_end};
+	int r;
+
+	(void)in;
+	(void)out;
+	count(call);
+	r = call_receive(call, &receiver, NULL);
+	return r ? r : CALL_PARKED;
+}
+
 extern const struct service echo_desc;
 
 /* clang-format off */
@@ -207,13 +276,17 @@ static const struct method methods[] = {
 	ROW(8, "Operate", METHOD_UNARY, AUDIENCE_OPERATOR, LANE_INLINE),
 	ROW(9, "ClientStream", METHOD_CLIENT_STREAM, AUDIENCE_PUBLIC, LANE_INLINE),
 	ROW(ASK, "Ask", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_INLINE),
+	ROW(11, "Both", METHOD_BIDI, AUDIENCE_PUBLIC, LANE_INLINE),
+	ROW(12, "BothWork", METHOD_BIDI, AUDIENCE_PUBLIC, LANE_WORKER),
+	ROW(13, "BothOperate", METHOD_BIDI, AUDIENCE_OPERATOR, LANE_INLINE),
 };
 
 const struct service echo_desc = {
 	.name = "qmesh.test.Echo", .methods = methods, .n_methods = ARRAY_LEN(methods)};
 
 static const handler_fn handlers[] = {
-	unary, unary, slow, block, fail, server_stream, subscribe, NULL, unary, NULL, unary,
+	unary, unary, slow,          block, fail, server_stream, subscribe,
+	NULL,  unary, client_stream, unary, both, both,          both,
 };
 
 /*

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A call's metadata: what came with the request, what goes in front of the
+ * answer and behind it. Written by whoever holds the call, in its arena.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/rpc/call_queue.h"
+
+#define VALUE_MAX_LEN 1024
+
+const char *call_metadata(const struct call *call, const char *name)
+{
+	const struct live *l = live_of(call);
+
+	for (size_t i = 0; i < l->n_metadata; i++)
+		if (l->metadata[i].name[0] == name[0] && strcmp(l->metadata[i].name, name) == 0)
+			return l->metadata[i].value;
+	return NULL;
+}
+
+static _printf_(4, 0) int add(struct call *call, struct header *h, const char *name,
+			      const char *fmt, va_list ap)
+{
+	char value[VALUE_MAX_LEN];
+	int len = vsnprintf(value, sizeof(value), fmt, ap);
+
+	if (len < 0 || (size_t)len >= sizeof(value))
+		return err_origin(-ENOBUFS);
+	h->name = arena_strdup(&call->arena, name);
+	h->value = arena_strdup(&call->arena, value);
+	h->value_len = (size_t)len;
+	return h->name && h->value ? 0 : err_origin(-ENOMEM);
+}
+
+int call_header(struct call *call, const char *name, const char *fmt, ...)
+{
+	struct live *l = live_of(call);
+	va_list ap;
+	int r;
+
+	if (l->n_headers == CALL_MAX_HEADERS)
+		return err_origin(-ENOBUFS);
+	va_start(ap, fmt);
+	r = add(call, &l->headers[l->n_headers], name, fmt, ap);
+	va_end(ap);
+	if (r == 0)
+		l->n_headers++;
+	return r;
+}
+
+int call_trailer(struct call *call, const char *name, const char *fmt, ...)
+{
+	struct live *l = live_of(call);
+	va_list ap;
+	int r;
+
+	if (!l->trailers)
+		l->trailers = call_alloc(call, CALL_MAX_HEADERS * sizeof(*l->trailers));
+	if (!l->trailers)
+		return err_origin(-ENOMEM);
+	if (l->n_trailers == CALL_MAX_HEADERS)
+		return err_origin(-ENOBUFS);
+	va_start(ap, fmt);
+	r = add(call, &l->trailers[l->n_trailers], name, fmt, ap);
+	va_end(ap);
+	if (r == 0)
+		l->n_trailers++;
+	return r;
+}
+
+const struct header *call_headers(const struct call *call, size_t *ret_n)
+{
+	*ret_n = live_of(call)->n_headers;
+	return live_of(call)->headers;
+}
+
+const struct header *call_trailers(const struct call *call, size_t *ret_n)
+{
+	*ret_n = live_of(call)->n_trailers;
+	return live_of(call)->trailers;
+}

@@ -20,7 +20,7 @@ static const struct conf_key keys[] = {
 	{"tls_key", CONF_STRING, AT(tls_key), "", 0, 4095, NULL, "PEM key of tls_cert"},
 	{"http2", CONF_BOOL, AT(http2), "on", 0, 0, NULL, "off: HTTP/1.1 only, no gRPC"},
 	{"cors_origins", CONF_STRING, AT(cors_origins), "", 0, 4095, NULL,
-	 "other sites whose pages may call gRPC-Web and Connect: https://app.example, ..."},
+	 "other sites whose pages may call gRPC-Web and Connect, as https://app.example"},
 	{"wg_interface", CONF_STRING, AT(wg_interface), "wg-quazzar0", 1, 15, NULL,
 	 "WireGuard interface"},
 	{"wg_port", CONF_U64, AT(wg_port), "51820", 1, 65535, NULL, "its UDP port"},

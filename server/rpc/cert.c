@@ -53,8 +53,9 @@ static void names(char *ret, size_t cap)
 	if (gethostname(host, sizeof(host) - 1))
 		return;
 	host[sizeof(host) - 1] = '\0';
-	if (*host && strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
-			     strlen(host))
+	if (*host &&
+	    strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
+		    strlen(host))
 		snprintf(ret, cap, "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:%s", host);
 }
 

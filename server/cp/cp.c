@@ -22,6 +22,7 @@
 #include "server/cp/passwords.h"
 #include "server/cp/presence.h"
 #include "server/cp/progress.h"
+#include "server/cp/replay.h"
 #include "server/cp/rotation.h"
 #include "server/cp/sessions.h"
 #include "server/cp/tenants.h"
@@ -29,6 +30,7 @@
 #include "server/cp/users.h"
 #include "server/cp/watch.h"
 #include "server/rpc/health.h"
+#include "server/rpc/reflection.h"
 
 static void on_committed(void *arg, const struct uuid *tenants, size_t n)
 {
@@ -82,7 +84,8 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	cp->passwords = passwords_new();
 	cp->progress = progress_new(cp);
 	cp->watch = watch_new(cp);
-	if (!cp->passwords || !cp->progress || !cp->watch)
+	cp->replays = replays_new();
+	if (!cp->passwords || !cp->progress || !cp->watch || !cp->replays)
 		return -ENOMEM;
 	r = fleet_load(cp);
 	if (!r)
@@ -109,6 +112,7 @@ void cp_free(struct cp *cp)
 	watch_free(cp->watch);
 	progress_free(cp->progress);
 	presence_free(cp->presence);
+	replays_free(cp->replays);
 	passwords_free(cp->passwords);
 	keyring_free(cp->keyring);
 	free(cp);
@@ -156,11 +160,19 @@ static const struct admin_service admin = {
 	.remove_node = fleet_remove,
 };
 
+static void on_finished(struct call *call, int r, void *owner)
+{
+	struct cp *cp = owner;
+
+	audit_finished(call, r, owner);
+	replay_leave(cp->replays, call);
+}
+
 struct services *cp_services(struct cp *cp)
 {
 	const struct service_hooks hooks = {.authenticate = credential_authenticate,
 					    .licence = credential_licence,
-					    .finished = audit_finished,
+					    .finished = on_finished,
 					    .owner = cp};
 	struct services *s = services_new(&hooks);
 
@@ -170,7 +182,7 @@ struct services *cp_services(struct cp *cp)
 	    service_add(s, &auth_service_desc, auth_service_handlers(&auth), cp) ||
 	    service_add(s, &agent_service_desc, agent_service_handlers(&agent), cp) ||
 	    service_add(s, &admin_service_desc, admin_service_handlers(&admin), cp) ||
-	    health_add(s)) {
+	    health_add(s) || reflection_add(s)) {
 		services_free(s);
 		return NULL;
 	}

@@ -13,6 +13,7 @@ struct keyring;
 struct passwords;
 struct presence;
 struct progress;
+struct replays;
 struct server;
 struct ticker;
 struct watch;
@@ -25,6 +26,7 @@ struct cp {
 	struct hub *hub;
 	struct progress *progress;
 	struct presence *presence;
+	struct replays *replays;
 	struct watch *watch;
 	struct ticker *ticker;
 };

@@ -13,7 +13,6 @@
 #include "base/label.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
-#include "server/cp/keyring.h"
 #include "server/cp/plan.h"
 #include "server/cp/presence.h"
 #include "server/cp/progress.h"
@@ -261,6 +260,17 @@ static int claim_label(struct txn *txn, struct provision *p)
 	return r ? err_trace(r) : suggest(txn, p);
 }
 
+static int again_in_txn(struct txn *txn, struct provision *p)
+{
+	struct device_row device = p->device;
+	int r;
+
+	r = provision_again(txn, p);
+	if (r)
+		p->device = device;
+	return r;
+}
+
 static int create_in_txn(struct txn *txn, void *ctx)
 {
 	struct provision *p = ctx;
@@ -269,7 +279,11 @@ static int create_in_txn(struct txn *txn, void *ctx)
 	uint32_t host;
 	int r;
 
-	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
+	r = replay_find(txn, &p->replay, p->now_ms);
+	if (!r && p->replay.found)
+		return again_in_txn(txn, p);
+	if (!r)
+		r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
 	if (!r)
 		r = pick_home(txn, p);
 	if (!r)
@@ -291,6 +305,8 @@ static int create_in_txn(struct txn *txn, void *ctx)
 	r = change_add_device(txn, &p->change, &p->device);
 	if (!r)
 		r = change_end(txn, &p->change);
+	if (!r)
+		r = replay_keep(txn, &p->replay, &p->device.id, 1, p->now_ms);
 	if (!r)
 		r = audit_end(txn, &p->audit, 0);
 	return err_trace(r);
@@ -377,9 +393,8 @@ int devices_create(struct call *call, const Pb__CreateDeviceRequest *in,
 	p.device.owner = call->caller.user_id;
 	memcpy(p.device.owner_name, call->caller.name, sizeof(p.device.owner_name));
 	p.device.key_version = 1;
-	p.device.active = (struct key_row){.public_key = p.public_key,
-					   .key_version = 1,
-					   .psk_version = keyring_psk_version(cp->keyring)};
+	p.device.active = (struct key_row){
+		.public_key = p.public_key, .key_version = 1, .psk_version = p.psk_version};
 	audit_object(&p.audit, &p.device.id, p.device.label);
 	r = audit_write(call, create_in_txn, provision_deny, &p);
 	if (r)
@@ -390,11 +405,10 @@ int devices_create(struct call *call, const Pb__CreateDeviceRequest *in,
 	out->device = devices_fill(call, &p.change.tenant, &p.device);
 	if (!out->device)
 		return -ENOMEM;
-	return progress_answer(call,
-			       &(struct progress_wait){.generation = p.change.tenant.generation,
-						       .home = p.device.home,
-						       .wait_ms = in->wait_ms,
-						       .ret_applied = &out->device->applied});
+	return progress_answer(call, &(struct progress_wait){.generation = p.device.generation,
+							     .home = p.device.home,
+							     .wait_ms = in->wait_ms,
+							     .ret_applied = &out->device->applied});
 }
 
 /* --- changing --- */

@@ -20,17 +20,19 @@ int provision_begin(struct call *call, const char *action, const char *public_ke
 					    .rule = cp_conf_window(&cp->conf),
 					    .now = window_now()};
 	p->now_ms = p->window_ask.now.wall_ms;
+	p->until_ms = p->now_ms + (int64_t)cp->conf.overlap_ms;
+	p->psk_version = keyring_psk_version(cp->keyring);
 	audit_begin(call, action, &p->audit);
 	p->own_key = *public_key != '\0';
 	if (!p->own_key) {
 		key_make(&p->private_key, &p->public_key);
-		return 0;
+		return replay_enter(call, &p->replay);
 	}
 	if (key_parse(public_key, &p->public_key))
 		return call_field(call, "public_key", "must be 32 bytes in base64, 44 characters");
 	if (!key_usable(&p->public_key))
 		return call_field(call, "public_key", "is no key that can shake hands");
-	return 0;
+	return replay_enter(call, &p->replay);
 }
 
 void provision_done(struct provision *p)
@@ -50,6 +52,66 @@ int provision_claim_key(struct txn *txn, struct provision *p)
 
 	r = key_row_owner(txn, &p->caller.tenant_id, &p->public_key, &member);
 	return r == ERR_NOT_FOUND ? 0 : r ? err_trace(r) : ERR_KEY_IN_USE;
+}
+
+/* The slot of the key that the answer before showed; NULL: it has been superseded. */
+static struct key_row *slot_shown(struct provision *p)
+{
+	struct device_row *d = &p->device;
+	uint32_t version = p->replay.row.key_version;
+
+	if (d->pending.key_version == version)
+		return &d->pending;
+	return d->active.key_version == version && !d->pending.key_version ? &d->active : NULL;
+}
+
+static int replace_lost(struct txn *txn, struct provision *p, struct key_row *slot)
+{
+	struct device_row *d = &p->device;
+	int r;
+
+	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
+	if (!r)
+		r = provision_admit(txn, p);
+	if (!r)
+		r = provision_claim_key(txn, p);
+	if (r)
+		return r;
+	*slot = (struct key_row){.public_key = p->public_key,
+				 .key_version = ++d->key_version,
+				 .psk_version = p->psk_version,
+				 .until_ms = slot == &d->pending ? p->until_ms : 0};
+	d->needs_new_config = false;
+	strcpy(p->audit.action, "device.rotate");
+	r = change_save_device(txn, &p->change, d);
+	if (!r)
+		r = change_end(txn, &p->change);
+	if (!r)
+		r = replay_keep(txn, &p->replay, &d->id, d->key_version, p->now_ms);
+	return err_trace(r);
+}
+
+int provision_again(struct txn *txn, struct provision *p)
+{
+	struct key_row *slot;
+	int r;
+
+	r = tenant_row_get(txn, &p->caller.tenant_id, &p->change.tenant);
+	if (!r)
+		r = device_row_get(txn, &p->caller.tenant_id, &p->replay.row.device, &p->device);
+	if (r)
+		return r;
+	audit_object(&p->audit, &p->device.id, p->device.label);
+	if (p->caller.role != ROLE_ADMIN && !uuid_equal(&p->device.owner, &p->caller.user_id))
+		return ERR_NOT_OWNER;
+	r = node_row_get(txn, &p->caller.tenant_id, &p->device.home, &p->home);
+	if (r)
+		return err_trace(r);
+	slot = slot_shown(p);
+	p->no_config = !slot || (p->replay.taken && !p->own_key);
+	if (!p->no_config && !p->own_key)
+		r = replace_lost(txn, p, slot);
+	return r ? r : audit_end(txn, &p->audit, 0);
 }
 
 int provision_deny(struct txn *txn, void *ctx, int refusal)
@@ -124,6 +186,10 @@ int provision_explain(struct call *call, const struct provision *p, int refusal)
 		return call_fail(call, refusal,
 				 "this address is taken, rests for 24 h after its last device, or "
 				 "is not for devices");
+	case ERR_IDEMPOTENCY_KEY_REUSED:
+		return call_fail(call, refusal,
+				 "This Idempotency-Key was used for another call: take a new one "
+				 "for each.");
 	case ERR_NOT_FOUND:
 		return call_fail(call, refusal, "there is no such device");
 	case ERR_NOT_OWNER:
@@ -169,6 +235,8 @@ int provision_config(struct call *call, const struct provision *p, char **ret_co
 	uint8_t address6[16];
 	int r;
 
+	if (p->no_config)
+		return 0;
 	ipam_address6(tenant, p->device.ip4, address6);
 	profile.address6 = cidr_v6(address6, 128);
 	preshared_key(call->owner, p, &profile.psk);

@@ -9,6 +9,7 @@
 #include "server/cp/audit.h"
 #include "server/cp/change.h"
 #include "server/cp/ipam.h"
+#include "server/cp/replay.h"
 #include "server/cp/window.h"
 
 /* One provision: filled before the write, used in it, told from it. */
@@ -25,6 +26,10 @@ struct provision {
 	bool own_key;
 	bool keepalive, dns;
 	uint32_t wished_host; /* 0: any */
+	uint32_t psk_version; /* of a key made now */
+	int64_t until_ms;     /* end of an overlap that starts now */
+	struct replay replay;
+	bool no_config; /* the answer shows the device alone */
 	/* Of a refusal. */
 	struct window window;
 	uint64_t retry_ms;
@@ -33,7 +38,10 @@ struct provision {
 	const char *field, *rule_words;
 };
 
-/* Caller, window, key. ERR_FIELD_INVALID for a public_key that is none. */
+/*
+ * Caller, window, key, Idempotency-Key. In words: ERR_FIELD_INVALID for a key
+ * that is none, ERR_CALL_IN_PROGRESS.
+ */
 int provision_begin(struct call *call, const char *action, const char *public_key,
 		    struct provision *p) _must_check_;
 void provision_done(struct provision *p); /* wipes */
@@ -41,12 +49,18 @@ void provision_done(struct provision *p); /* wipes */
 int provision_admit(struct txn *txn, struct provision *p) _must_check_;
 /* In the write: nobody has the key. ERR_KEY_IN_USE. */
 int provision_claim_key(struct txn *txn, struct provision *p) _must_check_;
+/*
+ * In the write, for a call that was done before (replay.found): a lost key that
+ * was made here is replaced, which counts as a rotation; the caller's own is
+ * shown again; a key in use or superseded is left alone, no_config.
+ */
+int provision_again(struct txn *txn, struct provision *p) _must_check_;
 /* store_denied_fn: audit row, rewritten stamps. */
 int provision_deny(struct txn *txn, void *ctx, int refusal) _must_check_;
 /* The refusal in words, with its metadata. Returns refusal. */
 int provision_explain(struct call *call, const struct provision *p, int refusal);
 /*
- * Config text, and QR unless the key is the caller's own, in the call's arena.
+ * Unless no_config: config text, and QR unless the key is the caller's own, in the call's arena.
  * Not before the write: it shows what was committed.
  */
 int provision_config(struct call *call, const struct provision *p, char **ret_config,

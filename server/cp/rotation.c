@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "server/cp/devices.h"
-#include "server/cp/keyring.h"
 #include "server/cp/progress.h"
 #include "server/cp/provision.h"
 
@@ -13,8 +12,6 @@ struct rotate {
 	struct provision p;
 	struct uuid id;
 	bool immediate;
-	int64_t until_ms;
-	uint32_t psk_version;
 };
 
 static int find_own(struct txn *txn, struct rotate *o)
@@ -36,14 +33,14 @@ static void place_key(struct rotate *o)
 	struct device_row *d = &o->p.device;
 	struct key_row key = {.public_key = o->p.public_key,
 			      .key_version = ++d->key_version,
-			      .psk_version = o->psk_version};
+			      .psk_version = o->p.psk_version};
 
 	/* A device that must have a new config anyway has nothing to keep running. */
 	if (o->immediate || d->needs_new_config || !d->active.key_version) {
 		d->active = key;
 		d->pending = (struct key_row){0};
 	} else {
-		key.until_ms = o->until_ms;
+		key.until_ms = o->p.until_ms;
 		d->pending = key;
 	}
 	d->needs_new_config = false;
@@ -55,7 +52,11 @@ static int rotate_in_txn(struct txn *txn, void *ctx)
 	struct provision *p = &o->p;
 	int r;
 
-	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
+	r = replay_find(txn, &p->replay, p->now_ms);
+	if (!r && p->replay.found)
+		return provision_again(txn, p);
+	if (!r)
+		r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
 	if (!r)
 		r = find_own(txn, o);
 	if (!r)
@@ -69,6 +70,8 @@ static int rotate_in_txn(struct txn *txn, void *ctx)
 	if (!r)
 		r = change_end(txn, &p->change);
 	if (!r)
+		r = replay_keep(txn, &p->replay, &p->device.id, p->device.key_version, p->now_ms);
+	if (!r)
 		r = audit_end(txn, &p->audit, 0);
 	return err_trace(r);
 }
@@ -77,19 +80,18 @@ int rotation_start(struct call *call, const Pb__RotateDeviceKeyRequest *in,
 		   Pb__RotateDeviceKeyResponse *out)
 {
 	struct rotate o = {.immediate = in->immediate};
-	struct cp *cp = call->owner;
 	int r;
 
 	if (uuid_parse(in->id, &o.id))
 		return call_field(call, "id", "must be a UUID");
 	r = provision_begin(call, "device.rotate", in->public_key, &o.p);
-	if (r)
+	if (r) {
+		provision_done(&o.p);
 		return r;
+	}
 	o.p.keepalive = in->keepalive_choice_case !=
 				PB__ROTATE_DEVICE_KEY_REQUEST__KEEPALIVE_CHOICE_KEEPALIVE ||
 			in->keepalive;
-	o.until_ms = o.p.now_ms + (int64_t)cp->conf.overlap_ms;
-	o.psk_version = keyring_psk_version(cp->keyring);
 	r = audit_write(call, rotate_in_txn, provision_deny, &o.p);
 	if (r) {
 		provision_done(&o.p);
@@ -102,11 +104,10 @@ int rotation_start(struct call *call, const Pb__RotateDeviceKeyRequest *in,
 	out->device = devices_fill(call, &o.p.change.tenant, &o.p.device);
 	if (!out->device)
 		return -ENOMEM;
-	return progress_answer(call,
-			       &(struct progress_wait){.generation = o.p.change.tenant.generation,
-						       .home = o.p.device.home,
-						       .wait_ms = in->wait_ms,
-						       .ret_applied = &out->device->applied});
+	return progress_answer(call, &(struct progress_wait){.generation = o.p.device.generation,
+							     .home = o.p.device.home,
+							     .wait_ms = in->wait_ms,
+							     .ret_applied = &out->device->applied});
 }
 
 /* --- the end of an overlap --- */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "server/cp/presence.h"
 #include "server/cp/rotation.h"
+#include "server/store/replay_row.h"
 #include "server/store/session_row.h"
 #include "server/store/tenant_row.h"
 
@@ -49,19 +50,21 @@ static int prune_one(struct txn *txn, void *ctx)
 	return tenant_row_prune(txn, &p->tenant.id, p->tenant.generation - KEEP_GENERATIONS);
 }
 
-static int prune_sessions(struct txn *txn, void *ctx)
+static int prune_aged(struct txn *txn, void *ctx)
 {
 	struct prune *p = ctx;
+	int r;
 
-	return session_row_prune(txn, p->now_ms);
+	r = session_row_prune(txn, p->now_ms);
+	return r ? r : replay_row_prune(txn, p->now_ms);
 }
 
 static void prune(struct cp *cp)
 {
 	struct prune p = {.now_ms = clock_wall_ms()};
 
-	if (store_write(cp->store, prune_sessions, NULL, &p))
-		log_warn("ticker", "old sessions could not be removed");
+	if (store_write(cp->store, prune_aged, NULL, &p))
+		log_warn("ticker", "old sessions and keys of calls could not be removed");
 	do {
 		if (store_write(cp->store, prune_one, NULL, &p)) {
 			log_warn("ticker", "old generations could not be removed");

@@ -191,7 +191,22 @@ static const char step_1[] =
 	" STRICT, WITHOUT ROWID;"
 	"PRAGMA user_version = 1;";
 
-static const char *const steps[] = {step_1};
+static const char step_2[] =
+	"CREATE TABLE replays ("
+	" tenant BLOB NOT NULL,"
+	" user BLOB NOT NULL,"
+	" key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 128),"
+	" hash BLOB NOT NULL CHECK (length(hash) = 32),"
+	" device BLOB NOT NULL,"
+	" key_version INTEGER NOT NULL,"
+	" made_ms INTEGER NOT NULL,"
+	" shown_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (tenant, user, key),"
+	" FOREIGN KEY (tenant, user) REFERENCES users (tenant, id)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX replays_made ON replays (made_ms);"
+	"PRAGMA user_version = 2;";
+
+static const char *const steps[] = {step_1, step_2};
 
 int schema_apply(struct sql_db *db)
 {

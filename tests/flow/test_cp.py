@@ -485,6 +485,102 @@ def interest(lab):
     two.wait(lambda: two.end)
 
 
+def repeated(lab):
+    """Idempotency-Key: a repeated creation or rotation never makes a second thing."""
+    def again(key_, method="CreateDevice", who=lab.bob, **kw):
+        return who.call(method, metadata=[("idempotency-key", key_)], **kw)
+
+    def private(answer):
+        return re.search(r"PrivateKey = (\S+)", answer.config).group(1)
+
+    agent = Agent(lab, lab.node)
+    agent.wait(lambda: agent.heads)
+    for bad in ("", "x" * 129):
+        refusal = refused("FIELD_INVALID", again, bad, label="again")
+        assert "idempotency-key" in refusal.fields, refusal.fields
+    bearer = {"authorization": lab.bob.metadata[0][1]}
+    status, _, body = http(lab.d, "POST", "/api/mesh/devices", {"label": "again"},
+                           dict(bearer, **{"idempotency-key": "caf\xe9"}))
+    assert status == 400, (status, body)
+    key_ = "k" * 127 + "~"
+    # A refusal keeps nothing: the same key may make the device later.
+    refused("FIELD_INVALID", again, key_, label="again", node_id=lab.other_node.node_id)
+    first = again(key_, label="again", type=1)
+    before = lab.count()
+    lost = again(key_, label="again", type=1)
+    assert lost.device.id == first.device.id and lab.count() == before
+    assert lost.device.mesh_ip == first.device.mesh_ip and lost.device.key_version == 2
+    assert private(lost) != private(first) and lost.qr_svg
+    assert not lost.device.pending_until.seconds, "the lost key ends at once"
+    assert lab.ann.call("ListAudit", page_size=1).entries[0].action == "device.rotate"
+    refused("IDEMPOTENCY_KEY_REUSED", again, key_, label="again", type=2)
+    refused("IDEMPOTENCY_KEY_REUSED", again, key_, "RotateDeviceKey", id=first.device.id)
+    # Another user's equal key is another key.
+    other = again(key_, who=lab.eve, label="eves own")
+    assert other.device.id != first.device.id
+    id_ = bytes.fromhex(first.device.id.replace("-", ""))
+    now = msg("google.protobuf.Timestamp", seconds=int(time.time()))
+    # A handshake with the key that was replaced says nothing of the new one.
+    agent.say(agent.heads[-1], statuses=[msg("PeerStatus", device_id=id_, latest_handshake=now,
+                                             key_version=1)])
+    third = again(key_, label="again", type=1)
+    assert third.device.key_version == 3 and third.config
+    agent.say(agent.heads[-1], statuses=[msg("PeerStatus", device_id=id_, latest_handshake=now,
+                                             key_version=3)])
+    shown = again(key_, label="again", type=1)
+    assert shown.device.id == first.device.id and shown.device.key_version == 3
+    assert (shown.config, shown.qr_svg) == ("", "")
+    # Rotation: the pending key is the one that was lost.
+    turned = again("r1", "RotateDeviceKey", id=first.device.id)
+    lost = again("r1", "RotateDeviceKey", id=first.device.id)
+    assert turned.device.key_version == 4 and lost.device.key_version == 5
+    assert private(lost) != private(turned) and lost.device.pending_until.seconds
+    # Superseded by a newer key: nothing is replaced any more.
+    lab.bob.call("RotateDeviceKey", id=first.device.id, immediate=True)
+    assert again("r1", "RotateDeviceKey", id=first.device.id).config == ""
+    # The caller's own key: the same config, whatever happened.
+    own = base64.b64encode(x25519()).decode()
+    mine = again("o1", label="again own", public_key=own)
+    generation = lab.bob.headers["qmesh-generation"]
+    same = again("o1", label="again own", public_key=own)
+    assert same.config == mine.config and same.device.key_version == 1
+    assert lab.bob.headers["qmesh-generation"] == generation
+    own = base64.b64encode(x25519()).decode()
+    mine = again("o2", "RotateDeviceKey", id=mine.device.id, public_key=own)
+    same = again("o2", "RotateDeviceKey", id=mine.device.id, public_key=own)
+    assert same.config == mine.config and same.device.key_version == 2
+    # Running: the answer waits for a home that says nothing.
+    agent.report = False
+    running = threading.Thread(target=again, args=("w1",),
+                               kwargs={"label": "again slow", "wait_ms": 3000})
+    running.start()
+    while "again slow" not in [d.label for d in lab.bob.call("ListDevices").devices]:
+        time.sleep(0.02)
+    refusal = refused("CALL_IN_PROGRESS", again, "w1", label="again slow", wait_ms=3000)
+    assert refusal.code == "ABORTED" and refusal.retry_ms > 0
+    running.join()
+    assert again("w1", label="again slow", wait_ms=3000).device.key_version == 2
+    lab.bob.call("DeleteDevice", id=first.device.id)
+    refused("NOT_FOUND", again, key_, label="again", type=1)
+    agent.stream.cancel()
+    # Many at once make one device.
+    results = []
+
+    def one():
+        mesh = lab.d.mesh(lab.bob.metadata[0][1].split()[1])
+        try:
+            results.append(again("m1", who=mesh, label="again many").device.id)
+        except Refused as refusal_:
+            assert refusal_.reason == "CALL_IN_PROGRESS", refusal_
+        mesh.close()
+    threads = [threading.Thread(target=one) for _ in range(16)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(set(results)) == 1, results
+
+
 def rest(lab):
     d = lab.d
     status, headers, body = http(d, "POST", "/api/auth/login",
@@ -700,7 +796,12 @@ def window_holds():
         refused("RATE_LIMITED", lab.bob.call, "RotateDeviceKey", id=made.id)
         # Rate comes before label: the order is part of the contract.
         refused("RATE_LIMITED", lab.bob.call, "CreateDevice", label="d0")
-        lab.eve.call("CreateDevice", label="eves")
+        key_ = [("idempotency-key", "one")]
+        for i in range(5):
+            lab.eve.call("CreateDevice", label="eves", metadata=key_)
+        refusal = refused("RATE_LIMITED", lab.eve.call, "CreateDevice", label="eves",
+                          metadata=key_)
+        assert refusal.retry_ms > 0, "a new key for a repeated call counts as a rotation"
         assert lab.count()["acme"][0] == 6
         assert lab.d.stop() == 0
         lab.d.start()
@@ -782,7 +883,7 @@ def run(name, fn, *args):
 def main():
     only = sys.argv[1:]
     shared = [labels, config, secrets_stay_out, addresses, owners, tokens, accounts, joining,
-              renewal, stream, interest, rest, audit, tls, plan_change]
+              renewal, stream, interest, repeated, rest, audit, tls, plan_change]
     wanted = [fn for fn in shared if not only or fn.__name__ in only]
     lab = Lab(extra=OPEN_LIMIT) if wanted else None
     for fn in wanted:

@@ -110,14 +110,14 @@ class Mesh:
                         return path, method.input_type[1:], method.output_type[1:]
         raise KeyError(name)
 
-    def call(self, method, /, timeout=20, **fields):
+    def call(self, method, /, timeout=20, metadata=(), **fields):
         path, in_, out = self._method(method)
         stub = self.channel.unary_unary(
             path, request_serializer=lambda m: m.SerializeToString(),
             response_deserializer=msg(out).__class__.FromString)
         try:
             answer, call = stub.with_call(msg(in_, **fields), timeout=timeout,
-                                          metadata=self.metadata)
+                                          metadata=self.metadata + list(metadata))
         except grpc.RpcError as error:
             raise Refused(error) from None
         self.headers = dict(call.initial_metadata())

@@ -15,8 +15,10 @@
 #include "base/err.h"
 #include "base/sign.h"
 #include "server/store/audit_row.h"
+#include "server/store/replay_row.h"
 #include "server/store/sql.h"
 #include "server/store/tenant_row.h"
+#include "server/store/user_row.h"
 
 static char dir[] = "/tmp/qmesh-test-sqlite-XXXXXX";
 static char path[128];
@@ -283,6 +285,83 @@ static void newer_schema_is_refused(void **state)
 	assert_int_equal(store_open(&options, &store), -ENOTSUP);
 }
 
+/* What a program of schema 1 left behind: nothing that a later step made. */
+static int set_back(struct txn *txn, void *ctx)
+{
+	int r;
+
+	(void)ctx;
+	r = sql_run(txn, "DROP TABLE replays", NULL, 0);
+	return r ? r : sql_run(txn, "PRAGMA user_version = 1", NULL, 0);
+}
+
+static int insert_user(struct txn *txn, void *ctx)
+{
+	return user_row_insert(txn, ctx);
+}
+
+static int put_replay(struct txn *txn, void *ctx)
+{
+	return replay_row_put(txn, ctx);
+}
+
+static int64_t ask_at_ms;
+
+static int get_replay(struct txn *txn, void *ctx)
+{
+	struct replay_row *row = ctx;
+
+	return replay_row_get(txn, row, ask_at_ms, row);
+}
+
+static int prune_replays(struct txn *txn, void *ctx)
+{
+	(void)ctx;
+	return replay_row_prune(txn, ask_at_ms);
+}
+
+static void older_schema_is_brought_up(void **state)
+{
+	struct store *store = open_store();
+	struct tenant_row t = make_tenant("a");
+	struct user_row user = {.tenant = t.id, .id = uuid_make(), .name = "ann", .role = 1};
+	struct replay_row row = {.tenant = t.id,
+				 .user = user.id,
+				 .key = "k 1",
+				 .device = uuid_make(),
+				 .key_version = 7,
+				 .made_ms = 1000};
+	struct replay_row got = row;
+
+	(void)state;
+	assert_int_equal(store_write(store, insert_tenant, NULL, &t), 0);
+	assert_int_equal(store_write(store, bump, NULL, &t), 0);
+	assert_int_equal(store_write(store, insert_user, NULL, &user), 0);
+	assert_int_equal(store_write(store, set_back, NULL, NULL), 0);
+	store_close(store);
+	store = open_store();
+	assert_int_equal(store_read(store, get_tenant, &t), 0);
+	assert_int_equal(t.generation, 1);
+	ask_at_ms = 1000 + REPLAY_ROW_KEEP_MS - 1;
+	assert_int_equal(store_read(store, get_replay, &got), ERR_NOT_FOUND);
+	assert_int_equal(store_write(store, put_replay, NULL, &row), 0);
+	got.key_version = 0;
+	assert_int_equal(store_read(store, get_replay, &got), 0);
+	assert_int_equal(got.key_version, 7);
+	assert_true(uuid_equal(&got.device, &row.device));
+	got.user = uuid_make();
+	assert_int_equal(store_read(store, get_replay, &got), ERR_NOT_FOUND);
+	assert_int_equal(store_write(store, prune_replays, NULL, NULL), 0);
+	got = row;
+	assert_int_equal(store_read(store, get_replay, &got), 0);
+	ask_at_ms++;
+	assert_int_equal(store_read(store, get_replay, &got), ERR_NOT_FOUND);
+	assert_int_equal(store_write(store, prune_replays, NULL, NULL), 0);
+	ask_at_ms = 1000;
+	assert_int_equal(store_read(store, get_replay, &got), ERR_NOT_FOUND);
+	store_close(store);
+}
+
 static void wide_mode_and_links_are_refused(void **state)
 {
 	struct store_options options = {.path = path};
@@ -342,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup(broken_transaction_hurts_its_cause_only, fresh),
 		cmocka_unit_test_setup(failed_commit_is_outcome_unknown, fresh),
 		cmocka_unit_test_setup(newer_schema_is_refused, fresh),
+		cmocka_unit_test_setup(older_schema_is_brought_up, fresh),
 		cmocka_unit_test_setup(wide_mode_and_links_are_refused, fresh),
 		cmocka_unit_test_setup(readers_only_read, fresh),
 	};

@@ -13,7 +13,7 @@ import traceback
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from meshrpc import PASSWORD, Daemon, Refused, base64, enroll, login, x25519  # noqa: E402
 
-SEEDS = (1, 2, 3, 4, 5, 6)
+SEEDS = (1, 2, 3, 4)
 STEPS = 120
 SECONDS = int(os.environ.get("QMESH_TIER_LIMIT_S", "30")) - 8
 CAPS = {1: 3, 2: 20, 3: 100}
@@ -170,7 +170,9 @@ class World:
         assert self.d.stop() == 0, self.d.log()[-2000:]
         self.d.start()
         self.admin = self.d.admin()
-        self.meshes = {name: login(self.d, name, "acme") for name in PEOPLE}
+        for name, old in self.meshes.items():
+            self.meshes[name] = self.d.mesh()
+            self.meshes[name].metadata = old.metadata
         self.count("restart")
 
     def compare(self):

@@ -3,6 +3,8 @@
 #include "gen/rpc/rules.h"
 
 #include "grpc/health/v1/health.pb-c.h"
+#include "grpc/reflection/v1/reflection.pb-c.h"
+#include "grpc/reflection/v1alpha/reflection.pb-c.h"
 #include "quazzar/mesh/v1/admin.pb-c.h"
 #include "quazzar/mesh/v1/agent.pb-c.h"
 #include "quazzar/mesh/v1/audit.pb-c.h"
@@ -23,8 +25,114 @@ static const struct field_rule rules_1[] = {
 	{0}, /* status */
 };
 
-/* quazzar.mesh.v1.AgentEvent */
+/* grpc.reflection.v1.ErrorResponse */
 static const struct field_rule rules_2[] = {
+	{0}, /* error_code */
+	{.max_len = 1024}, /* error_message */
+};
+
+/* grpc.reflection.v1.ExtensionNumberResponse */
+static const struct field_rule rules_3[] = {
+	{.max_len = 1024}, /* base_type_name */
+	{.max_items = 64}, /* extension_number */
+};
+
+/* grpc.reflection.v1.ExtensionRequest */
+static const struct field_rule rules_4[] = {
+	{.max_len = 1024}, /* containing_type */
+	{.max = 536870911}, /* extension_number */
+};
+
+/* grpc.reflection.v1.FileDescriptorResponse */
+static const struct field_rule rules_5[] = {
+	{.max_len = 1048576, .max_items = 64}, /* file_descriptor_proto */
+};
+
+/* grpc.reflection.v1.ListServiceResponse */
+static const struct field_rule rules_6[] = {
+	{.max_items = 64}, /* service */
+};
+
+/* grpc.reflection.v1.ServerReflectionRequest */
+static const struct field_rule rules_7[] = {
+	{.max_len = 255}, /* host */
+	{.max_len = 1024}, /* file_by_filename */
+	{.max_len = 1024}, /* file_containing_symbol */
+	{0}, /* file_containing_extension */
+	{.max_len = 1024}, /* all_extension_numbers_of_type */
+	{.max_len = 1024}, /* list_services */
+};
+
+/* grpc.reflection.v1.ServerReflectionResponse */
+static const struct field_rule rules_8[] = {
+	{.max_len = 255}, /* valid_host */
+	{0}, /* original_request */
+	{0}, /* file_descriptor_response */
+	{0}, /* all_extension_numbers_response */
+	{0}, /* list_services_response */
+	{0}, /* error_response */
+};
+
+/* grpc.reflection.v1.ServiceResponse */
+static const struct field_rule rules_9[] = {
+	{.max_len = 1024}, /* name */
+};
+
+/* grpc.reflection.v1alpha.ErrorResponse */
+static const struct field_rule rules_10[] = {
+	{0}, /* error_code */
+	{.max_len = 1024}, /* error_message */
+};
+
+/* grpc.reflection.v1alpha.ExtensionNumberResponse */
+static const struct field_rule rules_11[] = {
+	{.max_len = 1024}, /* base_type_name */
+	{.max_items = 64}, /* extension_number */
+};
+
+/* grpc.reflection.v1alpha.ExtensionRequest */
+static const struct field_rule rules_12[] = {
+	{.max_len = 1024}, /* containing_type */
+	{.max = 536870911}, /* extension_number */
+};
+
+/* grpc.reflection.v1alpha.FileDescriptorResponse */
+static const struct field_rule rules_13[] = {
+	{.max_len = 1048576, .max_items = 64}, /* file_descriptor_proto */
+};
+
+/* grpc.reflection.v1alpha.ListServiceResponse */
+static const struct field_rule rules_14[] = {
+	{.max_items = 64}, /* service */
+};
+
+/* grpc.reflection.v1alpha.ServerReflectionRequest */
+static const struct field_rule rules_15[] = {
+	{.max_len = 255}, /* host */
+	{.max_len = 1024}, /* file_by_filename */
+	{.max_len = 1024}, /* file_containing_symbol */
+	{0}, /* file_containing_extension */
+	{.max_len = 1024}, /* all_extension_numbers_of_type */
+	{.max_len = 1024}, /* list_services */
+};
+
+/* grpc.reflection.v1alpha.ServerReflectionResponse */
+static const struct field_rule rules_16[] = {
+	{.max_len = 255}, /* valid_host */
+	{0}, /* original_request */
+	{0}, /* file_descriptor_response */
+	{0}, /* all_extension_numbers_response */
+	{0}, /* list_services_response */
+	{0}, /* error_response */
+};
+
+/* grpc.reflection.v1alpha.ServiceResponse */
+static const struct field_rule rules_17[] = {
+	{.max_len = 1024}, /* name */
+};
+
+/* quazzar.mesh.v1.AgentEvent */
+static const struct field_rule rules_18[] = {
 	{.max_len = 64}, /* type */
 	{0}, /* peers_updated */
 	{0}, /* refresh */
@@ -37,7 +145,7 @@ static const struct field_rule rules_2[] = {
 };
 
 /* quazzar.mesh.v1.AuditEntry */
-static const struct field_rule rules_3[] = {
+static const struct field_rule rules_19[] = {
 	{0}, /* seq */
 	{0}, /* time */
 	{.max_len = 36}, /* actor_id */
@@ -52,18 +160,18 @@ static const struct field_rule rules_3[] = {
 };
 
 /* quazzar.mesh.v1.Certificate */
-static const struct field_rule rules_4[] = {
+static const struct field_rule rules_20[] = {
 	{.max_len = 16384}, /* chain */
 };
 
 /* quazzar.mesh.v1.ChangePasswordRequest */
-static const struct field_rule rules_5[] = {
+static const struct field_rule rules_21[] = {
 	{.min_len = 1, .max_len = 1024, .secret = true}, /* old_password */
 	{.min_len = 10, .max_len = 1024, .secret = true}, /* new_password */
 };
 
 /* quazzar.mesh.v1.CreateDeviceRequest */
-static const struct field_rule rules_7[] = {
+static const struct field_rule rules_23[] = {
 	{.max_len = 1024}, /* label */
 	{0}, /* type */
 	{.max_len = 44}, /* public_key */
@@ -75,37 +183,37 @@ static const struct field_rule rules_7[] = {
 };
 
 /* quazzar.mesh.v1.CreateDeviceResponse */
-static const struct field_rule rules_8[] = {
+static const struct field_rule rules_24[] = {
 	{.max_len = 1024, .secret = true}, /* config */
 	{.max_len = 65536, .secret = true}, /* qr_svg */
 	{0}, /* device */
 };
 
 /* quazzar.mesh.v1.CreateJoinTokenRequest */
-static const struct field_rule rules_9[] = {
+static const struct field_rule rules_25[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 };
 
 /* quazzar.mesh.v1.CreateJoinTokenResponse */
-static const struct field_rule rules_10[] = {
+static const struct field_rule rules_26[] = {
 	{.max_len = 256, .secret = true}, /* join_token */
 	{0}, /* expires_at */
 };
 
 /* quazzar.mesh.v1.CreateTenantRequest */
-static const struct field_rule rules_11[] = {
+static const struct field_rule rules_27[] = {
 	{.min_len = 1, .max_len = 63, .shape = "slug"}, /* name */
 	{0}, /* plan */
 	{.max_len = 18}, /* range */
 };
 
 /* quazzar.mesh.v1.CreateTenantResponse */
-static const struct field_rule rules_12[] = {
+static const struct field_rule rules_28[] = {
 	{0}, /* tenant */
 };
 
 /* quazzar.mesh.v1.CreateUserRequest */
-static const struct field_rule rules_13[] = {
+static const struct field_rule rules_29[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.min_len = 1, .max_len = 128}, /* name */
 	{.min_len = 10, .max_len = 1024, .secret = true}, /* password */
@@ -113,18 +221,18 @@ static const struct field_rule rules_13[] = {
 };
 
 /* quazzar.mesh.v1.CreateUserResponse */
-static const struct field_rule rules_14[] = {
+static const struct field_rule rules_30[] = {
 	{0}, /* user */
 };
 
 /* quazzar.mesh.v1.DeleteDeviceRequest */
-static const struct field_rule rules_15[] = {
+static const struct field_rule rules_31[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 	{.max = 5000}, /* wait_ms */
 };
 
 /* quazzar.mesh.v1.Device */
-static const struct field_rule rules_17[] = {
+static const struct field_rule rules_33[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 256}, /* label */
 	{.max_len = 63}, /* slug */
@@ -147,7 +255,7 @@ static const struct field_rule rules_17[] = {
 };
 
 /* quazzar.mesh.v1.DeviceRecord */
-static const struct field_rule rules_18[] = {
+static const struct field_rule rules_34[] = {
 	{0}, /* type */
 	{.max_len = 16}, /* owner_id */
 	{.max_len = 128}, /* owner_name */
@@ -158,7 +266,7 @@ static const struct field_rule rules_18[] = {
 };
 
 /* quazzar.mesh.v1.DeviceStatusUpdate */
-static const struct field_rule rules_19[] = {
+static const struct field_rule rules_35[] = {
 	{.max_items = 4096}, /* statuses */
 	{.max_len = 16, .max_items = 4094}, /* nodes_down */
 	{0}, /* converged_generation */
@@ -166,12 +274,12 @@ static const struct field_rule rules_19[] = {
 };
 
 /* quazzar.mesh.v1.Drain */
-static const struct field_rule rules_20[] = {
+static const struct field_rule rules_36[] = {
 	{0}, /* reconnect_after_ms */
 };
 
 /* quazzar.mesh.v1.EnrollRequest */
-static const struct field_rule rules_21[] = {
+static const struct field_rule rules_37[] = {
 	{.min_len = 1, .max_len = 256, .secret = true}, /* join_token */
 	{.max_len = 1024}, /* name */
 	{.min_len = 32, .max_len = 32}, /* wg_public_key */
@@ -182,7 +290,7 @@ static const struct field_rule rules_21[] = {
 };
 
 /* quazzar.mesh.v1.EnrollResponse */
-static const struct field_rule rules_22[] = {
+static const struct field_rule rules_38[] = {
 	{.max_len = 36}, /* node_id */
 	{.max_len = 36}, /* tenant_id */
 	{.max_len = 63}, /* tenant_name */
@@ -196,25 +304,25 @@ static const struct field_rule rules_22[] = {
 };
 
 /* quazzar.mesh.v1.ExplainDeviceRequest */
-static const struct field_rule rules_23[] = {
+static const struct field_rule rules_39[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 };
 
 /* quazzar.mesh.v1.ExplainDeviceResponse */
-static const struct field_rule rules_24[] = {
+static const struct field_rule rules_40[] = {
 	{.max_len = 64}, /* reason */
 	{.max_len = 500}, /* evidence */
 	{.max_len = 500}, /* next_step */
 };
 
 /* quazzar.mesh.v1.FailedPeer */
-static const struct field_rule rules_25[] = {
+static const struct field_rule rules_41[] = {
 	{.max_len = 16}, /* id */
 	{.max = 4095}, /* errno_code */
 };
 
 /* quazzar.mesh.v1.Feature */
-static const struct field_rule rules_26[] = {
+static const struct field_rule rules_42[] = {
 	{0}, /* enabled */
 	{0}, /* cap */
 	{0}, /* used */
@@ -222,13 +330,13 @@ static const struct field_rule rules_26[] = {
 };
 
 /* quazzar.mesh.v1.GetChangeRequest */
-static const struct field_rule rules_27[] = {
+static const struct field_rule rules_43[] = {
 	{.max = 9223372036854775807}, /* generation */
 	{.max = 5000}, /* wait_ms */
 };
 
 /* quazzar.mesh.v1.GetChangeResponse */
-static const struct field_rule rules_28[] = {
+static const struct field_rule rules_44[] = {
 	{0}, /* generation */
 	{0}, /* epoch */
 	{0}, /* applied */
@@ -239,23 +347,23 @@ static const struct field_rule rules_28[] = {
 };
 
 /* quazzar.mesh.v1.GetDeviceRequest */
-static const struct field_rule rules_29[] = {
+static const struct field_rule rules_45[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 };
 
 /* quazzar.mesh.v1.GetDeviceResponse */
-static const struct field_rule rules_30[] = {
+static const struct field_rule rules_46[] = {
 	{0}, /* device */
 };
 
 /* quazzar.mesh.v1.GetDeviceStatsRequest */
-static const struct field_rule rules_31[] = {
+static const struct field_rule rules_47[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 	{.max_len = 8}, /* window */
 };
 
 /* quazzar.mesh.v1.GetDeviceStatsResponse */
-static const struct field_rule rules_32[] = {
+static const struct field_rule rules_48[] = {
 	{0}, /* rx_bytes */
 	{0}, /* tx_bytes */
 	{0}, /* latest_handshake */
@@ -263,14 +371,14 @@ static const struct field_rule rules_32[] = {
 };
 
 /* quazzar.mesh.v1.GetNodePeersRequest */
-static const struct field_rule rules_33[] = {
+static const struct field_rule rules_49[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* node_id */
 	{.max = 4096}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.GetNodePeersResponse */
-static const struct field_rule rules_34[] = {
+static const struct field_rule rules_50[] = {
 	{0}, /* epoch */
 	{0}, /* generation */
 	{.max_len = 64}, /* digest */
@@ -279,29 +387,29 @@ static const struct field_rule rules_34[] = {
 };
 
 /* quazzar.mesh.v1.GetOrbitFeaturesResponse */
-static const struct field_rule rules_36[] = {
+static const struct field_rule rules_52[] = {
 	{0}, /* plan */
 	{.max_items = 16}, /* features */
 };
 
 /* quazzar.mesh.v1.GetOrbitFeaturesResponse.FeaturesEntry */
-static const struct field_rule rules_37[] = {
+static const struct field_rule rules_53[] = {
 	{.max_len = 32}, /* key */
 	{0}, /* value */
 };
 
 /* quazzar.mesh.v1.GetStateResponse */
-static const struct field_rule rules_39[] = {
+static const struct field_rule rules_55[] = {
 	{0}, /* state */
 };
 
 /* quazzar.mesh.v1.Interest */
-static const struct field_rule rules_40[] = {
+static const struct field_rule rules_56[] = {
 	{0}, /* for_ms */
 };
 
 /* quazzar.mesh.v1.KeySlot */
-static const struct field_rule rules_41[] = {
+static const struct field_rule rules_57[] = {
 	{.max_len = 32}, /* public_key */
 	{0}, /* key_version */
 	{0}, /* psk_version */
@@ -309,7 +417,7 @@ static const struct field_rule rules_41[] = {
 };
 
 /* quazzar.mesh.v1.Keys */
-static const struct field_rule rules_42[] = {
+static const struct field_rule rules_58[] = {
 	{.max_items = 4}, /* session_keys */
 	{.max_items = 4}, /* list_keys */
 	{.max_len = 32, .max_items = 4}, /* cp_pins */
@@ -317,98 +425,98 @@ static const struct field_rule rules_42[] = {
 };
 
 /* quazzar.mesh.v1.ListAuditRequest */
-static const struct field_rule rules_43[] = {
+static const struct field_rule rules_59[] = {
 	{.max = 1000}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListAuditResponse */
-static const struct field_rule rules_44[] = {
+static const struct field_rule rules_60[] = {
 	{.max_items = 1000}, /* entries */
 	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.ListDevicesRequest */
-static const struct field_rule rules_45[] = {
+static const struct field_rule rules_61[] = {
 	{0}, /* all */
 	{.max = 4096}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListDevicesResponse */
-static const struct field_rule rules_46[] = {
+static const struct field_rule rules_62[] = {
 	{.max_items = 4096}, /* devices */
 	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.ListNodesRequest */
-static const struct field_rule rules_47[] = {
+static const struct field_rule rules_63[] = {
 	{.max = 4096}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListNodesResponse */
-static const struct field_rule rules_48[] = {
+static const struct field_rule rules_64[] = {
 	{.max_items = 4096}, /* nodes */
 	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.ListPeersResponse */
-static const struct field_rule rules_50[] = {
+static const struct field_rule rules_66[] = {
 	{.max_items = 131072}, /* peers */
 };
 
 /* quazzar.mesh.v1.ListTenantNodesRequest */
-static const struct field_rule rules_51[] = {
+static const struct field_rule rules_67[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 };
 
 /* quazzar.mesh.v1.ListTenantNodesResponse */
-static const struct field_rule rules_52[] = {
+static const struct field_rule rules_68[] = {
 	{.max_items = 4096}, /* nodes */
 };
 
 /* quazzar.mesh.v1.ListTenantsRequest */
-static const struct field_rule rules_53[] = {
+static const struct field_rule rules_69[] = {
 	{.max = 4096}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListTenantsResponse */
-static const struct field_rule rules_54[] = {
+static const struct field_rule rules_70[] = {
 	{.max_items = 4096}, /* tenants */
 	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.ListUsersRequest */
-static const struct field_rule rules_55[] = {
+static const struct field_rule rules_71[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.max = 4096}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListUsersResponse */
-static const struct field_rule rules_56[] = {
+static const struct field_rule rules_72[] = {
 	{.max_items = 4096}, /* users */
 	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.LoginRequest */
-static const struct field_rule rules_57[] = {
+static const struct field_rule rules_73[] = {
 	{.max_len = 63}, /* tenant */
 	{.min_len = 1, .max_len = 128}, /* user */
 	{.min_len = 1, .max_len = 1024, .secret = true}, /* password */
 };
 
 /* quazzar.mesh.v1.LoginResponse */
-static const struct field_rule rules_58[] = {
+static const struct field_rule rules_74[] = {
 	{.max_len = 1024, .secret = true}, /* token */
 	{0}, /* expires_at */
 	{0}, /* user */
 };
 
 /* quazzar.mesh.v1.Member */
-static const struct field_rule rules_61[] = {
+static const struct field_rule rules_77[] = {
 	{.max_len = 16}, /* id */
 	{0}, /* state */
 	{.max_len = 256}, /* label */
@@ -421,7 +529,7 @@ static const struct field_rule rules_61[] = {
 };
 
 /* quazzar.mesh.v1.Node */
-static const struct field_rule rules_62[] = {
+static const struct field_rule rules_78[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 256}, /* label */
 	{.max_len = 63}, /* slug */
@@ -440,7 +548,7 @@ static const struct field_rule rules_62[] = {
 };
 
 /* quazzar.mesh.v1.NodeProgress */
-static const struct field_rule rules_63[] = {
+static const struct field_rule rules_79[] = {
 	{.max_len = 36}, /* node_id */
 	{.max_len = 256}, /* label */
 	{0}, /* online */
@@ -451,26 +559,26 @@ static const struct field_rule rules_63[] = {
 };
 
 /* quazzar.mesh.v1.NodePskKey */
-static const struct field_rule rules_64[] = {
+static const struct field_rule rules_80[] = {
 	{0}, /* psk_version */
 	{.max_len = 32, .secret = true}, /* key */
 };
 
 /* quazzar.mesh.v1.NodeRecord */
-static const struct field_rule rules_65[] = {
+static const struct field_rule rules_81[] = {
 	{.max_len = 32}, /* public_key */
 	{.max_len = 261}, /* endpoint */
 	{.max_len = 49, .max_items = 64}, /* advertised_routes */
 };
 
 /* quazzar.mesh.v1.Owner */
-static const struct field_rule rules_66[] = {
+static const struct field_rule rules_82[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 128}, /* name */
 };
 
 /* quazzar.mesh.v1.Peer */
-static const struct field_rule rules_67[] = {
+static const struct field_rule rules_83[] = {
 	{.max_len = 44}, /* public_key */
 	{.max_len = 36}, /* device_id */
 	{.max_len = 64}, /* endpoint */
@@ -483,14 +591,14 @@ static const struct field_rule rules_67[] = {
 };
 
 /* quazzar.mesh.v1.PeerList */
-static const struct field_rule rules_68[] = {
+static const struct field_rule rules_84[] = {
 	{.max_len = 2048, .max_items = 4096}, /* upserts */
 	{.max_len = 16, .max_items = 4096}, /* removed_ids */
 	{.max_len = 4096}, /* tenant */
 };
 
 /* quazzar.mesh.v1.PeerStatus */
-static const struct field_rule rules_69[] = {
+static const struct field_rule rules_85[] = {
 	{.max_len = 16}, /* device_id */
 	{0}, /* latest_handshake */
 	{.max = 9223372036854775807}, /* rx_bytes */
@@ -500,7 +608,7 @@ static const struct field_rule rules_69[] = {
 };
 
 /* quazzar.mesh.v1.PeersHead */
-static const struct field_rule rules_70[] = {
+static const struct field_rule rules_86[] = {
 	{.max_len = 16}, /* tenant_id */
 	{0}, /* epoch */
 	{0}, /* from_generation */
@@ -513,7 +621,7 @@ static const struct field_rule rules_70[] = {
 };
 
 /* quazzar.mesh.v1.PeersUpdated */
-static const struct field_rule rules_71[] = {
+static const struct field_rule rules_87[] = {
 	{.max_len = 512}, /* head */
 	{.max_len = 4194304}, /* list */
 	{.max_len = 64}, /* signature */
@@ -521,18 +629,18 @@ static const struct field_rule rules_71[] = {
 };
 
 /* quazzar.mesh.v1.Promoted */
-static const struct field_rule rules_72[] = {
+static const struct field_rule rules_88[] = {
 	{.min_len = 16, .max_len = 16}, /* device_id */
 	{.max = 2147483647}, /* key_version */
 };
 
 /* quazzar.mesh.v1.RefreshResponse */
-static const struct field_rule rules_75[] = {
+static const struct field_rule rules_91[] = {
 	{0}, /* generation */
 };
 
 /* quazzar.mesh.v1.RemoveNodeRequest */
-static const struct field_rule rules_76[] = {
+static const struct field_rule rules_92[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.min_len = 1, .max_len = 63}, /* node */
 	{.max_len = 63}, /* rehome_to */
@@ -540,12 +648,12 @@ static const struct field_rule rules_76[] = {
 };
 
 /* quazzar.mesh.v1.RemoveNodeResponse */
-static const struct field_rule rules_77[] = {
+static const struct field_rule rules_93[] = {
 	{0}, /* devices */
 };
 
 /* quazzar.mesh.v1.RenewTokenRequest */
-static const struct field_rule rules_78[] = {
+static const struct field_rule rules_94[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* node_id */
 	{0}, /* time */
 	{.min_len = 16, .max_len = 16}, /* nonce */
@@ -553,13 +661,13 @@ static const struct field_rule rules_78[] = {
 };
 
 /* quazzar.mesh.v1.RenewTokenResponse */
-static const struct field_rule rules_79[] = {
+static const struct field_rule rules_95[] = {
 	{.max_len = 1024, .secret = true}, /* agent_token */
 	{0}, /* expires_at */
 };
 
 /* quazzar.mesh.v1.ReportRequest */
-static const struct field_rule rules_80[] = {
+static const struct field_rule rules_96[] = {
 	{.max = 9223372036854775807}, /* epoch */
 	{.max = 9223372036854775807}, /* applied_generation */
 	{.max_len = 32}, /* list_digest */
@@ -576,20 +684,20 @@ static const struct field_rule rules_80[] = {
 };
 
 /* quazzar.mesh.v1.ReportResponse */
-static const struct field_rule rules_81[] = {
+static const struct field_rule rules_97[] = {
 	{0}, /* generation */
 	{0}, /* epoch */
 	{0}, /* time */
 };
 
 /* quazzar.mesh.v1.Revocations */
-static const struct field_rule rules_82[] = {
+static const struct field_rule rules_98[] = {
 	{0}, /* full */
 	{.max_len = 16, .max_items = 65536}, /* session_ids */
 };
 
 /* quazzar.mesh.v1.RotateDeviceKeyRequest */
-static const struct field_rule rules_83[] = {
+static const struct field_rule rules_99[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 	{0}, /* immediate */
 	{.max_len = 44}, /* public_key */
@@ -599,21 +707,21 @@ static const struct field_rule rules_83[] = {
 };
 
 /* quazzar.mesh.v1.RotateDeviceKeyResponse */
-static const struct field_rule rules_84[] = {
+static const struct field_rule rules_100[] = {
 	{.max_len = 1024, .secret = true}, /* config */
 	{.max_len = 65536, .secret = true}, /* qr_svg */
 	{0}, /* device */
 };
 
 /* quazzar.mesh.v1.StatSample */
-static const struct field_rule rules_85[] = {
+static const struct field_rule rules_101[] = {
 	{0}, /* time */
 	{0}, /* rx_bytes */
 	{0}, /* tx_bytes */
 };
 
 /* quazzar.mesh.v1.State */
-static const struct field_rule rules_86[] = {
+static const struct field_rule rules_102[] = {
 	{0}, /* active */
 	{0}, /* listen_port */
 	{0}, /* peer_count */
@@ -637,7 +745,7 @@ static const struct field_rule rules_86[] = {
 };
 
 /* quazzar.mesh.v1.SubscribeRequest */
-static const struct field_rule rules_87[] = {
+static const struct field_rule rules_103[] = {
 	{.max = 9223372036854775807}, /* epoch */
 	{.max = 9223372036854775807}, /* generation */
 	{.max_len = 512}, /* head */
@@ -647,12 +755,12 @@ static const struct field_rule rules_87[] = {
 };
 
 /* quazzar.mesh.v1.SubscribeResponse */
-static const struct field_rule rules_88[] = {
+static const struct field_rule rules_104[] = {
 	{0}, /* event */
 };
 
 /* quazzar.mesh.v1.Tenant */
-static const struct field_rule rules_89[] = {
+static const struct field_rule rules_105[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 63}, /* name */
 	{0}, /* plan */
@@ -665,7 +773,7 @@ static const struct field_rule rules_89[] = {
 };
 
 /* quazzar.mesh.v1.TenantRecord */
-static const struct field_rule rules_90[] = {
+static const struct field_rule rules_106[] = {
 	{.max_len = 16}, /* id */
 	{.max_len = 63}, /* name */
 	{0}, /* range4 */
@@ -679,7 +787,7 @@ static const struct field_rule rules_90[] = {
 };
 
 /* quazzar.mesh.v1.UpdateDeviceRequest */
-static const struct field_rule rules_91[] = {
+static const struct field_rule rules_107[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 	{.max_len = 1024}, /* label */
 	{0}, /* type */
@@ -687,23 +795,23 @@ static const struct field_rule rules_91[] = {
 };
 
 /* quazzar.mesh.v1.UpdateDeviceResponse */
-static const struct field_rule rules_92[] = {
+static const struct field_rule rules_108[] = {
 	{0}, /* device */
 };
 
 /* quazzar.mesh.v1.UpdateTenantRequest */
-static const struct field_rule rules_93[] = {
+static const struct field_rule rules_109[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{0}, /* plan */
 };
 
 /* quazzar.mesh.v1.UpdateTenantResponse */
-static const struct field_rule rules_94[] = {
+static const struct field_rule rules_110[] = {
 	{0}, /* tenant */
 };
 
 /* quazzar.mesh.v1.UpdateUserRequest */
-static const struct field_rule rules_95[] = {
+static const struct field_rule rules_111[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.min_len = 1, .max_len = 128}, /* user */
 	{0}, /* role */
@@ -712,12 +820,12 @@ static const struct field_rule rules_95[] = {
 };
 
 /* quazzar.mesh.v1.UpdateUserResponse */
-static const struct field_rule rules_96[] = {
+static const struct field_rule rules_112[] = {
 	{0}, /* user */
 };
 
 /* quazzar.mesh.v1.User */
-static const struct field_rule rules_97[] = {
+static const struct field_rule rules_113[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 128}, /* name */
 	{0}, /* role */
@@ -726,25 +834,25 @@ static const struct field_rule rules_97[] = {
 };
 
 /* quazzar.mesh.v1.VerifyKey */
-static const struct field_rule rules_98[] = {
+static const struct field_rule rules_114[] = {
 	{.max_len = 32}, /* kid */
 	{.max_len = 32}, /* public_key */
 };
 
 /* quazzar.mesh.v1.WatchStateRequest */
-static const struct field_rule rules_99[] = {
+static const struct field_rule rules_115[] = {
 	{.max = 9223372036854775807}, /* version */
 };
 
 /* quazzar.mesh.v1.WatchStateResponse */
-static const struct field_rule rules_100[] = {
+static const struct field_rule rules_116[] = {
 	{0}, /* version */
 	{.max_len = 16, .max_items = 8}, /* topics */
 	{0}, /* state */
 };
 
 /* quazzar.mesh.v1.WhoAmIResponse */
-static const struct field_rule rules_102[] = {
+static const struct field_rule rules_118[] = {
 	{.max_len = 128}, /* user */
 	{.max_len = 63}, /* tenant */
 	{0}, /* role */
@@ -755,109 +863,125 @@ static const struct field_rule rules_102[] = {
 };
 
 static const struct message_rules slots[N_SLOTS] = {
-	[5] = {&pb__stat_sample__descriptor, rules_85, false},
-	[16] = {&pb__certificate__descriptor, rules_4, false},
-	[18] = {&pb__enroll_request__descriptor, rules_21, true},
-	[19] = {&pb__device__descriptor, rules_17, false},
-	[20] = {&pb__remove_node_request__descriptor, rules_76, false},
-	[21] = {&pb__peer_list__descriptor, rules_68, false},
-	[22] = {&pb__user__descriptor, rules_97, false},
+	[5] = {&pb__stat_sample__descriptor, rules_101, false},
+	[16] = {&pb__certificate__descriptor, rules_20, false},
+	[18] = {&pb__enroll_request__descriptor, rules_37, true},
+	[19] = {&pb__device__descriptor, rules_33, false},
+	[20] = {&pb__remove_node_request__descriptor, rules_92, false},
+	[21] = {&pb__peer_list__descriptor, rules_84, false},
+	[22] = {&pb__user__descriptor, rules_113, false},
 	[29] = {&pb__who_am_irequest__descriptor, NULL, false},
-	[33] = {&pb__list_tenants_response__descriptor, rules_54, false},
-	[36] = {&pb__renew_token_request__descriptor, rules_78, false},
-	[41] = {&pb__peers_updated__descriptor, rules_71, false},
+	[33] = {&pb__list_tenants_response__descriptor, rules_70, false},
+	[36] = {&pb__renew_token_request__descriptor, rules_94, false},
+	[41] = {&pb__peers_updated__descriptor, rules_87, false},
 	[42] = {&grpc__health__v1__health_check_response__descriptor, rules_1, false},
-	[43] = {&pb__get_node_peers_response__descriptor, rules_34, false},
-	[44] = {&pb__peer_status__descriptor, rules_69, false},
-	[45] = {&pb__node__descriptor, rules_62, false},
-	[51] = {&pb__refresh_response__descriptor, rules_75, false},
+	[43] = {&pb__get_node_peers_response__descriptor, rules_50, false},
+	[44] = {&pb__peer_status__descriptor, rules_85, false},
+	[45] = {&pb__node__descriptor, rules_78, false},
+	[51] = {&pb__refresh_response__descriptor, rules_91, false},
 	[56] = {&pb__logout_response__descriptor, NULL, false},
-	[57] = {&pb__report_response__descriptor, rules_81, false},
-	[58] = {&pb__rotate_device_key_response__descriptor, rules_84, true},
+	[57] = {&pb__report_response__descriptor, rules_97, false},
+	[58] = {&pb__rotate_device_key_response__descriptor, rules_100, true},
 	[59] = {&pb__delete_device_response__descriptor, NULL, false},
-	[60] = {&pb__list_tenant_nodes_request__descriptor, rules_51, false},
-	[61] = {&pb__create_user_response__descriptor, rules_14, false},
-	[67] = {&pb__update_tenant_response__descriptor, rules_94, false},
-	[72] = {&pb__create_device_response__descriptor, rules_8, true},
+	[60] = {&pb__list_tenant_nodes_request__descriptor, rules_67, false},
+	[61] = {&pb__create_user_response__descriptor, rules_30, false},
+	[67] = {&pb__update_tenant_response__descriptor, rules_110, false},
+	[72] = {&pb__create_device_response__descriptor, rules_24, true},
 	[76] = {&pb__refresh_event__descriptor, NULL, false},
-	[83] = {&pb__get_device_stats_response__descriptor, rules_32, false},
-	[84] = {&pb__list_audit_response__descriptor, rules_44, false},
-	[85] = {&pb__get_node_peers_request__descriptor, rules_33, false},
-	[86] = {&pb__create_tenant_response__descriptor, rules_12, false},
+	[83] = {&pb__get_device_stats_response__descriptor, rules_48, false},
+	[84] = {&pb__list_audit_response__descriptor, rules_60, false},
+	[85] = {&pb__get_node_peers_request__descriptor, rules_49, false},
+	[86] = {&pb__create_tenant_response__descriptor, rules_28, false},
 	[87] = {&pb__logout_request__descriptor, NULL, false},
-	[88] = {&pb__report_request__descriptor, rules_80, false},
-	[89] = {&pb__rotate_device_key_request__descriptor, rules_83, false},
-	[92] = {&pb__node_psk_key__descriptor, rules_64, true},
+	[88] = {&pb__report_request__descriptor, rules_96, false},
+	[89] = {&pb__rotate_device_key_request__descriptor, rules_99, false},
+	[90] = {&grpc__reflection__v1__error_response__descriptor, rules_2, false},
+	[91] = {&grpc__reflection__v1alpha__error_response__descriptor, rules_10, false},
+	[92] = {&grpc__reflection__v1__server_reflection_request__descriptor, rules_7, false},
+	[93] = {&grpc__reflection__v1alpha__server_reflection_request__descriptor, rules_15, false},
+	[94] = {&pb__node_psk_key__descriptor, rules_80, true},
 	[95] = {&pb__change_password_response__descriptor, NULL, false},
-	[97] = {&pb__change_password_request__descriptor, rules_5, true},
-	[100] = {&pb__update_user_response__descriptor, rules_96, false},
-	[105] = {&pb__peer__descriptor, rules_67, false},
-	[108] = {&pb__audit_entry__descriptor, rules_3, false},
-	[109] = {&pb__get_device_stats_request__descriptor, rules_31, false},
-	[110] = {&pb__list_audit_request__descriptor, rules_43, false},
-	[111] = {&pb__promoted__descriptor, rules_72, false},
-	[116] = {&pb__owner__descriptor, rules_66, false},
-	[123] = {&pb__explain_device_request__descriptor, rules_23, false},
+	[97] = {&pb__change_password_request__descriptor, rules_21, true},
+	[100] = {&pb__update_user_response__descriptor, rules_112, false},
+	[105] = {&pb__peer__descriptor, rules_83, false},
+	[108] = {&pb__audit_entry__descriptor, rules_19, false},
+	[109] = {&pb__get_device_stats_request__descriptor, rules_47, false},
+	[110] = {&pb__list_audit_request__descriptor, rules_59, false},
+	[111] = {&pb__promoted__descriptor, rules_88, false},
+	[116] = {&pb__owner__descriptor, rules_82, false},
+	[123] = {&pb__explain_device_request__descriptor, rules_39, false},
 	[124] = {&pb__get_orbit_features_request__descriptor, NULL, false},
-	[125] = {&pb__subscribe_request__descriptor, rules_87, false},
-	[126] = {&pb__revocations__descriptor, rules_82, false},
-	[129] = {&pb__update_device_response__descriptor, rules_92, false},
-	[130] = {&pb__device_record__descriptor, rules_18, false},
-	[131] = {&pb__get_orbit_features_response__features_entry__descriptor, rules_37, false},
-	[132] = {&pb__list_nodes_request__descriptor, rules_47, false},
-	[136] = {&pb__failed_peer__descriptor, rules_25, false},
-	[137] = {&pb__create_join_token_response__descriptor, rules_10, true},
-	[138] = {&pb__renew_token_response__descriptor, rules_79, true},
-	[139] = {&pb__create_join_token_request__descriptor, rules_9, false},
-	[140] = {&pb__watch_state_request__descriptor, rules_99, false},
+	[125] = {&pb__subscribe_request__descriptor, rules_103, false},
+	[126] = {&pb__revocations__descriptor, rules_98, false},
+	[129] = {&pb__update_device_response__descriptor, rules_108, false},
+	[130] = {&pb__device_record__descriptor, rules_34, false},
+	[131] = {&pb__get_orbit_features_response__features_entry__descriptor, rules_53, false},
+	[132] = {&pb__list_nodes_request__descriptor, rules_63, false},
+	[136] = {&pb__failed_peer__descriptor, rules_41, false},
+	[137] = {&pb__create_join_token_response__descriptor, rules_26, true},
+	[138] = {&pb__renew_token_response__descriptor, rules_95, true},
+	[139] = {&pb__create_join_token_request__descriptor, rules_25, false},
+	[140] = {&pb__watch_state_request__descriptor, rules_115, false},
 	[143] = {&pb__list_peers_request__descriptor, NULL, false},
-	[144] = {&pb__subscribe_response__descriptor, rules_88, true},
-	[147] = {&pb__list_devices_response__descriptor, rules_46, false},
-	[148] = {&pb__device_status_update__descriptor, rules_19, false},
-	[150] = {&pb__get_device_response__descriptor, rules_30, false},
-	[151] = {&pb__get_state_response__descriptor, rules_39, false},
-	[152] = {&pb__state__descriptor, rules_86, false},
-	[157] = {&pb__update_tenant_request__descriptor, rules_93, false},
-	[164] = {&pb__node_record__descriptor, rules_65, false},
-	[167] = {&pb__create_user_request__descriptor, rules_13, true},
+	[144] = {&pb__subscribe_response__descriptor, rules_104, true},
+	[147] = {&pb__list_devices_response__descriptor, rules_62, false},
+	[148] = {&pb__device_status_update__descriptor, rules_35, false},
+	[150] = {&pb__get_device_response__descriptor, rules_46, false},
+	[151] = {&pb__get_state_response__descriptor, rules_55, false},
+	[152] = {&pb__state__descriptor, rules_102, false},
+	[157] = {&pb__update_tenant_request__descriptor, rules_109, false},
+	[163] = {&grpc__reflection__v1__service_response__descriptor, rules_9, false},
+	[164] = {&grpc__reflection__v1alpha__service_response__descriptor, rules_17, false},
+	[165] = {&pb__node_record__descriptor, rules_81, false},
+	[167] = {&pb__create_user_request__descriptor, rules_29, true},
 	[169] = {&pb__get_state_request__descriptor, NULL, false},
-	[173] = {&pb__list_devices_request__descriptor, rules_45, false},
-	[177] = {&pb__list_nodes_response__descriptor, rules_48, false},
-	[178] = {&pb__agent_event__descriptor, rules_2, true},
-	[185] = {&pb__drain__descriptor, rules_20, false},
-	[186] = {&pb__create_tenant_request__descriptor, rules_11, false},
-	[187] = {&pb__list_tenant_nodes_response__descriptor, rules_52, false},
-	[190] = {&pb__enroll_response__descriptor, rules_22, true},
-	[191] = {&pb__node_progress__descriptor, rules_63, false},
-	[192] = {&pb__remove_node_response__descriptor, rules_77, false},
-	[195] = {&pb__verify_key__descriptor, rules_98, false},
-	[196] = {&pb__who_am_iresponse__descriptor, rules_102, false},
-	[197] = {&pb__tenant__descriptor, rules_89, false},
-	[200] = {&pb__update_user_request__descriptor, rules_95, true},
-	[204] = {&pb__get_change_request__descriptor, rules_27, false},
+	[173] = {&pb__list_devices_request__descriptor, rules_61, false},
+	[177] = {&pb__list_nodes_response__descriptor, rules_64, false},
+	[178] = {&pb__agent_event__descriptor, rules_18, true},
+	[180] = {&grpc__reflection__v1__extension_number_response__descriptor, rules_3, false},
+	[181] = {&grpc__reflection__v1alpha__extension_number_response__descriptor, rules_11, false},
+	[185] = {&pb__drain__descriptor, rules_36, false},
+	[186] = {&pb__create_tenant_request__descriptor, rules_27, false},
+	[187] = {&pb__list_tenant_nodes_response__descriptor, rules_68, false},
+	[190] = {&pb__enroll_response__descriptor, rules_38, true},
+	[191] = {&pb__node_progress__descriptor, rules_79, false},
+	[192] = {&pb__remove_node_response__descriptor, rules_93, false},
+	[195] = {&pb__verify_key__descriptor, rules_114, false},
+	[196] = {&pb__who_am_iresponse__descriptor, rules_118, false},
+	[197] = {&pb__tenant__descriptor, rules_105, false},
+	[200] = {&pb__update_user_request__descriptor, rules_111, true},
+	[204] = {&pb__get_change_request__descriptor, rules_43, false},
 	[205] = {&pb__refresh_request__descriptor, NULL, false},
-	[211] = {&pb__update_device_request__descriptor, rules_91, false},
-	[212] = {&pb__list_users_response__descriptor, rules_56, false},
-	[213] = {&pb__list_peers_response__descriptor, rules_50, false},
+	[207] = {&grpc__reflection__v1__list_service_response__descriptor, rules_6, false},
+	[208] = {&grpc__reflection__v1alpha__list_service_response__descriptor, rules_14, false},
+	[211] = {&pb__update_device_request__descriptor, rules_107, false},
+	[212] = {&pb__list_users_response__descriptor, rules_72, false},
+	[213] = {&grpc__reflection__v1__file_descriptor_response__descriptor, rules_5, false},
 	[214] = {&grpc__health__v1__health_check_request__descriptor, rules_0, false},
-	[221] = {&pb__feature__descriptor, rules_26, false},
-	[223] = {&pb__login_request__descriptor, rules_57, true},
-	[224] = {&pb__get_change_response__descriptor, rules_28, false},
-	[225] = {&pb__key_slot__descriptor, rules_41, false},
-	[227] = {&pb__member__descriptor, rules_61, false},
-	[228] = {&pb__create_device_request__descriptor, rules_7, false},
-	[229] = {&pb__delete_device_request__descriptor, rules_15, false},
-	[230] = {&pb__login_response__descriptor, rules_58, true},
-	[231] = {&pb__watch_state_response__descriptor, rules_100, false},
-	[232] = {&pb__peers_head__descriptor, rules_70, false},
-	[236] = {&pb__tenant_record__descriptor, rules_90, false},
-	[237] = {&pb__keys__descriptor, rules_42, true},
-	[243] = {&pb__interest__descriptor, rules_40, false},
-	[244] = {&pb__list_tenants_request__descriptor, rules_53, false},
-	[248] = {&pb__list_users_request__descriptor, rules_55, false},
-	[249] = {&pb__explain_device_response__descriptor, rules_24, false},
-	[250] = {&pb__get_device_request__descriptor, rules_29, false},
-	[251] = {&pb__get_orbit_features_response__descriptor, rules_36, false},
+	[215] = {&grpc__reflection__v1alpha__file_descriptor_response__descriptor, rules_13, false},
+	[216] = {&pb__list_peers_response__descriptor, rules_66, false},
+	[221] = {&pb__feature__descriptor, rules_42, false},
+	[223] = {&pb__login_request__descriptor, rules_73, true},
+	[224] = {&pb__get_change_response__descriptor, rules_44, false},
+	[225] = {&pb__key_slot__descriptor, rules_57, false},
+	[227] = {&pb__member__descriptor, rules_77, false},
+	[228] = {&pb__create_device_request__descriptor, rules_23, false},
+	[229] = {&pb__delete_device_request__descriptor, rules_31, false},
+	[230] = {&pb__login_response__descriptor, rules_74, true},
+	[231] = {&pb__watch_state_response__descriptor, rules_116, false},
+	[232] = {&pb__peers_head__descriptor, rules_86, false},
+	[236] = {&pb__tenant_record__descriptor, rules_106, false},
+	[237] = {&pb__keys__descriptor, rules_58, true},
+	[240] = {&grpc__reflection__v1__server_reflection_response__descriptor, rules_8, false},
+	[241] = {&grpc__reflection__v1alpha__server_reflection_response__descriptor, rules_16, false},
+	[243] = {&pb__interest__descriptor, rules_56, false},
+	[244] = {&pb__list_tenants_request__descriptor, rules_69, false},
+	[247] = {&grpc__reflection__v1__extension_request__descriptor, rules_4, false},
+	[248] = {&grpc__reflection__v1alpha__extension_request__descriptor, rules_12, false},
+	[249] = {&pb__explain_device_response__descriptor, rules_40, false},
+	[250] = {&pb__get_device_request__descriptor, rules_45, false},
+	[251] = {&pb__get_orbit_features_response__descriptor, rules_52, false},
+	[252] = {&pb__list_users_request__descriptor, rules_71, false},
 };
 
 const struct message_rules *rules_find(const ProtobufCMessageDescriptor *desc)

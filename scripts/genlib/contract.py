@@ -147,7 +147,8 @@ class Service:
         self.file = file
         self.name = proto.name
         self.full_name = f"{file.package}.{proto.name}"
-        stem = snake(proto.name)
+        version = file.package.rsplit(".", 1)[-1]
+        stem = snake(proto.name) + (f"_{version}" if version.startswith("v1alpha") else "")
         self.stem = stem if stem.endswith("_service") else stem + "_service"
         self.short = self.stem[: -len("_service")]
         self.place = place

@@ -30,6 +30,7 @@
 #include "server/cp/users.h"
 #include "server/cp/watch.h"
 #include "server/rpc/health.h"
+#include "server/rpc/reflection.h"
 
 static void on_committed(void *arg, const struct uuid *tenants, size_t n)
 {
@@ -181,7 +182,7 @@ struct services *cp_services(struct cp *cp)
 	    service_add(s, &auth_service_desc, auth_service_handlers(&auth), cp) ||
 	    service_add(s, &agent_service_desc, agent_service_handlers(&agent), cp) ||
 	    service_add(s, &admin_service_desc, admin_service_handlers(&admin), cp) ||
-	    health_add(s)) {
+	    health_add(s) || reflection_add(s)) {
 		services_free(s);
 		return NULL;
 	}

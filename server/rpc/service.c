@@ -10,6 +10,8 @@
 
 #include "base/err.h"
 
+#define SERVICES_MAX 32
+
 struct slot {
 	const struct method *method;
 	handler_fn fn;
@@ -20,6 +22,8 @@ struct services {
 	struct service_hooks hooks;
 	struct slot *slots;
 	size_t n, cap; /* cap is a power of two */
+	const struct service *all[SERVICES_MAX];
+	size_t n_all;
 };
 
 static size_t hash(const char *path, size_t len)
@@ -60,8 +64,9 @@ static struct slot *find(const struct services *s, const char *path, size_t len)
 
 static int grow(struct services *s, size_t n)
 {
-	struct services bigger = {.hooks = s->hooks, .cap = s->cap ? s->cap : 64};
+	struct services bigger = *s;
 
+	bigger.cap = s->cap ? s->cap : 64;
 	while (bigger.cap < 2 * (s->n + n))
 		bigger.cap *= 2;
 	if (bigger.cap == s->cap)
@@ -73,7 +78,6 @@ static int grow(struct services *s, size_t n)
 		if (s->slots[i].method)
 			*find(&bigger, s->slots[i].method->path, strlen(s->slots[i].method->path)) =
 				s->slots[i];
-	bigger.n = s->n;
 	free(s->slots);
 	*s = bigger;
 	return 0;
@@ -82,8 +86,11 @@ static int grow(struct services *s, size_t n)
 int service_add(struct services *s, const struct service *desc, const void *handlers, void *owner)
 {
 	const handler_fn *fns = handlers;
-	int r = grow(s, desc->n_methods);
+	int r;
 
+	if (s->n_all == SERVICES_MAX)
+		return err_origin(-ENOBUFS);
+	r = grow(s, desc->n_methods);
 	if (r < 0)
 		return err_trace(r);
 	for (size_t i = 0; i < desc->n_methods; i++) {
@@ -99,6 +106,7 @@ int service_add(struct services *s, const struct service *desc, const void *hand
 		};
 		s->n++;
 	}
+	s->all[s->n_all++] = desc;
 	return 0;
 }
 
@@ -117,6 +125,11 @@ const struct method *service_find(const struct services *s, const char *path, si
 	if (ret_owner)
 		*ret_owner = slot->owner;
 	return slot->method;
+}
+
+const struct service *service_at(const struct services *s, size_t nth)
+{
+	return nth < s->n_all ? s->all[nth] : NULL;
 }
 
 const struct service_hooks *service_hooks(const struct services *s)

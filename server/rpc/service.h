@@ -41,6 +41,8 @@ int service_add(struct services *s, const struct service *desc, const void *hand
 /* NULL if unknown. ret_fn is NULL for an unbound row. */
 const struct method *service_find(const struct services *s, const char *path, size_t len,
 				  handler_fn *ret_fn, void **ret_owner);
+/* The nth that was added; NULL behind the last. */
+const struct service *service_at(const struct services *s, size_t nth);
 const struct service_hooks *service_hooks(const struct services *s);
 
 #endif

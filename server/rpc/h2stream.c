@@ -75,6 +75,17 @@ static void op_write_frame(struct exchange *x, struct frame *f)
 		h2x_kick(s);
 }
 
+/*
+ * An answer before the request's end is followed by a reset, which many clients, curl among them,
+ * take for a failure. So where the rest is announced and needs no more credit, the end of the
+ * answer waits for it.
+ */
+static bool rest_is_near(const struct h2stream *s)
+{
+	return !s->peer_ended && s->expected != UINT64_MAX && s->window >= 0 &&
+	       s->expected - s->received <= (uint64_t)s->window;
+}
+
 static void op_finish(struct exchange *x, const struct header *trailers, size_t n)
 {
 	struct h2stream *s = stream_of(x);
@@ -101,6 +112,7 @@ static void op_finish(struct exchange *x, const struct header *trailers, size_t 
 		memcpy(s->trailers, buf, b.len);
 		s->trailers_len = b.len;
 	}
+	s->waits = rest_is_near(s);
 	h2x_kick(s);
 }
 
@@ -189,6 +201,10 @@ int h2stream_data(struct h2stream *s, const uint8_t *p, size_t len)
 void h2stream_end(struct h2stream *s)
 {
 	s->peer_ended = true;
+	if (s->waits) {
+		s->waits = false;
+		h2x_kick(s);
+	}
 	if (s->opened)
 		tell_end(s);
 }

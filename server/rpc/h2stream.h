@@ -30,6 +30,7 @@ struct h2stream {
 	uint64_t born_ms, moved_ms; /* moved: the queue was empty or got shorter */
 	bool bound, opened, peer_ended, end_told, paused;
 	bool head_sent, finished, ended, gone_told, bodyless;
+	bool waits; /* finished, but its end is held back for the request's */
 };
 
 /* --- h2stream.c --- */

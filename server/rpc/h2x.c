@@ -144,7 +144,7 @@ static h2o_send_state_t on_pull(h2o_generator_t *generator, h2o_req_t *req, h2o_
 	if (s->out.len > 0)
 		return H2O_SEND_STATE_IN_PROGRESS;
 	engine_of(s)->_data.size = 0; /* inactive until the next kick */
-	if (s->finished) {
+	if (s->finished && !s->waits) {
 		put_last(s, n);
 		buf->len = 0;
 	}
@@ -211,7 +211,7 @@ void h2x_kick(struct h2stream *s)
 		return;
 	if (stream->_data.size != 0 || stream->_refs.scheduler._self_is_active)
 		return; /* scheduled, or waiting for a window: on_pull does the rest */
-	if (s->out.len == 0 && !s->finished)
+	if (s->out.len == 0 && (!s->finished || s->waits))
 		return;
 	unlink_stream(stream);
 	if (s->out.len == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The translating doors on real sockets, over handlers that answer from what
- * they were asked: for test_rest.py. Prints the ports, ends when its input does.
+ * they were asked: for test_rest.py and test_web.py. Prints the ports, ends when its input does.
  *
  *   gateway_driver SOCKET [CERT KEY]
  */
@@ -91,8 +91,28 @@ static int list_devices(struct call *call, const Pb__ListDevicesRequest *in,
 	return 0;
 }
 
+/* A refusal for the reason asked, with every kind of detail there is. */
+static int refuse_as_asked(struct call *call, unsigned reason)
+{
+	struct status *st = &call->status;
+	int r = call_fail(call, (enum err)reason, "Naïve: 100 %% \"so\"\n<%u>", reason);
+
+	status_meta(st, "used", "%u", reason);
+	status_meta(st, "plan", "frée");
+	status_field(st, "device.label", "must be \"good\"");
+	status_retry(st, 1000u * reason + 1);
+	status_quota(st, "devices", "%u of 3", reason);
+	return r;
+}
+
+/* Ids and versions from here on ask for a refusal: this and the number of the reason. */
+#define ID_REFUSED "00000000-0000-7000-8000-e000000000"
+#define VERSION_REFUSED 1000
+
 static int get_device(struct call *call, const Pb__GetDeviceRequest *in, Pb__GetDeviceResponse *out)
 {
+	if (strncmp(in->id, ID_REFUSED, strlen(ID_REFUSED)) == 0)
+		return refuse_as_asked(call, (unsigned)atoi(in->id + strlen(ID_REFUSED)));
 	if (strcmp(in->id, "00000000-0000-7000-8000-000000000404") == 0)
 		return call_fail(call, ERR_NOT_FOUND, "There is no such device.");
 	out->device = make_device(call, 1);
@@ -156,6 +176,8 @@ static int watch_state(struct call *call, const Pb__WatchStateRequest *in)
 {
 	uint64_t *version = call_alloc(call, sizeof(*version));
 
+	if (in->version > VERSION_REFUSED)
+		return refuse_as_asked(call, (unsigned)in->version - VERSION_REFUSED);
 	if (in->version == 100)
 		return call_fail(call, ERR_CP_UNREACHABLE, "The Control Panel does not answer.");
 	*version = in->version;

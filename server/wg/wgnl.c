@@ -357,7 +357,7 @@ int wgnl_get(const char *interface, struct wg_list *ret_list)
 		if (r != -EINTR)
 			return r;
 	}
-	return err_origin(-EAGAIN);
+	return -EAGAIN;
 }
 
 /* --- writing --- */

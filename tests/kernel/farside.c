@@ -19,7 +19,7 @@
 
 #define ECHO_TIMEOUT_S 10
 #define CHUNK_LEN 512
-#define PACE_US 2000
+#define PACE_US 5000
 
 struct greeting {
 	struct key near_public, psk;

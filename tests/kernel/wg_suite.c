@@ -25,7 +25,7 @@
 #define MTU 1412
 #define PATIENCE_MS 60000
 #define REKEY_AFTER_MS 119000
-#define MANY_PEERS 2500
+#define MANY_PEERS 2000
 #define MANY_PREFIXES 3000
 #define MOVE_ROUNDS 50
 #define CHURN_PEERS 100
@@ -112,6 +112,15 @@ static void add_many(struct wg_list *l, unsigned first, unsigned n)
 		add_peer(l, i);
 		add_host(l, i);
 	}
+}
+
+/* The long list: many peers, and one with many prefixes. */
+static void add_many_more(struct wg_list *l)
+{
+	add_many(l, 1000, MANY_PEERS);
+	add_peer(l, 3);
+	for (unsigned i = 0; i < MANY_PREFIXES; i++)
+		add_host(l, 100000 + i);
 }
 
 /* How many changes lead from what runs to what is wanted; -1: broken. */
@@ -361,12 +370,9 @@ static void check_many(struct suite *s)
 	_cleanup_(wglist_done) struct wg_list wanted = {0}, running = {0};
 
 	add_far(s, &wanted);
-	add_many(&wanted, 1000, MANY_PEERS);
-	add_peer(&wanted, 3);
-	for (unsigned i = 0; i < MANY_PREFIXES; i++)
-		add_host(&wanted, 100000 + i);
+	add_many_more(&wanted);
 	farside_probe(&s->far, 'u');
-	check(s, converge(s, &wanted), "2,500 peers, one more with 3,000 prefixes");
+	check(s, converge(s, &wanted), "2,000 peers, one more with 3,000 prefixes");
 	check_probe(s, "no datagram is lost while they come");
 	check(s,
 	      wg_dump(s->wg, &running) == 0 && running.n_peers == wanted.n_peers &&
@@ -474,8 +480,7 @@ static void check_restart(struct suite *s)
 	bool made = true;
 
 	add_far(s, &wanted);
-	add_peer(&wanted, 11);
-	add_host(&wanted, 11);
+	add_many_more(&wanted);
 	unclamped.b[0] |= 7;
 	farside_probe(&s->far, 'u');
 	wg_free(s->wg);
@@ -494,15 +499,13 @@ static void check_restart(struct suite *s)
 
 static void check_teardown(struct suite *s)
 {
-	_cleanup_(wglist_done) struct wg_list wanted = {0}, running = {0};
+	_cleanup_(wglist_done) struct wg_list running = {0};
 	uint64_t until = clock_boot_ms() + PATIENCE_MS;
 	char kind[NETIF_KIND_LEN];
 	int r = 0;
 
-	add_many(&wanted, 1000, MANY_PEERS);
-	check(s, converge(s, &wanted), "other peers, the tunnel not among them");
 	check(s, farside_end(&s->far) == 0, "the far side goes");
-	check(s, wg_destroy(s->wg) == 0, "the interface goes");
+	check(s, wg_destroy(s->wg) == 0, "the interface goes, with all its peers");
 	while (r == 0 && clock_boot_ms() < until) {
 		r = netif_kind(NEAR, kind);
 		usleep(10000);
@@ -536,10 +539,10 @@ int main(int argc, char **argv)
 		check_update(&s);
 		check_moves(&s);
 		check_churn(&s);
-		check_many(&s);
-		check_dumps(&s);
 		check_errors(&s);
 		check_odd(&s);
+		check_many(&s);
+		check_dumps(&s);
 		check_restart(&s);
 	}
 	check_teardown(&s);

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
 suite=${QMESH_BUILD:?QMESH_BUILD names the build}/tests/kernel/wg_suite
 dir=$(mktemp -d /tmp/qmesh-wg.XXXXXX)
+# shellcheck disable=SC2016
 unshare -n -m -- sh -c 'mount --make-rprivate / && mkdir -p /var/run/wireguard &&
 	mount -t tmpfs none /var/run/wireguard && exec "$0" userspace "$1"' "$suite" "$dir"
 rc=$?

@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "server/rpc/exchange.h"
 
-#define ANSWER_MAX_HEADERS 32
+#define ANSWER_MAX_HEADERS 48
 #define ANSWER_REQUEST_ID_MAX 33
 
 struct answer {

@@ -12,6 +12,7 @@
 #include "gateway/connect_error.h"
 #include "gateway/connect_get.h"
 #include "gateway/connect_stream.h"
+#include "gateway/connect_trailer.h"
 #include "gateway/webcall.h"
 
 #define TYPE_PROTO "application/proto"
@@ -53,6 +54,7 @@ static void send_answer(struct webcall *w)
 		return;
 	}
 	webcall_answer(w, &a, w->head.type);
+	connect_trailer_headers(w, &a);
 	if (f->bytes[0] & INLET_ZIPPED)
 		answer_add(&a, "content-encoding", "gzip");
 	webcall_head(w, 200, &a);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/connect_error.h"
+#include "gateway/connect_trailer.h"
 
 #define TYPE_PROTO "application/connect+proto"
 #define TYPE_JSON "application/connect+json"
@@ -41,6 +42,7 @@ static void send_end(struct webcall *w)
 		text_adds(&json, "\"error\":");
 		connect_error_json(&w->call->status, &json);
 	}
+	connect_trailer_json(w, &json);
 	text_adds(&json, "}");
 	if (json.failed) {
 		exchange_reset(w->x, 2);

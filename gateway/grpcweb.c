@@ -10,13 +10,14 @@
 
 #include "base/err.h"
 #include "gateway/webcall.h"
+#include "server/rpc/dispatch.h"
 #include "server/rpc/grpc.h"
 
 #define TYPE "application/grpc-web"
 #define TYPE_TEXT TYPE "-text"
 #define PROTO "+proto"
 #define FLAG_TRAILERS 0x80
-#define TRAILERS_MAX_LEN 16384
+#define TRAILERS_MAX_LEN (64u << 10)
 
 /* --- the answer --- */
 
@@ -58,11 +59,14 @@ static void send_message(struct webcall *w, struct frame *frame)
 }
 
 /* The last message: flag, length, "name: value" lines. */
-static void send_trailers(struct exchange *x, const struct status *st, bool base64)
+static void send_trailers(struct exchange *x, const struct status *st, const struct call *call,
+			  bool base64)
 {
 	_cleanup_(grpc_words_done) struct grpc_words words;
 	_cleanup_(text_done) struct text lines = TEXT_INIT(TRAILERS_MAX_LEN);
 	_cleanup_(frame_unrefp) struct frame *f = NULL;
+	const struct header *own;
+	size_t n = 0;
 
 	grpc_words_init(&words, st);
 	text_addf(&lines, "grpc-status: %s\r\n", words.code);
@@ -70,6 +74,9 @@ static void send_trailers(struct exchange *x, const struct status *st, bool base
 		text_addf(&lines, "grpc-message: %s\r\n", words.message);
 	if (words.details)
 		text_addf(&lines, "grpc-status-details-bin: %s\r\n", words.details);
+	own = call ? call_trailers(call, &n) : NULL;
+	for (size_t i = 0; i < n; i++)
+		text_addf(&lines, "%s: %s\r\n", own[i].name, own[i].value);
 	f = lines.failed ? NULL : frame_new(lines.len);
 	if (!f) {
 		exchange_reset(x, 2);
@@ -88,7 +95,7 @@ static void send_end(struct webcall *w)
 {
 	if (!w->head_sent)
 		send_head(w);
-	send_trailers(w->x, &w->call->status, w->head.base64);
+	send_trailers(w->x, &w->call->status, w->call, w->head.base64);
 }
 
 static const struct web_protocol protocol = {
@@ -155,7 +162,7 @@ static void refuse_unknown(struct exchange *x, const struct web *web, const stru
 	status_set(&st, ERR_UNIMPLEMENTED, "No such method here.");
 	answer_init_api(&a, h->type, NULL);
 	cors_head(web->cors, x, 200, &a);
-	send_trailers(x, &st, h->base64);
+	send_trailers(x, &st, NULL, h->base64);
 	status_done(&st);
 }
 

@@ -8,16 +8,15 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/gzip.h"
 #include "base/json.h"
 #include "base/unpack.h"
 #include "gateway/cookie.h"
 #include "gen/rpc/rules.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/origin.h"
+#include "server/rpc/packing.h"
 
 #define ANSWER_MAX_LEN (16u << 20)
-#define ZIP_MIN_LEN 1024 /* what fits one packet anyway gains nothing */
 #define FIRST_HEAD_MS 50 /* after which a silent stream shows that it was accepted */
 
 /* --- heads --- */
@@ -138,81 +137,39 @@ static int decode(struct call *call, ProtobufCMessage **ret_in)
 	return 0;
 }
 
-/* A frame of these bytes; flags into its head. */
-static int make_frame(const struct text *bytes, uint8_t flags, struct frame **ret_frame)
-{
-	struct frame *frame = frame_new(bytes->len);
-
-	if (!frame)
-		return err_origin(-ENOMEM);
-	if (bytes->len)
-		memcpy(frame->bytes + FRAME_HEAD_LEN, bytes->s, bytes->len);
-	frame->bytes[0] = flags;
-	*ret_frame = frame;
-	return 0;
-}
-
-static int pack(const ProtobufCMessage *msg, struct frame **ret_frame)
-{
-	struct frame *frame = frame_new(protobuf_c_message_get_packed_size(msg));
-
-	if (!frame)
-		return err_origin(-ENOMEM);
-	protobuf_c_message_pack(msg, frame->bytes + FRAME_HEAD_LEN);
-	*ret_frame = frame;
-	return 0;
-}
-
 static int encode_json(const ProtobufCMessage *msg, struct frame **ret_frame)
 {
+	const struct message_rules *rules = rules_find(msg->descriptor);
 	_cleanup_(text_done) struct text out = TEXT_INIT(ANSWER_MAX_LEN);
+	struct frame *frame;
 	int r = json_encode(msg, JSON_CANONICAL, &out);
 
 	if (r)
 		return err_trace(r);
-	if (out.failed)
+	frame = out.failed ? NULL : frame_new(out.len);
+	if (!frame)
 		return err_origin(-ENOMEM);
-	return make_frame(&out, 0, ret_frame);
-}
-
-/* Replaces the frame by its compressed form, when that is less. */
-static int zip(struct frame **frame)
-{
-	_cleanup_(text_done) struct text out = TEXT_INIT(ANSWER_MAX_LEN);
-	struct frame *zipped;
-	size_t len = (*frame)->len - FRAME_HEAD_LEN;
-	int r = gzip_deflate((*frame)->bytes + FRAME_HEAD_LEN, len, &out);
-
-	if (r)
-		return err_trace(r);
-	if (out.len >= len)
-		return 0;
-	r = make_frame(&out, INLET_ZIPPED, &zipped);
-	if (r)
-		return err_trace(r);
-	frame_unref(*frame);
-	*frame = zipped;
+	memcpy(frame->bytes + FRAME_HEAD_LEN, out.s, out.len);
+	frame->secret = rules && rules->has_secret;
+	*ret_frame = frame;
 	return 0;
 }
 
-/* Secrets are not compressed: their length would tell about them. */
 static int encode(struct call *call, const ProtobufCMessage *msg, struct frame **ret_frame)
 {
-	const struct message_rules *rules = rules_find(msg->descriptor);
-	bool is_secret = rules && rules->has_secret;
 	struct webcall *w = call->door_data;
 	struct frame *frame;
-	int r = w->head.codec == WEB_JSON ? encode_json(msg, &frame) : pack(msg, &frame);
+	int r;
 
+	if (w->head.codec == WEB_PROTO)
+		return packing_frame(msg, w->head.gzip_out, ret_frame);
+	r = encode_json(msg, &frame);
 	if (r)
 		return err_trace(r);
-	frame->secret = is_secret;
-	if (w->head.gzip_out && !is_secret && frame->len >= FRAME_HEAD_LEN + ZIP_MIN_LEN) {
-		r = zip(&frame);
-		if (r) {
-			frame_unref(frame);
-			return err_trace(r);
-		}
+	r = w->head.gzip_out ? packing_zip(&frame) : 0;
+	if (r) {
+		frame_unref(frame);
+		return err_trace(r);
 	}
 	*ret_frame = frame;
 	return 0;

@@ -13,14 +13,16 @@
 
 #define ZIP_MIN_LEN 1024
 
-/* Puts the compressed form in the frame's place when it is the shorter one. */
-static int zip(struct frame **frame)
+int packing_zip(struct frame **frame)
 {
 	size_t len = (*frame)->len - FRAME_HEAD_LEN;
 	_cleanup_(text_done) struct text out = TEXT_INIT(len);
-	int r = gzip_deflate((*frame)->bytes + FRAME_HEAD_LEN, len, &out);
 	struct frame *zipped;
+	int r;
 
+	if ((*frame)->secret || len < ZIP_MIN_LEN)
+		return 0;
+	r = gzip_deflate((*frame)->bytes + FRAME_HEAD_LEN, len, &out);
 	if (r == -EMSGSIZE)
 		return 0; /* it got longer */
 	if (r)
@@ -46,8 +48,8 @@ int packing_frame(const ProtobufCMessage *msg, bool gzip, struct frame **ret_fra
 		return err_origin(-ENOMEM);
 	frame->secret = rules && rules->has_secret;
 	protobuf_c_message_pack(msg, frame->bytes + FRAME_HEAD_LEN);
-	if (gzip && !frame->secret && len >= ZIP_MIN_LEN)
-		r = zip(&frame);
+	if (gzip)
+		r = packing_zip(&frame);
 	if (r) {
 		frame_unref(frame);
 		return err_trace(r);

@@ -14,6 +14,8 @@
 
 /* With gzip the frame is compressed where it pays; messages with secrets never are. */
 int packing_frame(const ProtobufCMessage *msg, bool gzip, struct frame **ret_frame) _must_check_;
+/* Puts the compressed form in the frame's place where it pays; not for secrets. -ENOMEM. */
+int packing_zip(struct frame **frame) _must_check_;
 /*
  * What a compressed message says, appended to room: no more than room->max.
  * 0, ERR_MESSAGE_TOO_LARGE, ERR_MESSAGE_INVALID, -ENOMEM.

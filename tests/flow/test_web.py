@@ -289,6 +289,12 @@ def test_taken(port):
     check("web: deadline", (a.status, a.code()), (200, "deadline_exceeded"))
     a = ask(port, "POST", ECHO + "Unary", {**JSON, "x-echo": "a b", "x-echo-bin": "AAEC"}, b"{}")
     check("metadata", (a.header("x-echo"), a.header("x-echo-bin")), ("a b", "AAEC"))
+    a = ask(port, "POST", ECHO + "Unary", {**JSON, "x-end": "over"}, b"{}")
+    check("metadata behind it", [v for k, v in a.headers if k == "trailer-x-end"], ["over", "again"])
+    a = ask(port, "POST", ECHO + "ServerStream", {**STREAM, "x-end": "1"}, envelope(bare(n=1)))
+    check("a stream's", json.loads(cut(a.body)[-1][1]), {"metadata": {"x-end": ["one", "two"]}})
+    a = ask(port, "POST", ECHO + "Unary", {**WEB, "x-end": "over"}, envelope(b""))
+    check("web: a call's", a.messages()[-1][1], b"grpc-status: 0\r\nx-end: over\r\nx-end: again\r\n")
 
 
 # --- pages of other sites ---

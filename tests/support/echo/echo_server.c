@@ -49,13 +49,18 @@ static void count(struct call *call)
 static int copy(struct call *call, const Qmesh__Test__Msg *in, Qmesh__Test__Msg *out)
 {
 	static const char *const names[] = {"x-echo", "x-echo-bin"};
+	const char *value;
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *value = call_metadata(call, names[i]);
+		value = call_metadata(call, names[i]);
 
 		if (value && call_header(call, names[i], "%s", value) < 0)
 			return -ENOMEM;
 	}
+	value = call_metadata(call, "x-end");
+	if (value && (call_trailer(call, "x-end", "%s", value) < 0 ||
+		      call_trailer(call, "x-end", "again") < 0))
+		return -ENOMEM;
 	out->data = in->data;
 	out->n = in->n;
 	out->text = in->text;
@@ -159,6 +164,9 @@ static int server_stream(struct call *call, const void *in, void *out)
 
 	(void)out;
 	count(call);
+	if (call_metadata(call, "x-end") &&
+	    (call_trailer(call, "x-end", "one") < 0 || call_trailer(call, "x-end", "two") < 0))
+		return -ENOMEM;
 	if (m->data.len == 0) {
 		pump(call, NULL);
 		return CALL_PARKED;

@@ -17,6 +17,7 @@ enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000 };
 
 struct listing {
 	struct call *call;
+	struct txn *txn;
 	const char *tenant_name; /* NULL: the caller's */
 	struct tenant_row tenant;
 	struct uuid after, last;
@@ -48,7 +49,6 @@ static Pb__Node *fill(struct call *call, const struct tenant_row *tenant,
 	n->online = is.online;
 	n->last_seen = fields_time(call, is.reported_ms);
 	n->applied_generation = is.applied;
-	n->devices = row->devices;
 	n->failed_peers = is.failed;
 	n->forwarding = arena_strdup(&call->arena, is.forwarding);
 	n->created_at = fields_time(call, row->created_ms);
@@ -65,9 +65,8 @@ static int add(void *arg, const struct node_row *row)
 	l->nodes[l->n] = fill(l->call, &l->tenant, row);
 	if (!l->nodes[l->n])
 		return -ENOMEM;
-	l->n++;
 	l->last = row->id;
-	return 0;
+	return node_row_count_devices(l->txn, &l->tenant.id, &row->id, &l->nodes[l->n++]->devices);
 }
 
 static int read_page(struct txn *txn, void *ctx)
@@ -75,6 +74,8 @@ static int read_page(struct txn *txn, void *ctx)
 	struct listing *l = ctx;
 	int r;
 
+	l->txn = txn;
+	l->n = 0;
 	if (l->tenant_name)
 		r = tenants_find(txn, l->tenant_name, &l->tenant);
 	else

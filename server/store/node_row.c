@@ -6,8 +6,7 @@
 
 #define SELECT_NODES                                                                               \
 	"SELECT n.id, m.label, m.slug, m.ip4, m.created_ms, m.generation, n.identity, n.endpoint," \
-	" n.version, k.public_key,"                                                                \
-	" (SELECT count(*) FROM devices d WHERE d.tenant = n.tenant AND d.home = n.id)"            \
+	" n.version, k.public_key"                                                                 \
 	" FROM nodes n JOIN members m ON m.tenant = n.tenant AND m.id = n.id"                      \
 	" LEFT JOIN keys k ON k.tenant = n.tenant AND k.member = n.id AND k.slot = 1"
 
@@ -23,7 +22,6 @@ static void fill(struct sql_rows *rows, const struct uuid *tenant, struct node_r
 	sql_text(rows, 7, row->endpoint, sizeof(row->endpoint));
 	sql_text(rows, 8, row->version, sizeof(row->version));
 	sql_bytes(rows, 9, row->public_key.b, KEY_LEN);
-	row->devices = (uint32_t)sql_int(rows, 10);
 }
 
 int node_row_insert(struct txn *txn, const struct node_row *row)
@@ -86,4 +84,19 @@ int node_row_list(struct txn *txn, const struct uuid *tenant, const struct uuid 
 	}
 	sql_end(&rows);
 	return r;
+}
+
+int node_row_count_devices(struct txn *txn, const struct uuid *tenant, const struct uuid *id,
+			   uint32_t *ret_n)
+{
+	struct sql_rows rows;
+	int r;
+
+	sql_query(txn, &rows, "SELECT count(*) FROM devices WHERE tenant = ?1 AND home = ?2",
+		  SQL_ARGS(SQL_UUID(tenant), SQL_UUID(id)));
+	r = sql_next(&rows);
+	if (r > 0)
+		*ret_n = (uint32_t)sql_int(&rows, 0);
+	sql_end(&rows);
+	return r < 0 ? r : 0;
 }

@@ -16,7 +16,6 @@ struct node_row {
 	char endpoint[262];
 	char version[65];
 	struct key public_key;
-	uint32_t devices; /* whose home it is; by get and list only */
 };
 
 typedef int (*node_row_fn)(void *arg, const struct node_row *row);
@@ -32,5 +31,8 @@ int node_row_find(struct txn *txn, const struct uuid *id, struct uuid *ret_tenan
 /* In the order of creation, those after it. */
 int node_row_list(struct txn *txn, const struct uuid *tenant, const struct uuid *after,
 		  uint32_t limit, node_row_fn fn, void *arg) _must_check_;
+/* Whose home it is: walks them all, so for lists that people look at. */
+int node_row_count_devices(struct txn *txn, const struct uuid *tenant, const struct uuid *id,
+			   uint32_t *ret_n) _must_check_;
 
 #endif

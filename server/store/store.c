@@ -86,14 +86,14 @@ static void answer(struct job *job)
 /* A refusal's own rows; they must not take the batch down. */
 static void run_denied(struct txn *txn, struct job *job)
 {
-	if (sql_script(txn->db, "SAVEPOINT denied"))
+	if (sql_run(txn, "SAVEPOINT denied", NULL, 0))
 		return;
 	if (job->denied(txn, job->ctx, job->result) && !sql_is_idle(txn->db)) {
 		log_error("store", "a refusal could not be recorded");
-		if (sql_script(txn->db, "ROLLBACK TO denied"))
+		if (sql_run(txn, "ROLLBACK TO denied", NULL, 0))
 			return;
 	}
-	if (!sql_is_idle(txn->db) && sql_script(txn->db, "RELEASE denied"))
+	if (!sql_is_idle(txn->db) && sql_run(txn, "RELEASE denied", NULL, 0))
 		log_error("store", "release of a refusal failed");
 }
 
@@ -103,7 +103,7 @@ static int run_job(struct txn *txn, struct job *job)
 	size_t n_touched = txn->n_touched;
 	int r;
 
-	job->result = sql_script(txn->db, "SAVEPOINT member");
+	job->result = sql_run(txn, "SAVEPOINT member", NULL, 0);
 	if (job->result)
 		return sql_is_idle(txn->db) ? -ECONNABORTED : 0;
 	KILL_POINT("store.savepoint");
@@ -112,11 +112,11 @@ static int run_job(struct txn *txn, struct job *job)
 		return -ECONNABORTED;
 	if (job->result) {
 		txn->n_touched = n_touched;
-		r = sql_script(txn->db, "ROLLBACK TO member");
+		r = sql_run(txn, "ROLLBACK TO member", NULL, 0);
 		if (r)
 			return -ECONNABORTED;
 	}
-	r = sql_script(txn->db, "RELEASE member");
+	r = sql_run(txn, "RELEASE member", NULL, 0);
 	if (r)
 		return -ECONNABORTED;
 	KILL_POINT("store.released");
@@ -367,10 +367,10 @@ int store_read(struct store *store, store_fn fn, void *ctx)
 	r = borrow(store, &txn.db);
 	if (r)
 		return r;
-	r = sql_script(txn.db, "BEGIN");
+	r = sql_run(&txn, "BEGIN", NULL, 0);
 	if (!r) {
 		r = fn(&txn, ctx);
-		end = sql_is_idle(txn.db) ? 0 : sql_script(txn.db, "COMMIT");
+		end = sql_is_idle(txn.db) ? 0 : sql_run(&txn, "COMMIT", NULL, 0);
 		if (!r)
 			r = end;
 	}

@@ -292,6 +292,8 @@ def joining(lab):
     assert "node_id" in refused("FIELD_INVALID", lab.bob.call, "CreateDevice",
                                 label="which").fields
     made = lab.bob.call("CreateDevice", label="which", node_id=second.node_id).device
+    homes = {n.slug: n.devices for n in lab.ann.call("ListNodes").nodes}
+    assert homes["n2"] == 1 and sum(homes.values()) == lab.count()["acme"][0], homes
     refusal = refused("NEEDS_REHOME", lab.admin.call, "RemoveNode", tenant="acme", node="n2")
     assert refusal.code == "FAILED_PRECONDITION" and refusal.meta["devices"] == "1"
     assert lab.admin.call("RemoveNode", tenant="acme", node="n2", rehome_to="gw-one").devices == 1

@@ -129,10 +129,10 @@ struct exchange_ops {
 
 /* Host check, then the first door that claims it. x->door is set afterwards. */
 void exchange_begin(struct exchange *x, struct conn *c);
-/* No door gets it: a plain answer with this status. */
+/* No door gets it: exchange_deny with this status. */
 void exchange_refuse(struct exchange *x, struct conn *c, unsigned status);
-/* A whole plain answer for errors of the transport itself. */
-void exchange_plain(struct exchange *x, unsigned status, const char *text);
+/* A whole answer for errors of the transport itself: google.rpc.Status as JSON, a request id. */
+void exchange_deny(struct exchange *x, unsigned status, const char *text);
 
 /* --- listen.c, tls.c --- */
 

@@ -15,7 +15,7 @@
 #include "server/rpc/call_queue.h"
 #include "server/rpc/limits.h"
 
-static bool id_ok(const char *s)
+bool dispatch_id_ok(const char *s)
 {
 	size_t n = 0;
 
@@ -98,7 +98,7 @@ struct call *call_new(struct services *s, const struct method *method, struct ex
 		}
 	}
 	id = call_metadata(&l->call, "x-request-id");
-	if (id && id_ok(id))
+	if (id && dispatch_id_ok(id))
 		strcpy(l->call.request_id, id);
 	else
 		id_make(l->call.request_id);

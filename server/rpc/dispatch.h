@@ -20,6 +20,8 @@
  */
 struct call *call_new(struct services *s, const struct method *method, struct exchange *x,
 		      const struct call_door *door, void *door_data, uint64_t timeout_ms);
+/* May it be a request id? */
+bool dispatch_id_ok(const char *id);
 /* Runs the guards and the handler; door->message and door->done follow, maybe at once. */
 void dispatch(struct services *s, struct call *call);
 /* The peer went away: handlers and waiters hear of it at once. */

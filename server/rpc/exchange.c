@@ -11,6 +11,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/status.h"
+#include "base/text.h"
+#include "server/rpc/dispatch.h"
 #include "server/rpc/h2frame.h"
 
 const char *exchange_header(const struct exchange *x, const char *name)
@@ -71,15 +74,47 @@ void exchange_timer_clear(struct exchange *x, struct timer *t)
 	timer_clear(&x->loop->timers, t);
 }
 
-void exchange_plain(struct exchange *x, unsigned status, const char *text)
+static enum grpc_code code_of(unsigned status)
 {
+	switch (status) {
+	case 404:
+		return GRPC_NOT_FOUND;
+	case 503:
+		return GRPC_UNAVAILABLE;
+	default:
+		return GRPC_INVALID_ARGUMENT;
+	}
+}
+
+/* No call is made for such a request, so its id is made here. */
+static const char *request_id(const struct exchange *x, char made[33])
+{
+	const char *given = exchange_header(x, "x-request-id");
+	struct uuid id;
+
+	if (given && dispatch_id_ok(given))
+		return given;
+	id = uuid_make();
+	text_hex(id.b, sizeof(id.b), made);
+	return made;
+}
+
+void exchange_deny(struct exchange *x, unsigned status, const char *text)
+{
+	const struct status why = {.code = code_of(status), .message = (char *)text};
+	_cleanup_(freep) char *json = status_json(&why);
+	char made[33];
+	const char *id = request_id(x, made);
 	const struct header head[] = {
-		{"content-type", "text/plain; charset=utf-8", 25},
+		{"content-type", "application/json", 16},
 		{"cache-control", "no-store", 8},
+		{"x-content-type-options", "nosniff", 7},
+		{"x-request-id", id, strlen(id)},
 	};
 
 	exchange_head(x, status, head, ARRAY_LEN(head));
-	exchange_write(x, text, strlen(text));
+	if (json && strcmp(x->method, "HEAD") != 0)
+		exchange_write(x, json, strlen(json));
 	exchange_finish(x, NULL, 0);
 }
 
@@ -153,13 +188,13 @@ void exchange_begin(struct exchange *x, struct conn *c)
 		return;
 	}
 	if (c->loop->drain >= 2) {
-		exchange_plain(x, 503, "This server is shutting down.\n");
+		exchange_deny(x, 503, "This server is shutting down.");
 		return;
 	}
 	if (c->listener->kind == LISTENER_PLAIN && !host_is_loopback(x->authority)) {
-		exchange_plain(x, 421,
-			       "Clear text is served to localhost only: use https, or "
-			       "http://localhost with the same port.\n");
+		exchange_deny(x, 421,
+			      "Clear text is served to localhost only: use https, or "
+			      "http://localhost with the same port.");
 		return;
 	}
 	for (size_t i = 0; i < s->n_doors; i++) {
@@ -171,9 +206,9 @@ void exchange_begin(struct exchange *x, struct conn *c)
 	}
 	if (s->options.services && strcmp(x->method, "POST") == 0 &&
 	    service_find(s->options.services, x->path, strlen(x->path), NULL, NULL))
-		exchange_plain(x, 415, "This is a gRPC method: send application/grpc.\n");
+		exchange_deny(x, 415, "This is a gRPC method: send application/grpc.");
 	else
-		exchange_plain(x, 404, "Nothing is served at this path.\n");
+		exchange_deny(x, 404, "Nothing is served at this path.");
 }
 
 void exchange_refuse(struct exchange *x, struct conn *c, unsigned status)
@@ -181,5 +216,5 @@ void exchange_refuse(struct exchange *x, struct conn *c, unsigned status)
 	c->had_request = true;
 	c->loop->server->count.refused++;
 	x->door = &closed_door;
-	exchange_plain(x, status, "This request is not well-formed.\n");
+	exchange_deny(x, status, "This request is not well-formed.");
 }

@@ -304,7 +304,7 @@ static void refuse(struct h1conn *h, unsigned status)
 	h->x.path = h->x.authority = "";
 	h->head.minor = 1;
 	h->c->loop->server->count.refused++;
-	exchange_plain(&h->x, status, "This request is not well-formed HTTP/1.1.\n");
+	exchange_deny(&h->x, status, "This request is not well-formed HTTP/1.1.");
 }
 
 static void quiet_event(struct exchange *x)

@@ -339,6 +339,11 @@ def test_host(s):
                        ("LOCALHOST", 200), ("[::1]:99", 200), ("127.0.0.1", 200)):
         a = s.ask("GET", "/healthz", {"host": host})
         check("host " + host, a.status, want)
+    a = s.ask("GET", "/healthz", {"host": "evil.example", "x-request-id": "mine-1"})
+    check("refused in JSON", (a.header("content-type"), a.json()["code"]), ("application/json", 3))
+    check("its request id", a.header("x-request-id"), "mine-1")
+    a = s.ask("GET", "/healthz", {"host": "evil.example", "x-request-id": "not mine"})
+    check("a made request id", len(a.header("x-request-id")), 32)
 
 
 def events(sock, n, headers=b"", path=b"/api/mesh/events"):

@@ -11,6 +11,7 @@
 #include "server/cp/progress.h"
 #include "server/cp/rotation.h"
 #include "server/peers/view.h"
+#include "server/store/device_row.h"
 #include "server/store/member_row.h"
 #include "server/store/node_row.h"
 #include "server/store/tenant_row.h"
@@ -18,12 +19,37 @@
 enum { PAGE_DEFAULT = 1000, PAGE_MAX = 1000 };
 
 struct look {
-	struct uuid tenant_id;
+	struct uuid tenant_id, node_id;
 	uint64_t generation;
+	Pb__PeerStatus **statuses;
+	size_t n_statuses;
 	struct tenant_row tenant;
 	uint8_t digest[32];
 	bool has_digest;
 };
+
+/* A node speaks for devices that live with it, not for what is gone or never was. */
+static int keep_own(struct txn *txn, struct look *l)
+{
+	struct device_row device;
+	struct uuid id;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n_statuses; i++) {
+		int r = ERR_NOT_FOUND;
+
+		if (l->statuses[i]->device_id.len == sizeof(id.b)) {
+			memcpy(id.b, l->statuses[i]->device_id.data, sizeof(id.b));
+			r = device_row_get(txn, &l->tenant_id, &id, &device);
+		}
+		if (r && r != ERR_NOT_FOUND)
+			return err_trace(r);
+		if (!r && uuid_equal(&device.home, &l->node_id))
+			l->statuses[kept++] = l->statuses[i];
+	}
+	l->n_statuses = kept;
+	return 0;
+}
 
 static int look_up(struct txn *txn, void *ctx)
 {
@@ -35,7 +61,7 @@ static int look_up(struct txn *txn, void *ctx)
 		return r;
 	r = tenant_row_digest(txn, &l->tenant_id, l->generation, l->digest);
 	l->has_digest = !r;
-	return r == ERR_NOT_FOUND ? 0 : r;
+	return r && r != ERR_NOT_FOUND ? r : keep_own(txn, l);
 }
 
 /* The node's list is not what was published: once more from the start. */
@@ -61,7 +87,11 @@ static void compare_digest(struct cp *cp, struct call *call, const struct look *
 int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResponse *out)
 {
 	const struct uuid *tenant = &call->caller.tenant_id, *node = &call->caller.node_id;
-	struct look l = {.tenant_id = *tenant, .generation = in->applied_generation};
+	struct look l = {.tenant_id = *tenant,
+			 .node_id = *node,
+			 .generation = in->applied_generation,
+			 .statuses = in->statuses,
+			 .n_statuses = in->n_statuses};
 	struct cp *cp = call->owner;
 	int r;
 
@@ -75,7 +105,7 @@ int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResp
 		return err_trace(r);
 	compare_digest(cp, call, &l, in);
 	progress_report(cp->progress, tenant, node, in);
-	presence_report(cp->presence, tenant, node, in->statuses, in->n_statuses);
+	presence_report(cp->presence, tenant, node, l.statuses, l.n_statuses);
 	if (in->interest)
 		hub_interest(cp->hub, tenant, node);
 	out->generation = l.tenant.generation;

@@ -22,6 +22,18 @@ enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000, SUGGESTIONS = 1000 };
 
 /* --- reading --- */
 
+/* Of one that its home has. */
+static Pb__DeviceStatus status_applied(const struct device_row *row,
+				       const struct presence_status *seen)
+{
+	if (row->state == MEMBER_ROW_SUSPENDED)
+		return PB__DEVICE_STATUS__DEVICE_STATUS_SUSPENDED;
+	/* Waiting is about the present key: an older one's handshakes do not count. */
+	if (seen->key_version && seen->key_version < row->active.key_version)
+		return PB__DEVICE_STATUS__DEVICE_STATUS_WAITING;
+	return presence_pill(seen, clock_wall_ms());
+}
+
 static Pb__DeviceStatus status_of(struct cp *cp, const struct device_row *row, bool applied,
 				  const struct presence_status *seen)
 {
@@ -34,10 +46,7 @@ static Pb__DeviceStatus status_of(struct cp *cp, const struct device_row *row, b
 		return PB__DEVICE_STATUS__DEVICE_STATUS_UNKNOWN;
 	if (!applied)
 		return PB__DEVICE_STATUS__DEVICE_STATUS_NOT_APPLIED;
-	/* Waiting is about the present key: an older one's handshakes do not count. */
-	if (seen->key_version && seen->key_version < row->active.key_version)
-		return PB__DEVICE_STATUS__DEVICE_STATUS_WAITING;
-	return presence_pill(seen, clock_wall_ms());
+	return status_applied(row, seen);
 }
 
 Pb__Device *devices_fill(struct call *call, const struct tenant_row *tenant,
@@ -84,6 +93,20 @@ Pb__Device *devices_fill(struct call *call, const struct tenant_row *tenant,
 			       d->mesh_ip && d->mesh_ip6 && d->public_key && d->node_id
 		       ? d
 		       : NULL;
+}
+
+int devices_answer(struct call *call, const struct device_row *row, uint64_t generation,
+		   uint32_t wait_ms, Pb__Device *device)
+{
+	struct cp *cp = call->owner;
+	struct presence_status seen;
+
+	presence_get(cp->presence, &row->tenant, &row->id, &seen);
+	return progress_answer(call, &(struct progress_wait){.generation = generation,
+							     .home = row->home,
+							     .wait_ms = wait_ms,
+							     .ret_device = device,
+							     .status = status_applied(row, &seen)});
 }
 
 struct listing {
@@ -405,10 +428,7 @@ int devices_create(struct call *call, const Pb__CreateDeviceRequest *in,
 	out->device = devices_fill(call, &p.change.tenant, &p.device);
 	if (!out->device)
 		return -ENOMEM;
-	return progress_answer(call, &(struct progress_wait){.generation = p.device.generation,
-							     .home = p.device.home,
-							     .wait_ms = in->wait_ms,
-							     .ret_applied = &out->device->applied});
+	return devices_answer(call, &p.device, p.device.generation, in->wait_ms, out->device);
 }
 
 /* --- changing --- */
@@ -485,11 +505,7 @@ int devices_update(struct call *call, const Pb__UpdateDeviceRequest *in,
 	out->device = devices_fill(call, &e.p.change.tenant, &e.p.device);
 	if (!out->device)
 		return -ENOMEM;
-	return progress_answer(call,
-			       &(struct progress_wait){.generation = e.p.change.tenant.generation,
-						       .home = e.p.device.home,
-						       .wait_ms = in->wait_ms,
-						       .ret_applied = &out->device->applied});
+	return devices_answer(call, &e.p.device, e.p.device.generation, in->wait_ms, out->device);
 }
 
 static int delete_in_txn(struct txn *txn, void *ctx)

@@ -11,6 +11,9 @@
 /* As people see it. NULL: out of memory. */
 Pb__Device *devices_fill(struct call *call, const struct tenant_row *tenant,
 			 const struct device_row *row);
+/* The answer to a change of a device: waits for its home, sets applied and status. */
+int devices_answer(struct call *call, const struct device_row *row, uint64_t generation,
+		   uint32_t wait_ms, Pb__Device *device);
 
 int devices_list(struct call *call, const Pb__ListDevicesRequest *in, Pb__ListDevicesResponse *out);
 int devices_get(struct call *call, const Pb__GetDeviceRequest *in, Pb__GetDeviceResponse *out);

@@ -146,7 +146,7 @@ static int know(void *arg, const struct node_row *row)
 {
 	struct start *s = arg;
 
-	progress_online(s->cp->progress, &row->tenant, &row->id, false);
+	progress_know(s->cp->progress, &row->tenant, &row->id);
 	return 0;
 }
 

@@ -184,8 +184,11 @@ static void describe(struct room *room, struct call *call, const struct progress
 	uint32_t applied, live;
 
 	count(room, wait->generation, &applied, &live);
-	if (wait->ret_applied)
-		*wait->ret_applied = at_home;
+	if (wait->ret_device) {
+		wait->ret_device->applied = at_home;
+		if (at_home)
+			wait->ret_device->status = wait->status;
+	}
 	call_header(call, "qmesh-generation", "%llu", (unsigned long long)wait->generation);
 	call_header(call, "qmesh-applied", at_home ? "true" : "false");
 	if (wait->wait_ms && live && applied == live && mark && mark->elapsed_ms)
@@ -360,6 +363,13 @@ static void after_change(struct progress *p, const struct uuid *tenant, struct r
 		hub_converged(p->cp->hub, tenant);
 }
 
+void progress_know(struct progress *p, const struct uuid *tenant, const struct uuid *node)
+{
+	pthread_mutex_lock(&p->lock);
+	node_of(room_of(p, tenant), node, true);
+	pthread_mutex_unlock(&p->lock);
+}
+
 void progress_online(struct progress *p, const struct uuid *tenant, const struct uuid *node,
 		     bool online)
 {
@@ -368,7 +378,8 @@ void progress_online(struct progress *p, const struct uuid *tenant, const struct
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
-	n = node_of(room, node, true);
+	/* The stream of a node that was removed ends after it was forgotten. */
+	n = node_of(room, node, online);
 	if (!n) {
 		pthread_mutex_unlock(&p->lock);
 		return;

@@ -29,6 +29,8 @@ void progress_free(struct progress *p);
 
 /* --- what the hub and reports say --- */
 
+/* It exists, and is not online: before any stream, at the start. */
+void progress_know(struct progress *p, const struct uuid *tenant, const struct uuid *node);
 void progress_online(struct progress *p, const struct uuid *tenant, const struct uuid *node,
 		     bool online);
 void progress_published(struct progress *p, const struct uuid *tenant, uint64_t epoch,
@@ -59,7 +61,8 @@ struct progress_wait {
 	uint64_t generation;
 	struct uuid home;
 	uint32_t wait_ms;                /* 0: for the home alone, apply_wait at most */
-	protobuf_c_boolean *ret_applied; /* in the answer; may be NULL */
+	Pb__Device *ret_device;          /* in the answer; may be NULL */
+	Pb__DeviceStatus status;         /* of that device when its home has it */
 	void (*done)(struct call *call); /* just before the answer leaves; may be NULL */
 };
 

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "server/cp/devices.h"
-#include "server/cp/progress.h"
 #include "server/cp/provision.h"
 
 struct rotate {
@@ -104,10 +103,7 @@ int rotation_start(struct call *call, const Pb__RotateDeviceKeyRequest *in,
 	out->device = devices_fill(call, &o.p.change.tenant, &o.p.device);
 	if (!out->device)
 		return -ENOMEM;
-	return progress_answer(call, &(struct progress_wait){.generation = o.p.device.generation,
-							     .home = o.p.device.home,
-							     .wait_ms = in->wait_ms,
-							     .ret_applied = &out->device->applied});
+	return devices_answer(call, &o.p.device, o.p.device.generation, in->wait_ms, out->device);
 }
 
 /* --- the end of an overlap --- */

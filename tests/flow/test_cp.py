@@ -422,6 +422,15 @@ def stream(lab):
     device = lab.bob.call("GetDevice", id=made.device.id).device
     assert device.status == 2 and device.last_seen.seconds == now.seconds and device.rx_bytes == 5
 
+    renamed = lab.bob.call("UpdateDevice", id=made.device.id, label="renamed", wait_ms=5000).device
+    assert renamed.applied and renamed.status == 2, renamed
+    nobody = msg("PeerStatus", device_id=os.urandom(16), latest_handshake=now)
+    agent.say(agent.heads[-1], statuses=[nobody], interest=True)
+    agent.wait(lambda: any(e.device_status.full for e in agent.events))
+    full = next(e for e in agent.events if e.device_status.full).device_status
+    kept = [bytes(s.device_id) for s in full.statuses]
+    assert id_ in kept and nobody.device_id not in kept, "the status of no device is kept"
+
     rotated = lab.bob.call("RotateDeviceKey", id=made.device.id, wait_ms=5000)
     assert re.fullmatch(r"1/1;ms=\d+", lab.bob.headers["qmesh-converged"]), lab.bob.headers
     assert rotated.device.key_version == 2 and rotated.device.pending_until.seconds
@@ -485,6 +494,13 @@ def interest(lab):
         assert node.online == (node.slug == "gw-two"), node
     lab.admin.call("RemoveNode", tenant="acme", node="gw-two")
     two.wait(lambda: two.end)
+    back = Agent(lab, lab.node)
+    back.wait(lambda: back.heads)
+    back.say(back.heads[-1], interest=True)
+    back.wait(lambda: any(e.device_status.full for e in back.events))
+    removed = bytes.fromhex(other.node_id.replace("-", ""))
+    assert not any(removed in e.device_status.nodes_down for e in back.events), "removed, not down"
+    back.stream.cancel()
 
 
 def repeated(lab):

@@ -35,6 +35,8 @@ static void show(const Pb__State *s)
 		line("endpoint", s->endpoint);
 	if (s->backend[0])
 		printf("%-12s %s, UDP port %u\n", "wireguard", s->backend, s->listen_port);
+	if (s->backend_why[0])
+		line("", s->backend_why);
 	printf("%-12s %u\n", "peers", s->peer_count);
 	line("dns", s->dns_status);
 	if (s->forwarding[0])

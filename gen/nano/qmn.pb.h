@@ -148,6 +148,7 @@ typedef struct _qmn_State {
     uint32_t devices_cap;
     char forwarding[301];
     char endpoint[262];
+    char backend_why[101];
 } qmn_State;
 
 typedef struct _qmn_GetStateResponse {
@@ -490,7 +491,7 @@ extern "C" {
 #define qmn_ChangePasswordRequest_init_default   {"", ""}
 #define qmn_ChangePasswordResponse_init_default  {0}
 #define qmn_GetStateRequest_init_default         {0}
-#define qmn_State_init_default                   {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_default, _qmn_Plan_MIN, 0, 0, "", ""}
+#define qmn_State_init_default                   {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_default, _qmn_Plan_MIN, 0, 0, "", "", ""}
 #define qmn_GetStateResponse_init_default        {false, qmn_State_init_default}
 #define qmn_ListDevicesRequest_init_default      {0, 0, ""}
 #define qmn_Owner_init_default                   {"", ""}
@@ -536,7 +537,7 @@ extern "C" {
 #define qmn_ChangePasswordRequest_init_zero      {"", ""}
 #define qmn_ChangePasswordResponse_init_zero     {0}
 #define qmn_GetStateRequest_init_zero            {0}
-#define qmn_State_init_zero                      {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, _qmn_Plan_MIN, 0, 0, "", ""}
+#define qmn_State_init_zero                      {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, _qmn_Plan_MIN, 0, 0, "", "", ""}
 #define qmn_GetStateResponse_init_zero           {false, qmn_State_init_zero}
 #define qmn_ListDevicesRequest_init_zero         {0, 0, ""}
 #define qmn_Owner_init_zero                      {"", ""}
@@ -615,6 +616,7 @@ extern "C" {
 #define qmn_State_devices_cap_tag                18
 #define qmn_State_forwarding_tag                 19
 #define qmn_State_endpoint_tag                   20
+#define qmn_State_backend_why_tag                21
 #define qmn_GetStateResponse_state_tag           1
 #define qmn_ListDevicesRequest_all_tag           1
 #define qmn_ListDevicesRequest_page_size_tag     2
@@ -836,7 +838,8 @@ X(a, STATIC,   SINGULAR, UENUM,    plan,             16) \
 X(a, STATIC,   SINGULAR, UINT32,   devices_used,     17) \
 X(a, STATIC,   SINGULAR, UINT32,   devices_cap,      18) \
 X(a, STATIC,   SINGULAR, STRING,   forwarding,       19) \
-X(a, STATIC,   SINGULAR, STRING,   endpoint,         20)
+X(a, STATIC,   SINGULAR, STRING,   endpoint,         20) \
+X(a, STATIC,   SINGULAR, STRING,   backend_why,      21)
 #define qmn_State_CALLBACK NULL
 #define qmn_State_DEFAULT NULL
 #define qmn_State_cp_lost_at_MSGTYPE qmn_Timestamp
@@ -1222,7 +1225,7 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_GetOrbitFeaturesResponse_FeaturesEntry_size 254
 #define qmn_GetOrbitFeaturesResponse_size        4114
 #define qmn_GetStateRequest_size                 0
-#define qmn_GetStateResponse_size                1311
+#define qmn_GetStateResponse_size                1414
 #define qmn_HealthCheckRequest_size              203
 #define qmn_HealthCheckResponse_size             2
 #define qmn_ListDevicesRequest_size              211
@@ -1239,13 +1242,13 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_RotateDeviceKeyRequest_size          96
 #define qmn_RotateDeviceKeyResponse_size         1906
 #define qmn_StatSample_size                      46
-#define qmn_State_size                           1308
+#define qmn_State_size                           1411
 #define qmn_Timestamp_size                       22
 #define qmn_UpdateDeviceRequest_size             1073
 #define qmn_UpdateDeviceResponse_size            879
 #define qmn_User_size                            197
 #define qmn_WatchStateRequest_size               11
-#define qmn_WatchStateResponse_size              1466
+#define qmn_WatchStateResponse_size              1569
 #define qmn_WhoAmIRequest_size                   0
 #define qmn_WhoAmIResponse_size                  300
 

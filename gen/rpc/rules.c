@@ -742,6 +742,7 @@ static const struct field_rule rules_102[] = {
 	{0}, /* devices_cap */
 	{.max_len = 300}, /* forwarding */
 	{.max_len = 261}, /* endpoint */
+	{.max_len = 100}, /* backend_why */
 };
 
 /* quazzar.mesh.v1.SubscribeRequest */

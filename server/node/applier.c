@@ -234,6 +234,7 @@ static void publish(struct applier *a, bool active)
 	to->listen_port = a->running.listen_port;
 	to->n_peers = (uint32_t)a->running.n_peers;
 	to->backend = wg_backend_name(a->wg);
+	to->backend_why = wg_backend_why(a->wg);
 	to->device_digest = digest;
 	memcpy(to->forwarding, a->forwarding, sizeof(to->forwarding));
 	if (active) {

@@ -22,7 +22,7 @@ int replica_init(struct replica *r, const struct uuid *self, const struct uuid *
 	r->list = members_new();
 	if (!r->list)
 		return err_origin(-ENOMEM);
-	r->interface.backend = "";
+	r->interface.backend = r->interface.backend_why = "";
 	r->cp_lost_at_ms = clock_wall_ms();
 	return -pthread_rwlock_init(&r->lock, NULL);
 }

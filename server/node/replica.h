@@ -38,7 +38,7 @@ struct replica_interface {
 	bool active;
 	uint16_t listen_port;
 	uint32_t n_peers;
-	const char *backend;
+	const char *backend, *backend_why;
 	char forwarding[REPLICA_REASON_LEN];
 	uint64_t epoch, generation; /* applied */
 	struct digest device_digest;

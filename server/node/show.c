@@ -100,6 +100,7 @@ int show_state(struct node *n, struct arena *a, Pb__State *ret)
 	ret->listen_port = r->interface.listen_port;
 	ret->peer_count = r->interface.n_peers;
 	ret->backend = (char *)r->interface.backend;
+	ret->backend_why = (char *)r->interface.backend_why;
 	ret->dns_status = (char *)"off";
 	ret->generation = r->head.generation;
 	ret->converged =

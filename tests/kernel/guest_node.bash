@@ -30,7 +30,7 @@ lab_cp "provision_limit = 100"
 lab_tenant pro
 lab_node n1
 lab_until 60 "node n1" lab_node_ready n1
-lab_state n1 | jq -e '.backend == "kernel"' >/dev/null || lab_fail "back end: $(lab_state n1)"
+lab_state n1 | jq -e '.backend == "kernel" and .backend_why == "the kernel has WireGuard"' >/dev/null || lab_fail "back end: $(lab_state n1)"
 kernel_made || lab_fail "the interface is none of the kernel"
 grep -q 'back end kernel: the kernel has WireGuard' "$LAB/noded-n1.log" || lab_fail "the log does not say why"
 ok "takes the kernel by itself, says so and why"

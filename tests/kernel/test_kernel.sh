@@ -80,7 +80,7 @@ fill_root() {
 	give "$build/tests/kernel/wg_suite" /build/tests/kernel/wg_suite
 	cp tests/netns/lab.bash "$root/tests/netns/"
 	cp tests/kernel/guest_node.bash "$root/tests/kernel/"
-	install -m 755 tests/kernel/init.sh "$root/init"
+	cp tests/kernel/init.sh "$root/init"
 	echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
 	echo 'root:x:0:' >"$root/etc/group"
 	{
@@ -108,6 +108,7 @@ timeout --kill-after=5 $CAP_S qemu-system-x86_64 -accel tcg,thread=multi -M q35 
 	-append 'console=ttyS0 quiet panic=-1' </dev/null 2>&1 | sed -u 's|\r||g' | tee "$work/log"
 
 passed=$(sed -n 's/^passed \([0-9]*\) .*/\1/p' "$work/log" | paste -sd+ | sed 's/^$/0/')
+skipped=$(sed -n 's/^passed .* skipped \([0-9]*\)$/\1/p' "$work/log" | paste -sd+ | sed 's/^$/0/')
 failed=$(grep -c '^not ok' "$work/log")
 rc=$(sed -n 's/^GUEST-EXIT \([0-9]*\)$/\1/p' "$work/log")
 if [ -z "$rc" ]; then
@@ -115,5 +116,5 @@ if [ -z "$rc" ]; then
 	rc=1
 fi
 [ "$rc" = 0 ] || [ "$failed" != 0 ] || failed=1
-printf 'passed %d failed %d skipped 0\n' $((passed)) "$failed"
+printf 'passed %d failed %d skipped %d\n' $((passed)) "$failed" $((skipped))
 exit "$rc"

@@ -732,7 +732,7 @@ const ProtobufCMessageDescriptor pb__node__descriptor =
   (ProtobufCMessageInit) pb__node__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__state__field_descriptors[20] =
+static const ProtobufCFieldDescriptor pb__state__field_descriptors[21] =
 {
   {
     "active",
@@ -974,10 +974,23 @@ static const ProtobufCFieldDescriptor pb__state__field_descriptors[20] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "backend_why",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, backend_why),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__state__field_indices_by_name[] = {
   0,   /* field[0] = active */
   5,   /* field[5] = backend */
+  20,   /* field[20] = backend_why */
   7,   /* field[7] = converged */
   13,   /* field[13] = cp_connected */
   14,   /* field[14] = cp_lost_at */
@@ -1000,7 +1013,7 @@ static const unsigned pb__state__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 20 }
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor pb__state__descriptor =
 {
@@ -1010,7 +1023,7 @@ const ProtobufCMessageDescriptor pb__state__descriptor =
   "Pb__State",
   "quazzar.mesh.v1",
   sizeof(Pb__State),
-  20,
+  21,
   pb__state__field_descriptors,
   pb__state__field_indices_by_name,
   1,  pb__state__number_ranges,

@@ -285,10 +285,14 @@ struct  Pb__State
    * Where devices reach WireGuard here, host:port; empty: not told.
    */
   char *endpoint;
+  /*
+   * Why that back end, e.g. "the kernel has no WireGuard"; empty at the CP.
+   */
+  char *backend_why;
 };
 #define PB__STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__state__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /* Pb__Owner methods */

@@ -7,6 +7,7 @@
 #include "gateway/connect.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/err.h"
 #include "gateway/connect_error.h"
@@ -128,11 +129,28 @@ static void refuse(struct exchange *x, const struct web *web, unsigned http, con
 	connect_error_refuse(x, web, http, &a, words);
 }
 
+/* What is no RPC at all is answered without words: they would be taken for Connect's. */
+static bool refuse_foreign(struct exchange *x, const struct web *web, const char *types)
+{
+	const char *type = exchange_header(x, "content-type");
+	struct answer a;
+
+	if (!type || strncasecmp(type, "application/", strlen("application/")) == 0)
+		return false;
+	answer_init_api(&a, NULL, NULL);
+	answer_add(&a, "accept-post", types);
+	cors_head(web->cors, x, 415, &a);
+	exchange_finish(x, NULL, 0);
+	return true;
+}
+
 static void open_post(struct exchange *x, struct web *web, const struct method *method)
 {
 	bool is_unary = method->kind == METHOD_UNARY;
 	struct web_head head = {.codec = WEB_PROTO};
 
+	if (refuse_foreign(x, web, is_unary ? UNARY_TYPES : STREAM_TYPES))
+		return;
 	if (!(is_unary ? unary_head(x, &head) : connect_stream_head(x, &head))) {
 		refuse(x, web, 415, "accept-post", is_unary ? UNARY_TYPES : STREAM_TYPES,
 		       "This method does not take this content-type; see accept-post.");

@@ -8,8 +8,9 @@
 
 #define TEXT_PIECE 4096 /* characters of base64 at a time; a multiple of four */
 
-static const char too_large[] = "The request is larger than this method takes.";
+static const char too_large[] = "A message is larger than this method takes.";
 static const char no_memory[] = "Out of memory.";
+static const char one_message[] = "This method takes one request message, not more.";
 
 static int refuse(enum err e, const char *why, const char **ret_why)
 {
@@ -29,7 +30,8 @@ void inlet_done(struct inlet *in)
 	text_done(&in->body);
 }
 
-static int take_message(struct inlet *in, const char **ret_why)
+/* One out of its envelope, when it is whole: then have is set. */
+static int cut_message(struct inlet *in, const char **ret_why)
 {
 	uint8_t flags = 0;
 	int r = frame_reader_next(&in->reader, &flags, &in->msg, &in->msg_len);
@@ -43,12 +45,18 @@ static int take_message(struct inlet *in, const char **ret_why)
 	if (flags && !in->gzip)
 		return refuse(ERR_MESSAGE_INVALID,
 			      "A message is compressed, but the head names no encoding.", ret_why);
-	if (frame_reader_rest(&in->reader) > 0)
-		return refuse(ERR_UNIMPLEMENTED, "This method takes one request message, not more.",
-			      ret_why);
 	in->have = true;
 	in->zipped = flags & INLET_ZIPPED;
 	return 0;
+}
+
+static int take_message(struct inlet *in, const char **ret_why)
+{
+	int r = cut_message(in, ret_why);
+
+	if (!r && in->have && frame_reader_rest(&in->reader) > 0)
+		return refuse(ERR_UNIMPLEMENTED, one_message, ret_why);
+	return r;
 }
 
 static int add_bytes(struct inlet *in, const uint8_t *p, size_t len, const char **ret_why)
@@ -66,7 +74,7 @@ static int add_bytes(struct inlet *in, const uint8_t *p, size_t len, const char 
 			      ret_why);
 	if (frame_reader_add(&in->reader, p, len) < 0)
 		return refuse(ERR_INTERNAL, no_memory, ret_why);
-	return take_message(in, ret_why);
+	return in->many ? 0 : take_message(in, ret_why);
 }
 
 static int add_text(struct inlet *in, const char *s, size_t len, const char **ret_why)
@@ -129,6 +137,8 @@ int inlet_end(struct inlet *in, const char **ret_why)
 		if (r)
 			return r;
 	}
+	if (in->many)
+		return 0;
 	if (!in->enveloped) {
 		in->msg = in->body.len ? (const uint8_t *)in->body.s : (const uint8_t *)"";
 		in->msg_len = in->body.len;
@@ -163,7 +173,7 @@ int inlet_plain(const struct inlet *in, struct text *room, const uint8_t **ret_p
 	r = gzip_inflate(in->msg, in->msg_len, room);
 	if (r == -EMSGSIZE)
 		return refuse(ERR_MESSAGE_TOO_LARGE,
-			      "The request is larger than this method takes once it is inflated.",
+			      "A message is larger than this method takes once it is inflated.",
 			      ret_why);
 	if (r == -EBADMSG)
 		return refuse(in->malformed, "A message that should be gzip is not.", ret_why);
@@ -172,4 +182,24 @@ int inlet_plain(const struct inlet *in, struct text *room, const uint8_t **ret_p
 	*ret_p = room->s ? (const uint8_t *)room->s : (const uint8_t *)"";
 	*ret_len = room->len;
 	return 0;
+}
+
+int inlet_next(struct inlet *in, struct text *room, const uint8_t **ret_p, size_t *ret_len,
+	       const char **ret_why)
+{
+	int r;
+
+	in->have = false;
+	r = cut_message(in, ret_why);
+	if (r)
+		return r;
+	if (in->have)
+		return inlet_plain(in, room, ret_p, ret_len, ret_why);
+	*ret_p = NULL;
+	return 0;
+}
+
+bool inlet_is_cut(const struct inlet *in)
+{
+	return frame_reader_rest(&in->reader) > 0;
 }

@@ -23,6 +23,7 @@
 struct inlet {
 	bool enveloped;     /* else the whole body is the message */
 	bool base64;        /* the body is text */
+	bool many;          /* a stream of messages: inlet_next takes them one by one */
 	bool gzip;          /* the head names gzip: for the body, or for marked messages */
 	enum err malformed; /* what the protocol calls bytes that make no sense */
 	size_t max;
@@ -45,6 +46,14 @@ int inlet_add(struct inlet *in, const uint8_t *p, size_t len, const char **ret_w
 int inlet_end(struct inlet *in, const char **ret_why) _must_check_;
 /* A message that did not come in the body. */
 int inlet_give(struct inlet *in, const uint8_t *p, size_t len, const char **ret_why) _must_check_;
+/*
+ * The next message of a stream, inflated; borrowed until the next call. *ret_p is NULL when none
+ * is whole yet.
+ */
+int inlet_next(struct inlet *in, struct text *room, const uint8_t **ret_p, size_t *ret_len,
+	       const char **ret_why) _must_check_;
+/* Bytes of a message that is not whole. */
+bool inlet_is_cut(const struct inlet *in);
 /* The message inflated; borrowed, from the inlet or from room. Any thread, once it has one. */
 int inlet_plain(const struct inlet *in, struct text *room, const uint8_t **ret_p, size_t *ret_len,
 		const char **ret_why) _must_check_;

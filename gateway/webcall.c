@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/unpack.h"
 #include "gateway/cookie.h"
+#include "gateway/webstream.h"
 #include "gen/rpc/rules.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/origin.h"
@@ -197,6 +198,14 @@ static void done(struct call *call)
 	release(w);
 }
 
+static void receive(struct call *call)
+{
+	struct webcall *w = call->door_data;
+
+	if (w->x)
+		webstream_pump(w);
+}
+
 /* Plain protobuf is what gRPC sends: frames that others made will do. */
 static const struct call_door shared_call_door = {
 	.name = "web",
@@ -204,6 +213,7 @@ static const struct call_door shared_call_door = {
 	.encode = encode,
 	.message = message,
 	.done = done,
+	.receive = receive,
 	.shares_frames = true,
 };
 
@@ -213,6 +223,7 @@ static const struct call_door own_call_door = {
 	.encode = encode,
 	.message = message,
 	.done = done,
+	.receive = receive,
 };
 
 /* --- the exchange's door --- */
@@ -243,6 +254,25 @@ static bool refused_by_origin(struct webcall *w)
 	return true;
 }
 
+static void on_first(struct timer *t)
+{
+	struct webcall *w = CONTAINER_OF(t, struct webcall, first);
+
+	if (w->x && !w->head_sent)
+		w->protocol->head(w);
+}
+
+static void start(struct webcall *w)
+{
+	w->dispatched = true;
+	if (w->call->method->kind != METHOD_UNARY) {
+		w->first.fn = on_first;
+		if (exchange_timer_set(w->x, &w->first, FIRST_HEAD_MS) < 0)
+			w->protocol->head(w);
+	}
+	dispatch(w->web->services, w->call);
+}
+
 struct webcall *webcall_open(struct exchange *x, struct web *web, const struct method *method,
 			     const struct web_protocol *protocol, const struct web_head *head)
 {
@@ -266,6 +296,7 @@ struct webcall *webcall_open(struct exchange *x, struct web *web, const struct m
 		.inlet = {.enveloped = protocol->enveloped,
 			  .base64 = head->base64,
 			  .gzip = head->gzip_in,
+			  .many = method_caller_streams(method),
 			  .malformed = protocol->malformed,
 			  .max = method->policy.body_limit},
 	};
@@ -276,11 +307,14 @@ struct webcall *webcall_open(struct exchange *x, struct web *web, const struct m
 		refuse(w, head->refusal, head->why);
 		return NULL;
 	}
-	if (method->kind == METHOD_CLIENT_STREAM || method->kind == METHOD_BIDI) {
-		refuse(w, ERR_UNIMPLEMENTED, "Client streams are not served.");
+	if (refused_by_origin(w))
 		return NULL;
+	if (w->inlet.many) {
+		x->body_endless = true;
+		exchange_pause(x, true);
+		start(w);
 	}
-	return refused_by_origin(w) ? NULL : w;
+	return w;
 }
 
 bool webcall_give(struct webcall *w, const uint8_t *p, size_t len)
@@ -293,47 +327,48 @@ bool webcall_give(struct webcall *w, const uint8_t *p, size_t len)
 	return r == 0;
 }
 
-void webcall_data(struct exchange *x, const uint8_t *p, size_t len)
+static void single_data(struct webcall *w, const uint8_t *p, size_t len)
 {
-	struct webcall *w = x->user;
 	const char *why = "";
-	int r;
+	int r = inlet_add(&w->inlet, p, len, &why);
 
-	if (!w || w->dispatched || len == 0)
-		return;
-	r = inlet_add(&w->inlet, p, len, &why);
 	if (r)
 		refuse(w, (enum err)r, why);
 }
 
-static void on_first(struct timer *t)
+static void single_end(struct webcall *w)
 {
-	struct webcall *w = CONTAINER_OF(t, struct webcall, first);
+	const char *why = "";
+	int r = inlet_end(&w->inlet, &why);
 
-	if (w->x && !w->head_sent)
-		w->protocol->head(w);
+	if (r)
+		refuse(w, (enum err)r, why);
+	else
+		start(w);
+}
+
+void webcall_data(struct exchange *x, const uint8_t *p, size_t len)
+{
+	struct webcall *w = x->user;
+
+	if (!w || len == 0)
+		return;
+	if (w->inlet.many)
+		webstream_data(w, p, len);
+	else if (!w->dispatched)
+		single_data(w, p, len);
 }
 
 void webcall_end(struct exchange *x)
 {
 	struct webcall *w = x->user;
-	const char *why = "";
-	int r;
 
-	if (!w || w->dispatched)
+	if (!w)
 		return;
-	r = inlet_end(&w->inlet, &why);
-	if (r) {
-		refuse(w, (enum err)r, why);
-		return;
-	}
-	w->dispatched = true;
-	if (w->call->method->kind != METHOD_UNARY) {
-		w->first.fn = on_first;
-		if (exchange_timer_set(x, &w->first, FIRST_HEAD_MS) < 0)
-			w->protocol->head(w);
-	}
-	dispatch(w->web->services, w->call);
+	if (w->inlet.many)
+		webstream_end(w);
+	else if (!w->dispatched)
+		single_end(w);
 }
 
 void webcall_drained(struct exchange *x)

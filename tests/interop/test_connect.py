@@ -12,7 +12,7 @@ sys.path.insert(0, HERE + "/../attack")
 
 from wire import Report, Server  # noqa: E402
 
-N_CONNECT, N_GRPCWEB = 261, 11
+N_CONNECT, N_GRPCWEB = 338, 11
 
 
 def install(at):

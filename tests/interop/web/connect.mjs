@@ -81,10 +81,44 @@ async function streams(name, client) {
 	check(`${name}: a stream's deadline`, r.error?.code === Code.DeadlineExceeded, r);
 }
 
+async function* messages(list) {
+	for (const m of list)
+		yield m;
+}
+
+// Over HTTP/1.1 answers may come before the request's end; one after the other is what clients do.
+async function callerStreams(name, client, isHttp2) {
+	let r = await failure(client.clientStream(messages([...Array(200).keys()].map((n) => ({ n, data: new Uint8Array(2000) })))));
+	check(`${name}: client stream`, r.answer?.n === 19900 && r.answer.text === "200", r);
+	r = await failure(client.clientStream(messages([])));
+	check(`${name}: empty client stream`, r.answer?.n === 0 && r.answer.text === "0", r);
+	let trailers;
+	r = await collect(client.both(messages([...Array(100).keys()].map((n) => ({ n, ms: n % 10 === 0 ? 3 : 0 }))), {
+		onTrailer: (t) => { trailers = t; },
+	}));
+	check(`${name}: both`, !r.error && r.got.length === 100 && r.got[99] === 99 && trailers?.get("x-end") === "half-closed", r);
+	r = await collect(client.both(messages([{ n: 1 }, { n: 999 }, { n: 2 }])));
+	check(`${name}: both, refused`, r.error?.code === Code.InvalidArgument && r.got.length <= 1, r);
+	if (!isHttp2)
+		return;
+	let next;
+	const turns = [];
+	async function* afterAnswer() {
+		for (let n = 0; n < 5; n++) {
+			yield { n };
+			turns.push(await new Promise((resolve) => { next = resolve; }));
+		}
+	}
+	for await (const m of client.both(afterAnswer()))
+		next(m.n);
+	check(`${name}: in turns`, turns.join() === "0,1,2,3,4", turns);
+}
+
 async function kind(name, transport, { isGrpc = false } = {}) {
 	const client = createClient(Echo, transport);
 	await unaryCalls(name, client, isGrpc);
 	await streams(name, client);
+	await callerStreams(name, client, name.endsWith(" 2"));
 }
 
 const gzip = { acceptCompression: [compressionGzip], sendCompression: compressionGzip, compressMinBytes: 1 };

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The call takes protobuf. A message in JSON becomes that first, in memory of
+ * its own that is wiped before the next.
+ */
+#include "gateway/webstream.h"
+
+#include "base/json.h"
+#include "server/rpc/inflow.h"
+#include "server/rpc/limits.h"
+
+static void cut(struct webcall *w, int r, const char *words)
+{
+	call_finish(w->call, call_fail(w->call, (enum err)r, "%s", words));
+}
+
+static void give_json(struct webcall *w, const uint8_t *p, size_t len)
+{
+	struct call *call = w->call;
+	_cleanup_(arena_done) struct arena arena;
+	struct json_error error;
+	ProtobufCMessage *msg;
+	uint8_t *bytes;
+	int r;
+
+	arena_init(&arena, LIMIT_CALL_ARENA + 4 * (size_t)call->method->policy.body_limit);
+	r = json_decode((const char *)p, len, call->method->in, &arena, &msg, &error);
+	if (r == ERR_FIELD_INVALID)
+		r = call_field(call, error.path[0] ? error.path : "body", "%s", error.rule);
+	bytes = r ? NULL : arena_alloc(&arena, protobuf_c_message_get_packed_size(msg) + 1);
+	if (!bytes) {
+		call_finish(call, r ? r : -ENOMEM);
+		return;
+	}
+	inflow_message(call, bytes, protobuf_c_message_pack(msg, bytes));
+}
+
+/* False: there is none, or the call is over. */
+static bool give_next(struct webcall *w)
+{
+	_cleanup_(text_done) struct text room = TEXT_INIT(0);
+	const uint8_t *p = NULL;
+	const char *why = "";
+	size_t len = 0;
+	int r = inlet_next(&w->inlet, &room, &p, &len, &why);
+
+	if (r) {
+		cut(w, r, why);
+		return false;
+	}
+	if (!p)
+		return false;
+	if (w->head.codec == WEB_JSON)
+		give_json(w, p, len);
+	else
+		inflow_message(w->call, p, len);
+	return true;
+}
+
+static void tell_end(struct webcall *w)
+{
+	if (inlet_is_cut(&w->inlet)) {
+		cut(w, (int)w->protocol->malformed, "The last message is cut short.");
+		return;
+	}
+	w->end_told = true;
+	inflow_end(w->call);
+}
+
+void webstream_pump(struct webcall *w)
+{
+	struct call *call = call_ref(w->call);
+
+	if (!w->pumping) {
+		w->pumping = true;
+		while (w->x && inflow_ready(call) && give_next(w))
+			;
+		if (w->x && w->ended && !w->end_told && inflow_ready(call))
+			tell_end(w);
+		w->pumping = false;
+		if (w->x)
+			exchange_pause(w->x, !inflow_ready(call));
+	}
+	call_unref(call);
+}
+
+void webstream_data(struct webcall *w, const uint8_t *p, size_t len)
+{
+	const char *why = "";
+	int r = inlet_add(&w->inlet, p, len, &why);
+
+	if (r)
+		cut(w, r, why);
+	else
+		webstream_pump(w);
+}
+
+void webstream_end(struct webcall *w)
+{
+	const char *why = "";
+	int r = inlet_end(&w->inlet, &why);
+
+	w->ended = true;
+	if (r)
+		cut(w, r, why);
+	else
+		webstream_pump(w);
+}

@@ -92,9 +92,7 @@ def t_good(server, kind, check):
     c.send(b"ok")
     check("100-continue", first and first[0] == 100 and c.answer()[2] == b"ok", first)
     c.send(b"HEAD /stats HTTP/1.1\r\n" + HOST + b"\r\n")
-    time.sleep(0.1)
-    c.s.settimeout(1)
-    head = c.s.recv(65536)
+    head = c.raw(b"\r\n\r\n")
     check("HEAD has a length and no body", b"content-length: " in head and head.endswith(b"\r\n\r\n"), head)
     c.send(b"GET /empty HTTP/1.1\r\n" + HOST + b"\r\n")
     first = c.answer()
@@ -113,9 +111,7 @@ def t_good(server, kind, check):
 def t_streams(server, kind, check):
     c = H1(server, kind)
     c.send(b"GET /sse HTTP/1.1\r\n" + HOST + b"\r\n")
-    time.sleep(0.2)
-    c.s.settimeout(1)
-    got = c.s.recv(65536)
+    got = c.raw(b"data: hello\n\n\r\n")
     check("events stream in chunks", b"transfer-encoding: chunked" in got and got.endswith(b"d\r\ndata: hello\n\n\r\n"), got)
     before = server.stats()["http"]
     c.close()
@@ -148,8 +144,7 @@ def t_secret(server, kind, check):
     c.send(b"POST /secret HTTP/1.1\r\n" + HOST + b"content-length: 48\r\n\r\n" + clear)
     seen = c.answer()
     check("a secret arrives", seen and seen[2] == masked, seen)
-    time.sleep(0.05)
-    check("and is wiped", server.memory_holds(masked) == 0, server.memory_holds(masked))
+    check("and is wiped", server.forgets(masked), server.memory_holds(masked))
 
 
 def t_host(server, kind, check):
@@ -197,7 +192,7 @@ def main():
                     if not server.alive():
                         report.check("%s: the server stands after %s" % (kind, name), False, server.said())
                         return report.end()
-        end = time.time() + 25
+        end = time.time() + 60
         report.check("slow heads are cut", all(c.closed(max(0.1, end - time.time())) for c in slow), "")
         status, said = server.stop()
         report.check("ends clean", status == 0, (status, said[-2000:]))

@@ -12,6 +12,7 @@ import time
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
 END_STREAM, END_HEADERS, PADDED, HAS_PRIORITY, ACK = 1, 4, 8, 32, 1
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PATIENCE_S = 20  # how long what must come may take on a busy machine
 KINDS = ("plain", "tls", "unix")
 
 
@@ -123,7 +124,7 @@ class Server:
         with open("/proc/%d/status" % self.process.pid) as f:
             return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
-    def socket(self, kind, alpn="h2", timeout=5, receive_buffer=0):
+    def socket(self, kind, alpn="h2", timeout=PATIENCE_S, receive_buffer=0):
         if kind == "unix":
             s = socket.socket(socket.AF_UNIX)
             s.settimeout(timeout)
@@ -162,6 +163,14 @@ class Server:
                     pass
         return n
 
+    def forgets(self, needle, seconds=PATIENCE_S):
+        end = time.time() + seconds
+        while self.memory_holds(needle):
+            if time.time() > end:
+                return False
+            time.sleep(0.05)
+        return True
+
     def stats(self):
         c = H1(self, "unix")
         c.send(b"GET /stats HTTP/1.1\r\nhost: localhost\r\n\r\n")
@@ -169,7 +178,7 @@ class Server:
         c.close()
         return {k: int(v) for k, v in (line.split() for line in body.splitlines())}
 
-    def settle(self, key, value, seconds=5):
+    def settle(self, key, value, seconds=PATIENCE_S):
         """Waits until a counter reaches value; the last one seen."""
         end = time.time() + seconds
         while True:
@@ -198,6 +207,19 @@ class H1:
         self.buffer += got
         return len(got) > 0
 
+    def raw(self, end):
+        """Bytes up to those, and whatever comes shortly after."""
+        while end not in self.buffer and self._more():
+            pass
+        self.s.settimeout(0.2)
+        try:
+            self._more()
+        except (socket.timeout, TimeoutError):
+            pass
+        self.s.settimeout(PATIENCE_S)
+        got, self.buffer = self.buffer, b""
+        return got
+
     def answer(self):
         """(status, headers, body) or None at the end of the connection."""
         while b"\r\n\r\n" not in self.buffer:
@@ -214,7 +236,7 @@ class H1:
         body, self.buffer = self.buffer[:length], self.buffer[length:]
         return status, headers, body
 
-    def closed(self, seconds=5):
+    def closed(self, seconds=PATIENCE_S):
         self.s.settimeout(seconds)
         try:
             while self._more():
@@ -236,7 +258,7 @@ class H2:
     def close(self):
         self.s.close()
 
-    def read(self, seconds=5):
+    def read(self, seconds=PATIENCE_S):
         """(type, flags, stream, payload), ("eof",), ("reset",) or None after seconds."""
         end = time.time() + seconds
         while True:
@@ -260,7 +282,7 @@ class H2:
                 return ("eof",)
             self.buffer += got
 
-    def until(self, wanted, seconds=5):
+    def until(self, wanted, seconds=PATIENCE_S):
         """Frames up to the one wanted, the end, or the timeout."""
         end = time.time() + seconds
         seen = []
@@ -273,9 +295,20 @@ class H2:
                 break
         return seen
 
-    def call(self, name, body, stream=1, seconds=5):
+    def call(self, name, body, stream=1):
         self.send(frame(HEADERS, END_HEADERS, stream, echo(name)), frame(DATA, END_STREAM, stream, body))
-        return self.until(lambda f: ended(f, stream), seconds)
+        return self.until(lambda f: ended(f, stream))
+
+    def take(self, n):
+        """Frames up to n bytes of DATA, and whatever comes shortly after."""
+        seen, left = [], n
+        while left > 0:
+            f = self.read()
+            if f is None or f[0] in ("eof", "reset"):
+                break
+            seen.append(f)
+            left -= len(f[3]) if f[0] == DATA else 0
+        return seen + self.until(lambda f: False, 0.5)
 
 
 def ended(f, stream=None):

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/cp/denials.h"
 #include "server/cp/fields.h"
 
 enum { PAGE_DEFAULT = 100 };
@@ -80,8 +81,10 @@ void audit_post(struct call *call, const struct audit_row *row, int result)
 	struct posted *posted;
 
 	call->user = &has_row;
-	if (uuid_is_nil(&row->tenant))
+	if (uuid_is_nil(&row->tenant)) {
+		denials_count(cp->denials, call, result);
 		return;
+	}
 	posted = malloc(sizeof(*posted));
 	if (!posted)
 		return;
@@ -92,10 +95,17 @@ void audit_post(struct call *call, const struct audit_row *row, int result)
 
 void audit_finished(struct call *call, int r, void *owner)
 {
+	enum audience wanted = call->method->policy.audience, is = call->caller.audience;
+	struct cp *cp = owner;
 	struct audit_row row;
 
-	(void)owner;
-	if (r <= 0 || r >= ERR_MAX_ || !call->method->policy.audit || call->user == &has_row)
+	if (r <= 0 || r >= ERR_MAX_ || call->user == &has_row)
+		return;
+	if (is == AUDIENCE_PUBLIC || (is == AUDIENCE_AGENT && wanted == AUDIENCE_USER)) {
+		denials_count(cp->denials, call, r);
+		return;
+	}
+	if (!call->method->policy.audit)
 		return;
 	audit_begin(call, call->method->policy.audit, &row);
 	audit_post(call, &row, r);

@@ -17,9 +17,13 @@ int audit_end(struct txn *txn, const struct audit_row *row, int result) _must_ch
  * the call so that audit_finished adds none.
  */
 int audit_write(struct call *call, store_fn fn, store_denied_fn denied, void *ctx) _must_check_;
-/* A row of its own, soon; does not wait. Marks the call. */
+/* A row of its own, soon, or counted as a denial without a tenant. Does not wait; marks the call.
+ */
 void audit_post(struct call *call, const struct audit_row *row, int result);
-/* The finished hook: refusals of audited methods that have no row yet. */
+/*
+ * The finished hook: refusals of audited methods that have no row yet, and all of
+ * callers that nobody knows.
+ */
 void audit_finished(struct call *call, int r, void *owner);
 
 int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditResponse *out);

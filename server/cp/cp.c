@@ -13,6 +13,7 @@
 #include "server/cp/agents.h"
 #include "server/cp/audit.h"
 #include "server/cp/credential.h"
+#include "server/cp/denials.h"
 #include "server/cp/devices.h"
 #include "server/cp/fleet.h"
 #include "server/cp/hub.h"
@@ -85,7 +86,8 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	cp->progress = progress_new(cp);
 	cp->watch = watch_new(cp);
 	cp->replays = replays_new();
-	if (!cp->passwords || !cp->progress || !cp->watch || !cp->replays)
+	cp->denials = denials_new();
+	if (!cp->passwords || !cp->progress || !cp->watch || !cp->replays || !cp->denials)
 		return -ENOMEM;
 	r = fleet_load(cp);
 	if (!r)
@@ -113,6 +115,7 @@ void cp_free(struct cp *cp)
 	progress_free(cp->progress);
 	presence_free(cp->presence);
 	replays_free(cp->replays);
+	denials_free(cp->denials);
 	passwords_free(cp->passwords);
 	keyring_free(cp->keyring);
 	free(cp);

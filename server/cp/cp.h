@@ -8,6 +8,7 @@
 #include "server/rpc/service.h"
 #include "server/store/store.h"
 
+struct denials;
 struct hub;
 struct keyring;
 struct passwords;
@@ -27,6 +28,7 @@ struct cp {
 	struct progress *progress;
 	struct presence *presence;
 	struct replays *replays;
+	struct denials *denials;
 	struct watch *watch;
 	struct ticker *ticker;
 };

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "server/cp/denials.h"
 #include "server/cp/presence.h"
 #include "server/cp/rotation.h"
 #include "server/store/replay_row.h"
@@ -19,7 +20,7 @@ struct ticker {
 	pthread_mutex_t lock;
 	pthread_cond_t woken;
 	bool closing;
-	uint64_t next_flush_ms, next_prune_ms;
+	uint64_t next_flush_ms, next_prune_ms, next_denials_ms;
 };
 
 struct prune {
@@ -86,6 +87,10 @@ static void run(struct ticker *t)
 		t->next_flush_ms = now + t->cp->conf.presence_flush_ms;
 		presence_flush(t->cp->presence);
 	}
+	if (now >= t->next_denials_ms) {
+		t->next_denials_ms = now + DENIALS_PERIOD_MS;
+		denials_flush(t->cp);
+	}
 	if (now >= t->next_prune_ms) {
 		t->next_prune_ms = now + PRUNE_MS;
 		prune(t->cp);
@@ -111,6 +116,7 @@ static void *ticker_main(void *arg)
 			run(t);
 	}
 	presence_flush(t->cp->presence);
+	denials_flush(t->cp);
 	return NULL;
 }
 

@@ -804,6 +804,43 @@ def restored_store():
         lab.close()
 
 
+def strangers():
+    """Refusals of callers that nobody knows: one row per reason and address a minute."""
+    lab = Lab(extra=OPEN_LIMIT)
+    try:
+        for address, n in (("203.0.113.9", 3), ("203.0.113.10", 1)):
+            agent = lab.d.mesh(lab.node.agent_token, client_addr=address)
+            for i in range(n):
+                refused("LOGIN_FAILED", agent.call, "Login", user="nobody", password="x" * 12)
+        for _ in range(4):
+            refused("TOKEN_MISSING", lab.d.mesh().call, "ListDevices")
+        assert lab.d.stop() == 0
+        assert "denied: TOKEN_MISSING from 127.0.0.1, 4 calls" in lab.d.log()
+        lab.d.start()
+        rows = [r for r in login(lab.d, "ann", "acme").call("ListAudit").entries
+                if r.action == "denied"]
+        assert sorted((r.result, r.object, getattr(r, "from"), r.actor) for r in rows) == \
+            [("LOGIN_FAILED", "1 call", "203.0.113.10", ""),
+             ("LOGIN_FAILED", "3 calls", "203.0.113.9", "")], rows
+        assert not [r for r in login(lab.d, "oli", "other").call("ListAudit").entries
+                    if r.action == "denied"], "whose stranger it is must be known"
+    finally:
+        lab.close()
+    d = Daemon().start()
+    admin = d.admin()
+    admin.call("CreateTenant", name="alone", plan=3)
+    admin.call("CreateUser", tenant="alone", name="ann", password=PASSWORD, role=3)
+    for _ in range(2):
+        refused("TOKEN_INVALID", d.mesh("a.b.c").call, "ListDevices")
+    assert d.stop() == 0
+    d.start()
+    rows = login(d, "ann").call("ListAudit").entries
+    assert [(r.result, r.object) for r in rows if r.action == "denied"] == \
+        [("TOKEN_INVALID", "2 calls")], rows
+    assert d.stop() == 0
+    d.remove()
+
+
 def window_holds():
     lab = Lab()
     try:
@@ -908,7 +945,7 @@ def main():
         run(fn.__name__, fn, lab)
     if lab:
         run("clean end", lab.close)
-    for fn in (lives_end, restored_store, window_holds, caps_are_exact, bad_start):
+    for fn in (lives_end, restored_store, strangers, window_holds, caps_are_exact, bad_start):
         if not only or fn.__name__ in only:
             run(fn.__name__, fn)
     failed = RESULTS.count(False)

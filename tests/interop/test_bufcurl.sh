@@ -55,6 +55,8 @@ protocol_checks() { # name, options...
 	check "$name: unary" '{"n":7,"text":"hé"}' "$(call "$@" Unary '{"n":7,"text":"hé"}')"
 	got=$(call "$@" ServerStream '{"n":3}')
 	check "$name: stream" '{}{"n":1}{"n":2}' "$got"
+	got=$(call "$@" ClientStream '{"n":1}{"n":2}{"n":3}')
+	check "$name: client stream" '{"n":6,"size":3,"text":"3"}' "$got"
 	got=$(call "$@" Fail '{"n":15,"text":"taken"}')
 	check "$name: refusal" yes "$([[ $got == *already_exists*taken* ]] && echo yes || echo "$got")"
 	check "$name: details" yes "$([[ $got == *ErrorInfo* ]] && echo yes || echo "$got")"

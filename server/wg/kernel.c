@@ -26,7 +26,7 @@ static int open_kernel(const struct wg_options *o, bool *ret_made)
 		return 0;
 	}
 	if (r == 0) {
-		log_error("wg", "%s is there already and none of the kernel's WireGuard",
+		log_error("wg", "%s is there already and no kernel one; --teardown removes it",
 			  o->interface);
 		return err_origin(-EEXIST);
 	}

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "server/wg/netif.h"
 #include "server/wg/spawn.h"
 #include "server/wg/uapi.h"
 #include "server/wg/wg.h"
@@ -90,7 +91,7 @@ static int wait_until_up(const struct wg_options *o, pid_t pid)
 static int open_userspace(const struct wg_options *o, bool *ret_made)
 {
 	char *argv[] = {(char *)o->userspace, (char *)"-f", (char *)o->interface, NULL};
-	char log_file[512];
+	char log_file[512], kind[NETIF_KIND_LEN];
 	pid_t pid;
 	int r;
 
@@ -101,6 +102,11 @@ static int open_userspace(const struct wg_options *o, bool *ret_made)
 	if (uapi_answers(o->interface)) {
 		*ret_made = false;
 		return 0;
+	}
+	if (netif_kind(o->interface, kind) == 0) {
+		log_error("wg", "%s is there already and no userspace one; --teardown removes it",
+			  o->interface);
+		return err_origin(-EEXIST);
 	}
 	log_path(o, log_file, sizeof(log_file));
 	r = spawn_daemon(argv, log_file, &pid);

@@ -22,11 +22,11 @@ rc=0
 unshare -n /build/tests/kernel/wg_suite kernel /tmp/suite || rc=1
 began=$(busybox cut -d. -f1 /proc/uptime)
 echo "# guest: the node after $began s"
-if [ "$began" -le 80 ]; then
+if [ "$began" -le 100 ]; then
 	bash /tests/kernel/guest_node.bash || rc=1
 else
 	echo "skipped: the node's test, this machine is too busy for the cap"
-	echo "passed 0 failed 0 skipped 1"
+	echo "passed 0 failed 0 skipped 7"
 fi
 echo "# guest: done after $(busybox cut -d' ' -f1 /proc/uptime) s"
 echo "GUEST-EXIT $rc"

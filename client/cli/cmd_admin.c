@@ -442,6 +442,70 @@ static const struct flag tenant_flags[] = {
 	{NULL, NULL, NULL},
 };
 
+/* "12:HASH", as audit verify prints it. */
+static int parse_head(const char *text, Pb__VerifyAuditRequest *in, char ret_hash[65])
+{
+	const char *colon = text ? strchr(text, ':') : NULL;
+	char number[24];
+
+	if (!text)
+		return 0;
+	if (colon && (size_t)(colon - text) < sizeof(number) && strlen(colon + 1) == 64) {
+		snprintf(number, sizeof(number), "%.*s", (int)(colon - text), text);
+		if (!text_parse_u64(number, INT64_MAX, &in->known_seq) && in->known_seq) {
+			memcpy(ret_hash, colon + 1, 65);
+			in->known_hash = ret_hash;
+			return 0;
+		}
+	}
+	print_problem("--head 12:HASH, as audit verify prints it", "no such head: %s", text);
+	return EXIT_USAGE;
+}
+
+static int tell_fault(const Pb__VerifyAuditResponse *out)
+{
+	char text[64];
+
+	if (out->fault != PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED) {
+		print_line(stderr, "error: row %" PRIu64 " is %s", out->bad_seq,
+			   print_enum(&pb__audit_fault__descriptor, (int)out->fault, "AUDIT_FAULT_",
+				      text));
+		return EXIT_CHECK_FAILED;
+	}
+	print_line(stdout, "whole: %" PRIu64 " rows, head %" PRIu64 ":%s", out->rows, out->rows,
+		   out->head);
+	return EXIT_DONE;
+}
+
+static int run_audit_verify(struct cli *cli)
+{
+	_cleanup_(reach_free) Pb__VerifyAuditResponse *out = NULL;
+	Pb__VerifyAuditRequest in = PB__VERIFY_AUDIT_REQUEST__INIT;
+	char tenant[64], hash[65];
+	struct qm_reply reply;
+	int code;
+
+	code = parse_head(args_value(&cli->args, "--head"), &in, hash);
+	if (code == 0)
+		code = reach_open_operator(cli);
+	if (code == 0)
+		code = choose_tenant(cli, tenant);
+	if (code)
+		return code;
+	in.tenant = tenant;
+	cli->call.timeout_ms = 120000;
+	code = reach_outcome(cli, qm_verify_audit(cli->client, &cli->call, &in, &reply, &out),
+			     &reply);
+	if (code)
+		return code;
+	qm_reply_done(&reply);
+	if (cli->json && print_json(stdout, "qmesh.audit.verify/1", &out->base) < 0)
+		return EXIT_OTHER;
+	if (cli->json)
+		return out->fault ? EXIT_CHECK_FAILED : EXIT_DONE;
+	return tell_fault(out);
+}
+
 static const struct flag page_flags[] = {
 	{"--page", "TOKEN", "where the last page ended"},
 	{NULL, NULL, NULL},
@@ -482,6 +546,12 @@ static const struct flag user_set_flags[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct flag verify_flags[] = {
+	TENANT_FLAG,
+	{"--head", "SEQ:HASH", "a head that was printed before: is it still there?"},
+	{NULL, NULL, NULL},
+};
+
 static const struct flag remove_flags[] = {
 	TENANT_FLAG,
 	{"--rehome-to", "NODE", "move its devices there"},
@@ -504,5 +574,7 @@ const struct command cmd_admin_table[] = {
 	{"admin node list", "[TENANT]", "A tenant's nodes", 0, 1, of_tenant_flags, run_node_list},
 	{"admin node remove", "[TENANT] NODE", "Remove a node", 1, 2, remove_flags,
 	 run_node_remove},
+	{"audit verify", "[TENANT]", "Recompute a tenant's audit chain", 0, 1, verify_flags,
+	 run_audit_verify},
 	{NULL, NULL, NULL, 0, 0, NULL, NULL},
 };

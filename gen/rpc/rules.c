@@ -834,26 +834,41 @@ static const struct field_rule rules_113[] = {
 	{0}, /* created_at */
 };
 
-/* quazzar.mesh.v1.VerifyKey */
+/* quazzar.mesh.v1.VerifyAuditRequest */
 static const struct field_rule rules_114[] = {
+	{.min_len = 1, .max_len = 63}, /* tenant */
+	{.max = 9223372036854775807}, /* known_seq */
+	{.max_len = 64}, /* known_hash */
+};
+
+/* quazzar.mesh.v1.VerifyAuditResponse */
+static const struct field_rule rules_115[] = {
+	{0}, /* rows */
+	{0}, /* fault */
+	{0}, /* bad_seq */
+	{.max_len = 64}, /* head */
+};
+
+/* quazzar.mesh.v1.VerifyKey */
+static const struct field_rule rules_116[] = {
 	{.max_len = 32}, /* kid */
 	{.max_len = 32}, /* public_key */
 };
 
 /* quazzar.mesh.v1.WatchStateRequest */
-static const struct field_rule rules_115[] = {
+static const struct field_rule rules_117[] = {
 	{.max = 9223372036854775807}, /* version */
 };
 
 /* quazzar.mesh.v1.WatchStateResponse */
-static const struct field_rule rules_116[] = {
+static const struct field_rule rules_118[] = {
 	{0}, /* version */
 	{.max_len = 16, .max_items = 8}, /* topics */
 	{0}, /* state */
 };
 
 /* quazzar.mesh.v1.WhoAmIResponse */
-static const struct field_rule rules_118[] = {
+static const struct field_rule rules_120[] = {
 	{.max_len = 128}, /* user */
 	{.max_len = 63}, /* tenant */
 	{0}, /* role */
@@ -879,6 +894,7 @@ static const struct message_rules slots[N_SLOTS] = {
 	[43] = {&pb__get_node_peers_response__descriptor, rules_50, false},
 	[44] = {&pb__peer_status__descriptor, rules_85, false},
 	[45] = {&pb__node__descriptor, rules_78, false},
+	[48] = {&pb__verify_audit_response__descriptor, rules_115, false},
 	[51] = {&pb__refresh_response__descriptor, rules_91, false},
 	[56] = {&pb__logout_response__descriptor, NULL, false},
 	[57] = {&pb__report_response__descriptor, rules_97, false},
@@ -922,7 +938,7 @@ static const struct message_rules slots[N_SLOTS] = {
 	[137] = {&pb__create_join_token_response__descriptor, rules_26, true},
 	[138] = {&pb__renew_token_response__descriptor, rules_95, true},
 	[139] = {&pb__create_join_token_request__descriptor, rules_25, false},
-	[140] = {&pb__watch_state_request__descriptor, rules_115, false},
+	[140] = {&pb__watch_state_request__descriptor, rules_117, false},
 	[143] = {&pb__list_peers_request__descriptor, NULL, false},
 	[144] = {&pb__subscribe_response__descriptor, rules_104, true},
 	[147] = {&pb__list_devices_response__descriptor, rules_62, false},
@@ -930,6 +946,7 @@ static const struct message_rules slots[N_SLOTS] = {
 	[150] = {&pb__get_device_response__descriptor, rules_46, false},
 	[151] = {&pb__get_state_response__descriptor, rules_55, false},
 	[152] = {&pb__state__descriptor, rules_102, false},
+	[156] = {&pb__verify_audit_request__descriptor, rules_114, false},
 	[157] = {&pb__update_tenant_request__descriptor, rules_109, false},
 	[163] = {&grpc__reflection__v1__service_response__descriptor, rules_9, false},
 	[164] = {&grpc__reflection__v1alpha__service_response__descriptor, rules_17, false},
@@ -947,8 +964,8 @@ static const struct message_rules slots[N_SLOTS] = {
 	[190] = {&pb__enroll_response__descriptor, rules_38, true},
 	[191] = {&pb__node_progress__descriptor, rules_79, false},
 	[192] = {&pb__remove_node_response__descriptor, rules_93, false},
-	[195] = {&pb__verify_key__descriptor, rules_114, false},
-	[196] = {&pb__who_am_iresponse__descriptor, rules_118, false},
+	[195] = {&pb__verify_key__descriptor, rules_116, false},
+	[196] = {&pb__who_am_iresponse__descriptor, rules_120, false},
 	[197] = {&pb__tenant__descriptor, rules_105, false},
 	[200] = {&pb__update_user_request__descriptor, rules_111, true},
 	[204] = {&pb__get_change_request__descriptor, rules_43, false},
@@ -969,7 +986,7 @@ static const struct message_rules slots[N_SLOTS] = {
 	[228] = {&pb__create_device_request__descriptor, rules_23, false},
 	[229] = {&pb__delete_device_request__descriptor, rules_31, false},
 	[230] = {&pb__login_response__descriptor, rules_74, true},
-	[231] = {&pb__watch_state_response__descriptor, rules_116, false},
+	[231] = {&pb__watch_state_response__descriptor, rules_118, false},
 	[232] = {&pb__peers_head__descriptor, rules_86, false},
 	[236] = {&pb__tenant_record__descriptor, rules_106, false},
 	[237] = {&pb__keys__descriptor, rules_58, true},

@@ -272,6 +272,19 @@ int qm_remove_node(struct qm_client *client, const struct qm_call_options *optio
 	return r;
 }
 
+int qm_verify_audit(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__VerifyAuditRequest *in, struct qm_reply *ret_reply,
+		Pb__VerifyAuditResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/VerifyAudit", true, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__verify_audit_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
 int qm_get_state(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__GetStateRequest *in, struct qm_reply *ret_reply,
 		Pb__GetStateResponse **ret_out)

@@ -90,6 +90,10 @@ int qm_list_tenant_nodes(struct qm_client *client, const struct qm_call_options 
 int qm_remove_node(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__RemoveNodeRequest *in, struct qm_reply *ret_reply,
 		Pb__RemoveNodeResponse **ret_out);
+/* /quazzar.mesh.v1.AdminService/VerifyAudit */
+int qm_verify_audit(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__VerifyAuditRequest *in, struct qm_reply *ret_reply,
+		Pb__VerifyAuditResponse **ret_out);
 /* /quazzar.mesh.v1.MeshService/GetState */
 int qm_get_state(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__GetStateRequest *in, struct qm_reply *ret_reply,

@@ -3,6 +3,7 @@
 #ifndef QM_AUDIT_H
 #define QM_AUDIT_H
 
+#include "quazzar/mesh/v1/admin.pb-c.h"
 #include "quazzar/mesh/v1/mesh.pb-c.h"
 #include "server/cp/cp.h"
 #include "server/store/audit_row.h"
@@ -26,6 +27,7 @@ void audit_post(struct call *call, const struct audit_row *row, int result);
  */
 void audit_finished(struct call *call, int r, void *owner);
 
+int audit_verify(struct call *call, const Pb__VerifyAuditRequest *in, Pb__VerifyAuditResponse *out);
 int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditResponse *out);
 
 #endif

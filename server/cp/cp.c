@@ -161,6 +161,7 @@ static const struct admin_service admin = {
 	.create_join_token = joining_create_token,
 	.list_tenant_nodes = fleet_list_tenant,
 	.remove_node = fleet_remove,
+	.verify_audit = audit_verify,
 };
 
 static void on_finished(struct call *call, int r, void *owner)

@@ -120,32 +120,76 @@ int audit_row_list(struct txn *txn, const struct uuid *tenant, uint64_t before, 
 	return r;
 }
 
-int audit_row_verify(struct txn *txn, const struct uuid *tenant, uint64_t *ret_bad)
+/* What the texts and ids of a row take in the store, where a text may hide bytes behind a NUL. */
+#define WIDTH                                                                                      \
+	"length(CAST(actor AS BLOB)) + length(CAST(action AS BLOB)) +"                             \
+	" length(CAST(object AS BLOB)) + length(CAST(origin AS BLOB)) +"                           \
+	" length(CAST(request_id AS BLOB)) + length(CAST(result AS BLOB)) +"                       \
+	" coalesce(length(actor_id), 0) + coalesce(length(object_id), 0)"
+
+static size_t width(const struct audit_row *row)
 {
-	uint8_t at[32] = {0}, want[32], stored[32];
-	uint64_t seq = 0, stored_seq, bad = 0;
+	size_t ids =
+		(uuid_is_nil(&row->actor_id) ? 0 : 16) + (uuid_is_nil(&row->object_id) ? 0 : 16);
+
+	return strlen(row->actor) + strlen(row->action) + strlen(row->object) +
+	       strlen(row->origin) + strlen(row->request_id) + strlen(row->result) + ids;
+}
+
+static void blame(struct audit_check *check, enum audit_fault fault, uint64_t seq)
+{
+	if (check->fault != AUDIT_WHOLE)
+		return;
+	check->fault = fault;
+	check->bad_seq = seq;
+}
+
+/* One row in its place: after it, check->head is what the next one builds on. */
+static void check_row(struct audit_check *check, const struct audit_row *row, size_t stored_width)
+{
+	uint8_t want[32];
+
+	check->n_rows++;
+	if (row->seq != check->n_rows && check->fault == AUDIT_WHOLE)
+		blame(check, row->seq > check->n_rows ? AUDIT_MISSING : AUDIT_CHANGED,
+		      row->seq > check->n_rows ? check->n_rows : row->seq);
+	chain(check->head, row, want);
+	if (memcmp(want, row->hash, 32) != 0 || width(row) != stored_width)
+		blame(check, AUDIT_CHANGED, row->seq);
+	if (row->seq == check->known_seq && memcmp(row->hash, check->known_hash, 32) != 0)
+		blame(check, AUDIT_CHANGED, row->seq);
+	memcpy(check->head, want, 32);
+}
+
+int audit_row_verify(struct txn *txn, const struct uuid *tenant, struct audit_check *check)
+{
+	struct audit_check found = {.known_seq = check->known_seq};
+	uint8_t stored[32];
+	uint64_t stored_seq;
 	struct audit_row row;
 	struct sql_rows rows;
 	int r;
 
+	memcpy(found.known_hash, check->known_hash, 32);
 	r = head(txn, tenant, &stored_seq, stored);
 	if (r)
 		return r;
-	sql_query(txn, &rows, "SELECT " COLUMNS " FROM audit WHERE tenant = ?1 ORDER BY seq",
+	sql_query(txn, &rows,
+		  "SELECT " COLUMNS ", " WIDTH " FROM audit WHERE tenant = ?1 ORDER BY seq",
 		  SQL_ARGS(SQL_UUID(tenant)));
-	while (!bad && (r = sql_next(&rows)) > 0) {
+	while ((r = sql_next(&rows)) > 0) {
 		fill(&rows, tenant, &row);
-		seq++;
-		chain(at, &row, want);
-		if (row.seq != seq || memcmp(want, row.hash, 32))
-			bad = seq;
-		memcpy(at, want, 32);
+		check_row(&found, &row, (size_t)sql_int(&rows, 11));
 	}
 	sql_end(&rows);
-	if (r < 0)
+	if (r)
 		return err_trace(r);
-	if (!bad && (stored_seq != seq || memcmp(stored, at, 32)))
-		bad = seq + 1;
-	*ret_bad = bad;
+	if (stored_seq > found.n_rows || found.known_seq > found.n_rows)
+		blame(&found, AUDIT_MISSING, found.n_rows + 1);
+	else if (stored_seq < found.n_rows)
+		blame(&found, AUDIT_CHANGED, stored_seq + 1);
+	else if (memcmp(stored, found.head, 32) != 0)
+		blame(&found, AUDIT_CHANGED, stored_seq);
+	*check = found;
 	return 0;
 }

@@ -29,7 +29,24 @@ int audit_row_append(struct txn *txn, struct audit_row *row) _must_check_;
 /* Newest first, those before a seq. */
 int audit_row_list(struct txn *txn, const struct uuid *tenant, uint64_t before, uint32_t limit,
 		   audit_row_fn fn, void *arg) _must_check_;
-/* Walks the chain: *ret_bad is the first seq that does not fit, 0: whole. */
-int audit_row_verify(struct txn *txn, const struct uuid *tenant, uint64_t *ret_bad) _must_check_;
+
+enum audit_fault { AUDIT_WHOLE, AUDIT_CHANGED, AUDIT_MISSING };
+
+struct audit_check {
+	/* What somebody noted of a row elsewhere; 0: nothing. */
+	uint64_t known_seq;
+	uint8_t known_hash[32];
+
+	/* What was found: the first row that does not fit, or is not there. */
+	enum audit_fault fault;
+	uint64_t bad_seq;
+	/* Rows that are there, and the newest one's hash as it should be. */
+	uint64_t n_rows;
+	uint8_t head[32];
+};
+
+/* Walks the whole chain. ERR_NOT_FOUND: no such tenant. */
+int audit_row_verify(struct txn *txn, const struct uuid *tenant, struct audit_check *check)
+	_must_check_;
 
 #endif

@@ -152,7 +152,7 @@ static int last_audit(void *arg, const struct audit_row *row)
 struct audit_look {
 	struct uuid tenant;
 	struct audit_row last;
-	uint64_t bad;
+	struct audit_check check;
 };
 
 static int look(struct txn *txn, void *ctx)
@@ -160,7 +160,7 @@ static int look(struct txn *txn, void *ctx)
 	struct audit_look *l = ctx;
 	int r = audit_row_list(txn, &l->tenant, INT64_MAX, 1, last_audit, &l->last);
 
-	return r ? r : audit_row_verify(txn, &l->tenant, &l->bad);
+	return r ? r : audit_row_verify(txn, &l->tenant, &l->check);
 }
 
 static void refusal_leaves_its_audit_row_only(void **state)
@@ -177,7 +177,9 @@ static void refusal_leaves_its_audit_row_only(void **state)
 	assert_int_equal(t.generation, 0);
 	assert_int_equal(told, 0);
 	assert_int_equal(store_read(store, look, &l), 0);
-	assert_int_equal(l.bad, 0);
+	assert_int_equal(l.check.fault, AUDIT_WHOLE);
+	assert_int_equal(l.check.n_rows, 1);
+	assert_memory_equal(l.check.head, l.last.hash, 32);
 	assert_int_equal(l.last.seq, 1);
 	assert_string_equal(l.last.result, "DEVICE_CAP_REACHED");
 	store_close(store);
@@ -202,7 +204,8 @@ static void flipped_audit_row_is_located(void **state)
 				 ERR_DEVICE_CAP_REACHED);
 	assert_int_equal(store_write(store, flip, NULL, NULL), 0);
 	assert_int_equal(store_read(store, look, &l), 0);
-	assert_int_equal(l.bad, 2);
+	assert_int_equal(l.check.fault, AUDIT_CHANGED);
+	assert_int_equal(l.check.bad_seq, 2);
 	store_close(store);
 }
 

@@ -864,6 +864,96 @@ void   pb__remove_node_response__free_unpacked
   assert(message->base.descriptor == &pb__remove_node_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__verify_audit_request__init
+                     (Pb__VerifyAuditRequest         *message)
+{
+  static const Pb__VerifyAuditRequest init_value = PB__VERIFY_AUDIT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__verify_audit_request__get_packed_size
+                     (const Pb__VerifyAuditRequest *message)
+{
+  assert(message->base.descriptor == &pb__verify_audit_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__verify_audit_request__pack
+                     (const Pb__VerifyAuditRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__verify_audit_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__verify_audit_request__pack_to_buffer
+                     (const Pb__VerifyAuditRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__verify_audit_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__VerifyAuditRequest *
+       pb__verify_audit_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__VerifyAuditRequest *)
+     protobuf_c_message_unpack (&pb__verify_audit_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__verify_audit_request__free_unpacked
+                     (Pb__VerifyAuditRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__verify_audit_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__verify_audit_response__init
+                     (Pb__VerifyAuditResponse         *message)
+{
+  static const Pb__VerifyAuditResponse init_value = PB__VERIFY_AUDIT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__verify_audit_response__get_packed_size
+                     (const Pb__VerifyAuditResponse *message)
+{
+  assert(message->base.descriptor == &pb__verify_audit_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__verify_audit_response__pack
+                     (const Pb__VerifyAuditResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__verify_audit_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__verify_audit_response__pack_to_buffer
+                     (const Pb__VerifyAuditResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__verify_audit_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__VerifyAuditResponse *
+       pb__verify_audit_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__VerifyAuditResponse *)
+     protobuf_c_message_unpack (&pb__verify_audit_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__verify_audit_response__free_unpacked
+                     (Pb__VerifyAuditResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__verify_audit_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[9] =
 {
   {
@@ -1936,4 +2026,175 @@ const ProtobufCMessageDescriptor pb__remove_node_response__descriptor =
   1,  pb__remove_node_response__number_ranges,
   (ProtobufCMessageInit) pb__remove_node_response__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__verify_audit_request__field_descriptors[3] =
+{
+  {
+    "tenant",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditRequest, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "known_seq",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditRequest, known_seq),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "known_hash",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditRequest, known_hash),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__verify_audit_request__field_indices_by_name[] = {
+  2,   /* field[2] = known_hash */
+  1,   /* field[1] = known_seq */
+  0,   /* field[0] = tenant */
+};
+static const ProtobufCIntRange pb__verify_audit_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor pb__verify_audit_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.VerifyAuditRequest",
+  "VerifyAuditRequest",
+  "Pb__VerifyAuditRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__VerifyAuditRequest),
+  3,
+  pb__verify_audit_request__field_descriptors,
+  pb__verify_audit_request__field_indices_by_name,
+  1,  pb__verify_audit_request__number_ranges,
+  (ProtobufCMessageInit) pb__verify_audit_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__verify_audit_response__field_descriptors[4] =
+{
+  {
+    "rows",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditResponse, rows),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fault",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditResponse, fault),
+    &pb__audit_fault__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bad_seq",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditResponse, bad_seq),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "head",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditResponse, head),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__verify_audit_response__field_indices_by_name[] = {
+  2,   /* field[2] = bad_seq */
+  1,   /* field[1] = fault */
+  3,   /* field[3] = head */
+  0,   /* field[0] = rows */
+};
+static const ProtobufCIntRange pb__verify_audit_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.VerifyAuditResponse",
+  "VerifyAuditResponse",
+  "Pb__VerifyAuditResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__VerifyAuditResponse),
+  4,
+  pb__verify_audit_response__field_descriptors,
+  pb__verify_audit_response__field_indices_by_name,
+  1,  pb__verify_audit_response__number_ranges,
+  (ProtobufCMessageInit) pb__verify_audit_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue pb__audit_fault__enum_values_by_number[3] =
+{
+  { "AUDIT_FAULT_UNSPECIFIED", "PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED", 0 },
+  { "AUDIT_FAULT_CHANGED", "PB__AUDIT_FAULT__AUDIT_FAULT_CHANGED", 1 },
+  { "AUDIT_FAULT_MISSING", "PB__AUDIT_FAULT__AUDIT_FAULT_MISSING", 2 },
+};
+static const ProtobufCIntRange pb__audit_fault__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex pb__audit_fault__enum_values_by_name[3] =
+{
+  { "AUDIT_FAULT_CHANGED", 1 },
+  { "AUDIT_FAULT_MISSING", 2 },
+  { "AUDIT_FAULT_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor pb__audit_fault__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.AuditFault",
+  "AuditFault",
+  "Pb__AuditFault",
+  "quazzar.mesh.v1",
+  3,
+  pb__audit_fault__enum_values_by_number,
+  3,
+  pb__audit_fault__enum_values_by_name,
+  1,
+  pb__audit_fault__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

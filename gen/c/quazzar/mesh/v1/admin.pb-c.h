@@ -40,10 +40,30 @@ typedef struct Pb__ListTenantNodesRequest Pb__ListTenantNodesRequest;
 typedef struct Pb__ListTenantNodesResponse Pb__ListTenantNodesResponse;
 typedef struct Pb__RemoveNodeRequest Pb__RemoveNodeRequest;
 typedef struct Pb__RemoveNodeResponse Pb__RemoveNodeResponse;
+typedef struct Pb__VerifyAuditRequest Pb__VerifyAuditRequest;
+typedef struct Pb__VerifyAuditResponse Pb__VerifyAuditResponse;
 
 
 /* --- enums --- */
 
+/*
+ * What is wrong with an audit chain.
+ */
+typedef enum _Pb__AuditFault {
+  /*
+   * The chain is whole.
+   */
+  PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED = 0,
+  /*
+   * A row is not as it was written, or not where it was written.
+   */
+  PB__AUDIT_FAULT__AUDIT_FAULT_CHANGED = 1,
+  /*
+   * A row that was written is not there.
+   */
+  PB__AUDIT_FAULT__AUDIT_FAULT_MISSING = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__AUDIT_FAULT)
+} Pb__AuditFault;
 
 /* --- messages --- */
 
@@ -355,6 +375,50 @@ struct  Pb__RemoveNodeResponse
 #define PB__REMOVE_NODE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__remove_node_response__descriptor) \
     , 0 }
+
+
+struct  Pb__VerifyAuditRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Id or name.
+   */
+  char *tenant;
+  /*
+   * A row that was noted elsewhere, e.g. the head of an earlier answer: what was
+   * cut off behind it, or rewritten from the start, shows by it only. 0: none.
+   */
+  uint64_t known_seq;
+  /*
+   * Its hash, 64 hex digits; required beside known_seq.
+   */
+  char *known_hash;
+};
+#define PB__VERIFY_AUDIT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__verify_audit_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Pb__VerifyAuditResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Rows that are there.
+   */
+  uint64_t rows;
+  Pb__AuditFault fault;
+  /*
+   * The first row with that fault.
+   */
+  uint64_t bad_seq;
+  /*
+   * Hash of the newest row, hex: worth keeping elsewhere.
+   */
+  char *head;
+};
+#define PB__VERIFY_AUDIT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__verify_audit_response__descriptor) \
+    , 0, PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED, 0, (char *)protobuf_c_empty_string }
 
 
 /* Pb__Tenant methods */
@@ -718,6 +782,44 @@ Pb__RemoveNodeResponse *
 void   pb__remove_node_response__free_unpacked
                      (Pb__RemoveNodeResponse *message,
                       ProtobufCAllocator *allocator);
+/* Pb__VerifyAuditRequest methods */
+void   pb__verify_audit_request__init
+                     (Pb__VerifyAuditRequest         *message);
+size_t pb__verify_audit_request__get_packed_size
+                     (const Pb__VerifyAuditRequest   *message);
+size_t pb__verify_audit_request__pack
+                     (const Pb__VerifyAuditRequest   *message,
+                      uint8_t             *out);
+size_t pb__verify_audit_request__pack_to_buffer
+                     (const Pb__VerifyAuditRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__VerifyAuditRequest *
+       pb__verify_audit_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__verify_audit_request__free_unpacked
+                     (Pb__VerifyAuditRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__VerifyAuditResponse methods */
+void   pb__verify_audit_response__init
+                     (Pb__VerifyAuditResponse         *message);
+size_t pb__verify_audit_response__get_packed_size
+                     (const Pb__VerifyAuditResponse   *message);
+size_t pb__verify_audit_response__pack
+                     (const Pb__VerifyAuditResponse   *message,
+                      uint8_t             *out);
+size_t pb__verify_audit_response__pack_to_buffer
+                     (const Pb__VerifyAuditResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__VerifyAuditResponse *
+       pb__verify_audit_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__verify_audit_response__free_unpacked
+                     (Pb__VerifyAuditResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Pb__Tenant_Closure)
@@ -777,12 +879,19 @@ typedef void (*Pb__RemoveNodeRequest_Closure)
 typedef void (*Pb__RemoveNodeResponse_Closure)
                  (const Pb__RemoveNodeResponse *message,
                   void *closure_data);
+typedef void (*Pb__VerifyAuditRequest_Closure)
+                 (const Pb__VerifyAuditRequest *message,
+                  void *closure_data);
+typedef void (*Pb__VerifyAuditResponse_Closure)
+                 (const Pb__VerifyAuditResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    pb__audit_fault__descriptor;
 extern const ProtobufCMessageDescriptor pb__tenant__descriptor;
 extern const ProtobufCMessageDescriptor pb__create_tenant_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__create_tenant_response__descriptor;
@@ -802,6 +911,8 @@ extern const ProtobufCMessageDescriptor pb__list_tenant_nodes_request__descripto
 extern const ProtobufCMessageDescriptor pb__list_tenant_nodes_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__remove_node_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__remove_node_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__verify_audit_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

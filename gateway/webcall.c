@@ -265,7 +265,9 @@ static void on_first(struct timer *t)
 static void start(struct webcall *w)
 {
 	w->dispatched = true;
-	if (w->call->method->kind != METHOD_UNARY) {
+	/* A caller who streams waits for nothing, and the handler may want to read before it
+	 * speaks. */
+	if (w->call->method->kind == METHOD_SERVER_STREAM) {
 		w->first.fn = on_first;
 		if (exchange_timer_set(w->x, &w->first, FIRST_HEAD_MS) < 0)
 			w->protocol->head(w);
@@ -322,6 +324,7 @@ bool webcall_give(struct webcall *w, const uint8_t *p, size_t len)
 	const char *why = "";
 	int r = inlet_give(&w->inlet, p, len, &why);
 
+	w->given = true;
 	if (r)
 		refuse(w, (enum err)r, why);
 	return r == 0;
@@ -329,8 +332,8 @@ bool webcall_give(struct webcall *w, const uint8_t *p, size_t len)
 
 static void single_data(struct webcall *w, const uint8_t *p, size_t len)
 {
-	const char *why = "";
-	int r = inlet_add(&w->inlet, p, len, &why);
+	const char *why = "A GET has no body.";
+	int r = w->given ? ERR_FIELD_INVALID : inlet_add(&w->inlet, p, len, &why);
 
 	if (r)
 		refuse(w, (enum err)r, why);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/unpack.h"
+#include "gen/rpc/rules.h"
 #include "server/rpc/inflow.h"
 #include "server/rpc/limits.h"
 
@@ -463,6 +464,7 @@ void call_finish(struct call *call, int r)
 
 void call_finish_bytes(struct call *call, const void *p, size_t len)
 {
+	const struct message_rules *rules = rules_find(call->method->out);
 	struct frame *frame;
 
 	if (!call->door->shares_frames) {
@@ -475,6 +477,7 @@ void call_finish_bytes(struct call *call, const void *p, size_t len)
 		call_finish(call, -ENOMEM);
 		return;
 	}
+	frame->secret = rules && rules->has_secret;
 	if (len)
 		memcpy(frame->bytes + FRAME_HEAD_LEN, p, len);
 	tell_finished(call, 0);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "grpc/health/v1/health.pb-c.h"
+#include "quazzar/mesh/v1/auth.pb-c.h"
 #include "server/rpc/dispatch.h"
 
 typedef int (*answer_fn)(struct call *call, const void *in, void *out);
@@ -23,7 +24,7 @@ static struct {
 	int authenticate_r, licence_r, decode_r;
 	char service[300];
 	answer_fn handler;
-	int n_done, n_messages, n_finished, finished_r, n_end;
+	int n_done, n_messages, n_secret, n_finished, finished_r, n_end;
 	enum err err;
 	enum grpc_code code;
 	char words[256];
@@ -95,6 +96,7 @@ static void message(struct call *call, struct frame *frame)
 {
 	(void)call;
 	t.n_messages++;
+	t.n_secret += frame->secret;
 	frame_unref(frame);
 }
 
@@ -107,7 +109,7 @@ static void done(struct call *call)
 	call_unref(call);
 }
 
-static const struct call_door door = {
+static struct call_door door = {
 	.name = "test", .decode = decode, .encode = encode, .message = message, .done = done};
 
 static int handler(struct call *call, const void *in, void *out)
@@ -176,6 +178,8 @@ static int setup(void **state)
 	memset(&row.policy, 0, sizeof(row.policy));
 	row.policy.audience = AUDIENCE_PUBLIC;
 	row.kind = METHOD_UNARY;
+	row.out = &grpc__health__v1__health_check_response__descriptor;
+	door.shares_frames = false;
 	return 0;
 }
 
@@ -372,6 +376,31 @@ static void cancel(void **state)
 	assert_int_equal(t.finished_r, 0);
 }
 
+static int passes_on(struct call *call, const void *in, void *out)
+{
+	(void)in;
+	(void)out;
+	call_finish_bytes(call, "", 0);
+	return CALL_PARKED;
+}
+
+/* Another server's answer is wiped as our own would be. */
+static void secrets_passed_on(void **state)
+{
+	(void)state;
+	t.handler = passes_on;
+	door.shares_frames = true;
+	run();
+	assert_int_equal(t.n_messages, 1);
+	assert_int_equal(t.n_secret, 0);
+	setup(NULL);
+	t.handler = passes_on;
+	door.shares_frames = true;
+	row.out = &pb__login_response__descriptor;
+	run();
+	assert_int_equal(t.n_secret, 1);
+}
+
 static void *sender(void *arg)
 {
 	struct call *call = arg;
@@ -416,6 +445,7 @@ int main(void)
 		cmocka_unit_test_setup(unbound_rows, setup),
 		cmocka_unit_test_setup(cancel, setup),
 		cmocka_unit_test_setup(stream, setup),
+		cmocka_unit_test_setup(secrets_passed_on, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

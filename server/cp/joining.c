@@ -383,6 +383,13 @@ static bool signature_good(const struct renewal *n, const Pb__RenewTokenRequest 
 	return sign_verify(n->identity, text, sizeof(text), in->signature.data);
 }
 
+static int refuse_unknown(struct call *call)
+{
+	return call_fail(call, ERR_TOKEN_INVALID,
+			 "this Control Panel knows no such node: it was removed, or joined another "
+			 "one");
+}
+
 static int refuse_renewal(struct call *call, const struct renewal *n)
 {
 	char now[32];
@@ -405,7 +412,9 @@ int joining_renew(struct call *call, const Pb__RenewTokenRequest *in, Pb__RenewT
 	r = store_read(cp->store, find_identity, &n);
 	if (r < 0)
 		return err_trace(r);
-	if (r || !signature_good(&n, in))
+	if (r)
+		return refuse_unknown(call);
+	if (!signature_good(&n, in))
 		return refuse_renewal(call, &n);
 	r = store_write(cp->store, use_nonce, NULL, &n);
 	if (r == ERR_TOKEN_INVALID)

@@ -355,14 +355,30 @@ static bool addresses_differ(const struct applier *a, const struct member *self)
 	return a->addresses[0].family == CIDR_V4 && cidr_host4(&a->addresses[0]) != self->ip4;
 }
 
+/* A list that came from the Control Panel and does not name us. */
+static void note_removed(struct applier *a)
+{
+	static const char words[] = "this node was removed at the Control Panel: join it anew with "
+				    "a new join token and an empty state directory";
+
+	if (!a->replica->head.generation || strcmp(a->forwarding, words) == 0)
+		return;
+	log_error("node", "%s", words);
+	strcpy(a->forwarding, words);
+	a->is_up = false;
+	publish(a, false);
+}
+
 int applier_apply(struct applier *a)
 {
 	const struct member *self = members_get(a->replica->list, &a->replica->self);
 	bool was_up = a->is_up;
 	int r = 0;
 
-	if (!self)
+	if (!self) {
+		note_removed(a);
 		return -ENODATA;
+	}
 	if (was_up && addresses_differ(a, self))
 		was_up = false;
 	if (!was_up)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,6 +29,8 @@
 #define RENEW_CONTEXT "renew/1"
 /* A stream that says nothing while reports tell of newer generations is broken. */
 #define BEHIND_MS 5000
+/* The CP tells its time in whole seconds, and the answer takes its time too. */
+#define CLOCK_SLACK_MS 2000
 #define REPORT_PATH "/quazzar.mesh.v1.AgentService/Report"
 
 struct link {
@@ -242,6 +245,10 @@ static void learn_time(struct link *l, const struct status *status)
 	if (!time || !strptime(time, "%Y-%m-%dT%H:%M:%S", &tm))
 		return;
 	l->time_offset_ms = (int64_t)timegm(&tm) * 1000 - clock_wall_ms();
+	if (llabs(l->time_offset_ms) < CLOCK_SLACK_MS) {
+		l->time_offset_ms = 0;
+		return;
+	}
 	log_warn("node", "clock differs from the Control Panel's by %lld ms",
 		 (long long)-l->time_offset_ms);
 }

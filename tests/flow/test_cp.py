@@ -326,7 +326,8 @@ def renewal(lab):
     refused("TOKEN_INVALID", renew, now + 70000, os.urandom(16))
     refused("TOKEN_INVALID", renew, now, os.urandom(16), ed25519_key()[0])
     lab.admin.call("RemoveNode", tenant="acme", node="renewing")
-    refused("TOKEN_INVALID", renew, int(time.time() * 1000), os.urandom(16))
+    refusal = refused("TOKEN_INVALID", renew, int(time.time() * 1000), os.urandom(16))
+    assert "was removed" in refusal.words and "time" not in refusal.meta, refusal.words
 
 
 class Agent:

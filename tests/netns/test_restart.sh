@@ -74,6 +74,13 @@ lab_state n1 | jq -e '.forwarding == ""' >/dev/null || lab_fail "a foreign chain
 at n1 nft 'add table ip foreign; add chain ip foreign forward { type filter hook forward priority 0; }'
 ok "our table is put back when somebody flushes all rules"
 
+lab_admin node remove acme n1 --force >/dev/null || lab_fail "remove n1"
+lab_until 10 "a removed node that says so" sh -c "curl -sS --unix-socket '$LAB/n1.sock' http://localhost/api/mesh/state |
+	jq -e '(.active | not) and (.forwarding | test(\"was removed at the Control Panel\"))'"
+lab_until 20 "words of the refusal" \
+	grep -q 'knows no such node: it was removed' "$LAB/noded-n1.log"
+ok "a node that was removed says so in its state and its log"
+
 lab_stop noded-n1
 at n1 "$BIN/qmesh-noded" --config "$LAB/n1.conf" --teardown >>"$LAB/noded-n1.log" 2>&1 || lab_fail "teardown"
 ! at n1 ip link show "$LAB_IF" >/dev/null 2>&1 || lab_fail "the interface is still there"

@@ -221,7 +221,7 @@ static void refuse(struct rest *r)
 static void refuse_too_large(struct rest *r)
 {
 	status_set(&r->call->status, ERR_MESSAGE_TOO_LARGE,
-		   "The request is larger than this method takes.");
+		   "A message is larger than this method takes.");
 	refuse(r);
 }
 

@@ -407,6 +407,7 @@ int devices_create(struct call *call, const Pb__CreateDeviceRequest *in,
 		r = provision_begin(call, "device.create", in->public_key, &p);
 	if (r)
 		return r;
+	p.dns = in->dns;
 	p.keepalive = in->keepalive_choice_case !=
 			      PB__CREATE_DEVICE_REQUEST__KEEPALIVE_CHOICE_KEEPALIVE ||
 		      in->keepalive;

@@ -7,6 +7,7 @@
 #include "server/cp/keyring.h"
 #include "server/cp/plan.h"
 #include "server/cp/profile.h"
+#include "server/cp/progress.h"
 #include "server/cp/qr.h"
 
 int provision_begin(struct call *call, const char *action, const char *public_key,
@@ -210,6 +211,15 @@ static void preshared_key(struct cp *cp, const struct provision *p, struct key *
 	key_wipe(&k_n);
 }
 
+/* A name server that does not serve would cut a phone off from every name. */
+static bool home_has_dns(struct cp *cp, const struct provision *p)
+{
+	struct progress_node home;
+
+	progress_get(cp->progress, &p->caller.tenant_id, &p->device.home, &home);
+	return strcmp(home.dns_status, "serving") == 0 || strcmp(home.dns_status, "coredns") == 0;
+}
+
 static char *into_arena(struct call *call, struct text *text)
 {
 	return text->failed ? NULL : arena_strndup(&call->arena, text->s, text->len);
@@ -239,6 +249,8 @@ int provision_config(struct call *call, const struct provision *p, char **ret_co
 		return 0;
 	ipam_address6(tenant, p->device.ip4, address6);
 	profile.address6 = cidr_v6(address6, 128);
+	if (p->dns && home_has_dns(call->owner, p))
+		profile.dns = cidr_v4(p->home.ip4, 32);
 	preshared_key(call->owner, p, &profile.psk);
 	r = profile_write(&profile, &config);
 	key_wipe(&profile.psk);

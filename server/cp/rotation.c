@@ -88,6 +88,7 @@ int rotation_start(struct call *call, const Pb__RotateDeviceKeyRequest *in,
 		provision_done(&o.p);
 		return r;
 	}
+	o.p.dns = in->dns;
 	o.p.keepalive = in->keepalive_choice_case !=
 				PB__ROTATE_DEVICE_KEY_REQUEST__KEEPALIVE_CHOICE_KEEPALIVE ||
 			in->keepalive;

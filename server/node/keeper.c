@@ -19,6 +19,7 @@
 #include "server/node/link.h"
 #include "server/node/node.h"
 #include "server/node/nodecache.h"
+#include "server/node/nodedns.h"
 #include "server/node/poll.h"
 #include "server/node/rings.h"
 #include "server/node/trim.h"
@@ -55,6 +56,7 @@ struct keeper {
 	struct node *node;
 	struct inbox inbox;
 	struct applier applier;
+	struct nodedns dns;
 	pthread_t thread;
 	bool running;
 
@@ -84,6 +86,7 @@ int keeper_new(struct node *n, struct keeper **ret_keeper)
 		return err_origin(-ENOMEM);
 	k->node = n;
 	inbox_init(&k->inbox);
+	nodedns_init(&k->dns, &n->conf, &n->replica);
 	r = applier_init(&k->applier, &n->conf, &n->identity, &n->replica, wake, k);
 	if (r) {
 		keeper_free(k);
@@ -97,6 +100,7 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
+	nodedns_done(&k->dns);
 	applier_done(&k->applier);
 	inbox_done(&k->inbox);
 	free(k);
@@ -275,6 +279,7 @@ static void apply(struct keeper *k)
 	}
 	k->retry_at_ms = 0;
 	rings_prune(k->node->rings, k->node->replica.list);
+	nodedns_apply(&k->dns);
 	/* A new device waits: look soon. */
 	k->poll_at_ms = 0;
 	link_report(k->node->link, LINK_REPORT_APPLIED_MS);
@@ -337,6 +342,18 @@ static uint64_t next_deadline(const struct keeper *k)
 	return at;
 }
 
+/* Firewall and name server: what others on this host do to them. */
+static void look_around(struct keeper *k, uint64_t now)
+{
+	bool changed = applier_look(&k->applier), dns_changed = nodedns_look(&k->dns);
+
+	k->look_at_ms = now + LOOK_EVERY_MS;
+	if (dns_changed)
+		link_report(k->node->link, LINK_REPORT_STATUS_MS);
+	if (changed || dns_changed)
+		watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
+}
+
 static void turn(struct keeper *k)
 {
 	uint64_t now = clock_boot_ms(), at = next_deadline(k);
@@ -356,11 +373,8 @@ static void turn(struct keeper *k)
 		apply(k);
 	if (now >= k->poll_at_ms)
 		poll_interface(k);
-	if (now >= k->look_at_ms) {
-		k->look_at_ms = now + LOOK_EVERY_MS;
-		if (applier_look(&k->applier))
-			watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
-	}
+	if (now >= k->look_at_ms)
+		look_around(k, now);
 	if (k->trim_at_ms && now >= k->trim_at_ms && k->applier.is_up) {
 		k->trim_at_ms = 0;
 		trim_startup();

@@ -20,6 +20,8 @@ struct node_conf {
 	char *cors_origins;
 	char *wg_interface, *wireguard_go;
 	uint64_t wg_port, mtu, mesh_port;
+	bool dns;
+	char *dns_upstream;
 	char *endpoint;
 	char *cp, *cp_pin;
 	char *state_dir, *join_token_file, *name;

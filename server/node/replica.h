@@ -18,6 +18,7 @@
 
 #define REPLICA_HEAD_MAX 512
 #define REPLICA_REASON_LEN 300
+#define REPLICA_DNS_LEN 200
 
 /* A signed position in the log, as received. */
 struct replica_head {
@@ -40,7 +41,8 @@ struct replica_interface {
 	uint32_t n_peers;
 	const char *backend, *backend_why;
 	char forwarding[REPLICA_REASON_LEN];
-	uint64_t epoch, generation; /* applied */
+	char dns_status[REPLICA_DNS_LEN]; /* off, serving, "degraded: why" */
+	uint64_t epoch, generation;       /* applied */
 	struct digest device_digest;
 	struct replica_failed *failed;
 	size_t n_failed;

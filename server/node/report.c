@@ -123,7 +123,7 @@ static int fill(struct replica *r, struct arena *a, bool all, Pb__ReportRequest 
 	req->forwarding = r->interface.forwarding;
 	req->listen_port = r->interface.listen_port;
 	req->version = (char *)QMESH_VERSION;
-	req->dns_status = (char *)"off";
+	req->dns_status = r->interface.dns_status;
 	e = add_statuses(r, a, all, req, ret_more);
 	if (!e)
 		e = add_failed(r, a, req);

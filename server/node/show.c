@@ -101,7 +101,7 @@ int show_state(struct node *n, struct arena *a, Pb__State *ret)
 	ret->peer_count = r->interface.n_peers;
 	ret->backend = (char *)r->interface.backend;
 	ret->backend_why = (char *)r->interface.backend_why;
-	ret->dns_status = (char *)"off";
+	ret->dns_status = or_empty(arena_strdup(a, r->interface.dns_status));
 	ret->generation = r->head.generation;
 	ret->converged =
 		r->cp_connected && r->interface.generation == r->head.generation &&

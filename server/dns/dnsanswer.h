@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Query bytes and a zone in, answer bytes out; touches nothing else. */
+#ifndef QM_DNSANSWER_H
+#define QM_DNSANSWER_H
+
+#include "server/dns/dnswire.h"
+#include "server/dns/zone.h"
+
+enum dnsanswer {
+	DNSANSWER_SEND,    /* ret is the answer */
+	DNSANSWER_FORWARD, /* not our names: ask elsewhere; ret->limit is set */
+	DNSANSWER_DROP,    /* no query, or nothing that one could answer */
+};
+
+struct dnsanswer_packet {
+	uint8_t bytes[DNSWIRE_UDP_MAX];
+	size_t len;
+	size_t limit; /* what the client takes in one packet */
+};
+
+/* max: 0 for UDP, where the query says what the client takes; else the transport's limit. */
+enum dnsanswer dnsanswer_make(const struct zone *z, const uint8_t *query, size_t len, size_t max,
+			      struct dnsanswer_packet *ret);
+
+#endif

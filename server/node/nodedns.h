@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mesh DNS of this node: the list's names handed to the name server, which runs
+ * as long as the node has its addresses. Belongs to the keeper's thread.
+ */
+#ifndef QM_NODEDNS_H
+#define QM_NODEDNS_H
+
+#include <stdbool.h>
+
+#include "server/node/node_conf.h"
+#include "server/node/replica.h"
+
+struct dnslisten;
+
+struct nodedns {
+	const struct node_conf *conf;
+	struct replica *replica;
+	struct dnslisten *listen; /* NULL: off, or it could not start */
+	struct cidr own[2];
+	int refused; /* why it could not start, -errno */
+};
+
+void nodedns_init(struct nodedns *d, const struct node_conf *conf, struct replica *replica);
+void nodedns_done(struct nodedns *d);
+/* The interface is as the list has it: names follow. True: dns_status has changed. */
+bool nodedns_apply(struct nodedns *d);
+/* Now and then: tries again what could not start. True: dns_status has changed. */
+bool nodedns_look(struct nodedns *d);
+
+#endif

@@ -25,6 +25,8 @@ ok "node up, a foreign chain that drops is named"
 
 lab_sign_in n1
 phone=$(lab_add_device n1 phone IPHONE)
+lab_device n1 "$phone" | jq -e '.applied and .status == "DEVICE_STATUS_WAITING"' >/dev/null ||
+	lab_fail "created says applied, the next look does not: $(lab_device n1 "$phone")"
 lab_client phone
 lab_until 10 "the phone's green status" lab_has_status n1 "$phone" CONNECTED
 stamps=$(lab_stamp n1)

@@ -123,10 +123,13 @@ static bool is_own(const struct node *n, const struct member *m)
 /* Ours: what the interface has. Others' homes tell only when something is wrong. */
 static bool is_applied(const struct node *n, const struct member *m, const struct pill_row *row)
 {
+	const struct replica_interface *now = &n->replica.interface;
+
 	if (!is_own(n, m))
 		return !replica_is_down(&n->replica, &m->device.home);
-	return n->replica.interface.active && row && row->key_version &&
-	       !replica_failure(&n->replica, &m->id);
+	/* A device that was just added is there before it is looked at for the first time. */
+	return now->active && !replica_failure(&n->replica, &m->id) &&
+	       ((row && row->key_version) || now->generation >= n->replica.head.generation);
 }
 
 enum pill show_pill(struct node *n, const struct member *m)

@@ -45,6 +45,21 @@ int status_set(struct status *s, enum err e, const char *fmt, ...)
 	return (int)e;
 }
 
+void status_set_foreign(struct status *s, enum grpc_code code, const char *message,
+			const struct text *details)
+{
+	char *words = message ? strdup(message) : NULL;
+
+	status_done(s);
+	s->code = code;
+	s->message = words;
+	s->others = details->len ? malloc(details->len) : NULL;
+	if (!s->others)
+		return;
+	memcpy(s->others, details->s, details->len);
+	s->others_len = details->len;
+}
+
 void status_meta(struct status *s, const char *key, const char *fmt, ...)
 {
 	char *value, *name;
@@ -131,6 +146,7 @@ void status_done(struct status *s)
 	free(s->message);
 	free(s->quota_subject);
 	free(s->quota_description);
+	free(s->others);
 	*s = (struct status){.code = GRPC_OK};
 }
 
@@ -165,8 +181,15 @@ int status_copy(const struct status *s, struct status *ret)
 		r = copy_string(s->quota_subject, &copy.quota_subject);
 	if (r == 0)
 		r = copy_string(s->quota_description, &copy.quota_description);
+	if (r == 0 && s->others) {
+		copy.others = malloc(s->others_len);
+		r = copy.others ? 0 : -ENOMEM;
+	}
 	if (r)
 		return r;
+	if (s->others)
+		memcpy(copy.others, s->others, s->others_len);
+	copy.others_len = s->others_len;
 	*ret = copy;
 	copy = (struct status){.code = GRPC_OK};
 	return 0;

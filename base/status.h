@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/text.h"
 
 #define STATUS_DOMAIN "mesh.quazzar"
 #define STATUS_MAX_META 8
@@ -36,6 +37,9 @@ struct status {
 	size_t n_fields;
 	uint64_t retry_ms; /* 0: no RetryInfo */
 	char *quota_subject, *quota_description;
+	/* Details that are not ours, as they stand in google.rpc.Status: encoded, may be NULL. */
+	char *others;
+	size_t others_len;
 };
 
 /* Sets code, reason and words; what was there is dropped. Returns e. */
@@ -44,11 +48,20 @@ void status_meta(struct status *s, const char *key, const char *fmt, ...) _print
 void status_field(struct status *s, const char *field, const char *fmt, ...) _printf_(3, 4);
 void status_retry(struct status *s, uint64_t ms);
 void status_quota(struct status *s, const char *subject, const char *fmt, ...) _printf_(3, 4);
+/* A failure of any code with details of any kind (encoded fields of google.rpc.Status). */
+void status_set_foreign(struct status *s, enum grpc_code code, const char *message,
+			const struct text *details);
 /* Value of a metadata key or NULL. */
 const char *status_get(const struct status *s, const char *key);
 /* Frees; the status is OK afterwards. */
 void status_done(struct status *s);
 int status_copy(const struct status *s, struct status *ret) _must_check_;
+
+/*
+ * For a program that serves contracts of others: our reasons (ErrorInfo) mean
+ * nothing there. Before its threads start.
+ */
+void status_leave_reasons_out(void);
 
 /* google.rpc.Status bytes on the heap; -ENOMEM. */
 int status_encode(const struct status *s, uint8_t **ret, size_t *ret_len) _must_check_;

@@ -36,11 +36,18 @@ static void put_detail(struct text *out, const char *type, struct text *value)
 	put_text(out, 3, &any);
 }
 
+static bool reasons_left_out;
+
+void status_leave_reasons_out(void)
+{
+	reasons_left_out = true;
+}
+
 static void put_error_info(const struct status *s, struct text *out)
 {
 	struct text info = TEXT_INIT(STATUS_MAX_LEN);
 
-	if (s->err == ERR_NONE)
+	if (s->err == ERR_NONE || reasons_left_out)
 		return;
 	wire_put_string(&info, 1, err_reason(s->err));
 	wire_put_string(&info, 2, STATUS_DOMAIN);
@@ -111,6 +118,8 @@ int status_encode(const struct status *s, uint8_t **ret, size_t *ret_len)
 	put_bad_request(s, &t);
 	put_retry(s, &t);
 	put_quota(s, &t);
+	if (s->others)
+		text_add(&t, s->others, s->others_len);
 	len = t.len;
 	bytes = text_take(&t);
 	if (!bytes)

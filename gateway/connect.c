@@ -7,7 +7,6 @@
 #include "gateway/connect.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/err.h"
 #include "gateway/connect_error.h"
@@ -118,30 +117,16 @@ static void common_head(const struct exchange *x, struct web_head *h)
 		h->refusal = ERR_FIELD_INVALID;
 }
 
+/* Without words: what HTTP says is all there is, and a header tells how it is done. */
 static void refuse(struct exchange *x, const struct web *web, unsigned http, const char *name,
-		   const char *value, const char *words)
+		   const char *value)
 {
 	struct answer a;
 
-	answer_init_api(&a, TYPE_JSON, NULL);
-	if (name)
-		answer_add(&a, name, value);
-	connect_error_refuse(x, web, http, &a, words);
-}
-
-/* What is no RPC at all is answered without words: they would be taken for Connect's. */
-static bool refuse_foreign(struct exchange *x, const struct web *web, const char *types)
-{
-	const char *type = exchange_header(x, "content-type");
-	struct answer a;
-
-	if (!type || strncasecmp(type, "application/", strlen("application/")) == 0)
-		return false;
 	answer_init_api(&a, NULL, NULL);
-	answer_add(&a, "accept-post", types);
-	cors_head(web->cors, x, 415, &a);
+	answer_add(&a, name, value);
+	cors_head(web->cors, x, http, &a);
 	exchange_finish(x, NULL, 0);
-	return true;
 }
 
 static void open_post(struct exchange *x, struct web *web, const struct method *method)
@@ -149,11 +134,8 @@ static void open_post(struct exchange *x, struct web *web, const struct method *
 	bool is_unary = method->kind == METHOD_UNARY;
 	struct web_head head = {.codec = WEB_PROTO};
 
-	if (refuse_foreign(x, web, is_unary ? UNARY_TYPES : STREAM_TYPES))
-		return;
 	if (!(is_unary ? unary_head(x, &head) : connect_stream_head(x, &head))) {
-		refuse(x, web, 415, "accept-post", is_unary ? UNARY_TYPES : STREAM_TYPES,
-		       "This method does not take this content-type; see accept-post.");
+		refuse(x, web, 415, "accept-post", is_unary ? UNARY_TYPES : STREAM_TYPES);
 		return;
 	}
 	if (is_unary)
@@ -182,7 +164,7 @@ static void door_open(struct exchange *x, void *owner)
 	x->user = NULL;
 	method = service_find(web->services, x->path, strlen(x->path), NULL, NULL);
 	if (!method) {
-		refuse(x, web, 404, NULL, NULL, "No such method here.");
+		connect_error_unknown(x, web);
 		return;
 	}
 	may_get = method->kind == METHOD_UNARY && method->policy.no_side_effects;
@@ -193,8 +175,7 @@ static void door_open(struct exchange *x, void *owner)
 	else if (may_get && strcmp(x->method, "GET") == 0)
 		open_get(x, web, method);
 	else
-		refuse(x, web, 405, "allow", may_get ? "GET, POST" : "POST",
-		       "This method is called by POST, or by GET when it changes nothing.");
+		refuse(x, web, 405, "allow", may_get ? "GET, POST" : "POST");
 }
 
 const struct door connect_door = {

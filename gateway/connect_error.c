@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "gateway/connect_trailer.h"
 
 #define BODY_MAX_LEN (512u << 10)
 #define JSON_TYPE "application/json"
@@ -77,7 +78,7 @@ static int add_details(struct text *out, const struct status *st)
 	bool first = true;
 	int rc;
 
-	if (st->err == ERR_NONE)
+	if (st->err == ERR_NONE && !st->others)
 		return 0;
 	rc = status_encode(st, &bytes, &r.len);
 	if (rc)
@@ -130,6 +131,7 @@ void connect_error_send(struct webcall *w)
 	char retry[24];
 
 	webcall_answer(w, &a, JSON_TYPE);
+	connect_trailer_headers(w, &a);
 	if (st->retry_ms) {
 		snprintf(retry, sizeof(retry), "%" PRIu64, (st->retry_ms + 999) / 1000);
 		answer_add(&a, "retry-after", retry);
@@ -142,13 +144,13 @@ void connect_error_send(struct webcall *w)
 	send_body(w->x, st);
 }
 
-void connect_error_refuse(struct exchange *x, const struct web *web, unsigned http,
-			  struct answer *a, const char *words)
+void connect_error_unknown(struct exchange *x, const struct web *web)
 {
-	struct status st = {.code = GRPC_UNIMPLEMENTED, .message = (char *)(uintptr_t)words};
+	struct status st = {.code = GRPC_UNIMPLEMENTED,
+			    .message = (char *)(uintptr_t) "No such method here."};
+	struct answer a;
 
-	if (http == 415)
-		st.code = GRPC_INVALID_ARGUMENT;
-	cors_head(web->cors, x, http, a);
+	answer_init_api(&a, JSON_TYPE, NULL);
+	cors_head(web->cors, x, 404, &a);
 	send_body(x, &st);
 }

@@ -14,11 +14,7 @@
 void connect_error_json(const struct status *st, struct text *out);
 /* The whole answer of a unary call that failed; w's call has the status. */
 void connect_error_send(struct webcall *w);
-/*
- * Before there is a call: 404, 405, 415. a has what is special; code and words
- * go into the body.
- */
-void connect_error_refuse(struct exchange *x, const struct web *web, unsigned http,
-			  struct answer *a, const char *words);
+/* The whole answer when there is no such method. */
+void connect_error_unknown(struct exchange *x, const struct web *web);
 
 #endif

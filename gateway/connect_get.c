@@ -130,6 +130,14 @@ static void judge(struct params *p, struct web_head *h)
 		web_encoding(h, (const char *)p->compression.bytes);
 }
 
+/* Some clients end a GET over HTTP/2 by an empty frame: that is no body. */
+static bool announces_body(const struct exchange *x)
+{
+	const char *len = exchange_header(x, "content-length");
+
+	return x->http_major < 2 ? x->body_expected : len && strcmp(len, "0") != 0;
+}
+
 void connect_get_open(struct exchange *x, struct web *web, const struct method *method,
 		      const struct web_protocol *protocol, struct web_head *head)
 {
@@ -138,12 +146,11 @@ void connect_get_open(struct exchange *x, struct web *web, const struct method *
 	struct answer a;
 
 	read_params(x->query, &p);
-	if (x->body_expected || (p.encoding.bytes && !param_is(&p.encoding, "proto") &&
-				 !param_is(&p.encoding, "json"))) {
-		answer_init_api(&a, "application/json", NULL);
-		connect_error_refuse(x, web, 415, &a,
-				     x->body_expected ? "A GET has no body."
-						      : "The encoding is proto or json.");
+	if (announces_body(x) || (p.encoding.bytes && !param_is(&p.encoding, "proto") &&
+				  !param_is(&p.encoding, "json"))) {
+		answer_init_api(&a, NULL, NULL);
+		cors_head(web->cors, x, 415, &a);
+		exchange_finish(x, NULL, 0);
 		return;
 	}
 	if (!p.why && !p.encoding.bytes)

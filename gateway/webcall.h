@@ -57,6 +57,7 @@ struct webcall {
 	struct web_head head;
 	struct inlet inlet;
 	bool dispatched, head_sent;
+	bool given;                    /* the message came in the URL */
 	bool pumping, ended, end_told; /* of a caller who streams */
 	struct timer first;
 	struct frame *kept; /* the protocol's: an answer that waits for the end */

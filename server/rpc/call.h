@@ -101,6 +101,8 @@ int call_fail_status(struct call *call, const struct status *status);
 #define call_alloc(call, len) arena_alloc(&(call)->arena, (len))
 /* Request metadata or HTTP header (lower-case name), or NULL. */
 const char *call_metadata(const struct call *call, const char *name);
+/* All of it, repeated names in the order they came. */
+const struct header *call_metadata_all(const struct call *call, size_t *ret_n);
 /* Metadata of the answer (initial, or HTTP header); copied. Before the first message. */
 int call_header(struct call *call, const char *name, const char *fmt, ...) _printf_(3, 4);
 /* The same behind the last message. Before call_finish. */

@@ -189,7 +189,7 @@ void grpc_words_init(struct grpc_words *w, const struct status *st)
 			len--; /* not inside of an escape */
 		w->message[len] = '\0';
 	}
-	w->details = st->err != ERR_NONE ? details_of(st) : NULL;
+	w->details = st->err != ERR_NONE || st->others ? details_of(st) : NULL;
 }
 
 void grpc_words_done(struct grpc_words *w)
@@ -301,9 +301,14 @@ static void message(struct call *call, struct frame *frame)
 static void done(struct call *call)
 {
 	struct grpc *g = call->door_data;
+	size_t n_headers;
 
-	if (g->x)
+	if (g->x) {
+		(void)call_headers(call, &n_headers);
+		if (n_headers > 0) /* what goes in front must not end up behind */
+			send_head(g, NULL);
 		send_status(g->x, call, &call->status, g->head_sent);
+	}
 	leave(g);
 	free_grpc(g);
 }
@@ -429,7 +434,7 @@ static void on_first(struct timer *t)
 static void start(struct grpc *g)
 {
 	g->dispatched = true;
-	if (g->call->method->kind != METHOD_UNARY) {
+	if (g->call->method->kind == METHOD_SERVER_STREAM) {
 		g->first.fn = on_first;
 		if (exchange_timer_set(g->x, &g->first, FIRST_HEAD) < 0)
 			send_head(g, NULL);

@@ -21,6 +21,12 @@ const char *call_metadata(const struct call *call, const char *name)
 	return NULL;
 }
 
+const struct header *call_metadata_all(const struct call *call, size_t *ret_n)
+{
+	*ret_n = live_of(call)->n_metadata;
+	return live_of(call)->metadata;
+}
+
 static _printf_(4, 0) int add(struct call *call, struct header *h, const char *name,
 			      const char *fmt, va_list ap)
 {

@@ -136,10 +136,10 @@ BOMB = gzip.compress(bytes(64 << 20), 9)
 # name, path, headers, body, HTTP status, code
 REFUSED = [
     ("unary: no such method", "Nope", JSON, b"{}", 404, "unimplemented"),
-    ("unary: no type", "Unary", {}, b"{}", 415, "invalid_argument"),
+    ("unary: no type", "Unary", {}, b"{}", 415, None),
     ("unary: image", "Unary", {"content-type": "image/jpeg"}, b"{}", 415, None),
-    ("unary: other codec", "Unary", {"content-type": "application/foo"}, b"{}", 415, "invalid_argument"),
-    ("unary: a stream's type", "Unary", STREAM, b"{}", 415, "invalid_argument"),
+    ("unary: other codec", "Unary", {"content-type": "application/foo"}, b"{}", 415, None),
+    ("unary: a stream's type", "Unary", STREAM, b"{}", 415, None),
     ("unary: version", "Unary", {**JSON, "connect-protocol-version": "2"}, b"{}", 400, "invalid_argument"),
     ("unary: timeout", "Unary", {**JSON, "connect-timeout-ms": "soon"}, b"{}", 400, "invalid_argument"),
     ("unary: long timeout", "Unary", {**JSON, "connect-timeout-ms": "12345678901"}, b"{}", 400, "invalid_argument"),
@@ -154,7 +154,7 @@ REFUSED = [
      "invalid_argument"),
     ("unary: too large", "Unary", PROTO, bare(data=BIG), 429, "resource_exhausted"),
     ("unary: bomb", "Unary", {**PROTO, "content-encoding": "gzip"}, BOMB, 429, "resource_exhausted"),
-    ("caller streams: unary's type", "ClientStream", JSON, b"{}", 415, "invalid_argument"),
+    ("caller streams: unary's type", "ClientStream", JSON, b"{}", 415, None),
     ("caller streams: cut short", "ClientStream", STREAM, envelope(b"") + envelope(bare(n=3))[:-1], 200,
      "invalid_argument"),
     ("caller streams: unknown flags", "ClientStream", STREAM, envelope(b"") + envelope(b"", 8), 200, "invalid_argument"),
@@ -167,8 +167,8 @@ REFUSED = [
     ("caller streams: web, cut short", "ClientStream", WEB, envelope(bare(n=3))[:-1], 200, "internal"),
     ("caller streams: web, no base64", "ClientStream", WEB_TEXT, b"****", 200, "internal"),
     ("unary: no handler", "Nobody", JSON, b"{}", 501, "unimplemented"),
-    ("stream: unary's type", "ServerStream", JSON, b"{}", 415, "invalid_argument"),
-    ("stream: other codec", "ServerStream", {"content-type": "application/connect+foo"}, b"", 415, "invalid_argument"),
+    ("stream: unary's type", "ServerStream", JSON, b"{}", 415, None),
+    ("stream: other codec", "ServerStream", {"content-type": "application/connect+foo"}, b"", 415, None),
     ("stream: encoding", "ServerStream", {**STREAM, "connect-content-encoding": "br"}, envelope(b""), 200,
      "unimplemented"),
     ("stream: version", "ServerStream", {**STREAM, "connect-protocol-version": "x"}, envelope(b""), 200,
@@ -207,7 +207,7 @@ REFUSED = [
 GETS = [
     ("no message", "encoding=json", 400, "invalid_argument"),
     ("no encoding", "message=%7B%7D", 400, "invalid_argument"),
-    ("other encoding", "encoding=foo&message=%7B%7D", 415, "invalid_argument"),
+    ("other encoding", "encoding=foo&message=%7B%7D", 415, None),
     ("version", "encoding=json&message=%7B%7D&connect=v2", 400, "invalid_argument"),
     ("twice", "encoding=json&message=%7B%7D&message=%7B%7D", 400, "invalid_argument"),
     ("broken escape", "encoding=json&message=%7", 400, "invalid_argument"),
@@ -242,7 +242,7 @@ def test_refused(port):
         a = ask(port, "DELETE", ECHO + "Unary", WEB, None, version)
         check("HTTP/%d web: DELETE" % version, (a.status, a.header("allow")), (405, "POST"))
         a = ask(port, "GET", ECHO + "Ask?encoding=json&message=%7B%7D", None, b"{}", version)
-        check("HTTP/%d GET with a body" % version, a.status, 415)
+        check("HTTP/%d GET with a body" % version, a.status, 415 if version == 1 else 400)
     a = ask(port, "POST", ECHO + "Unary", {"content-type": "text/html"}, b"")
     check("accept-post", "application/json" in a.header("accept-post"), True)
     a = ask(port, "POST", ECHO + "Unary", {**JSON, "content-encoding": "br"}, b"")

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# connectrpc's conformance runner against tests/interop/conformance-server: gRPC
+# with all kinds of calls; with "web" as a word, gRPC-Web and Connect instead. No
+# list of known failures. The runner is a Go program: without Go this is skipped.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+
+BUILD=${QMESH_BUILD:-build/asan}
+SERVER=$BUILD/tests/interop/conformance-server
+VERSION=v1.0.5
+TOOLS=$PWD/build/tools
+RUNNER=$TOOLS/connectconformance
+
+[ -x "$SERVER" ] || { echo "skipped: no conformance-server in $BUILD (protobuf-c-compiler)"; exit 77; }
+if [ ! -x "$RUNNER" ]; then
+	go=$(command -v go || echo /usr/local/go/bin/go)
+	[ -x "$go" ] || { echo "skipped: no Go to build connectconformance with"; exit 77; }
+	mkdir -p "$TOOLS"
+	GOBIN=$TOOLS GOFLAGS=-modcacherw timeout 300 \
+		"$go" install "connectrpc.com/conformance/cmd/connectconformance@$VERSION" ||
+		{ echo "skipped: connectconformance cannot be built"; exit 77; }
+fi
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+which=${1:-grpc}
+timeout 400 "$RUNNER" --mode server --conf "tests/interop/conformance-$which.yaml" \
+	-- "$SERVER" >"$scratch/said" 2>&1 </dev/null
+rc=$?
+grep -A3 '^FAILED' "$scratch/said" | head -60
+read -r passed failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$scratch/said")
+# A runner that ended without a sum, or badly, has failed.
+[ -n "${failed:-}" ] || failed=1
+[ $rc = 0 ] || [ "$failed" != 0 ] || failed=1
+echo "passed ${passed:-0} failed $failed skipped 0"
+[ "$failed" = 0 ]

@@ -428,6 +428,8 @@ int conf_load(const struct conf_table *table, void *target, int argc, char **arg
 		*ret_exit = 0;
 	} else if (r == 0) {
 		r = load_all(table, target, argc, argv, &a);
+		if (r == 0 && table->check)
+			r = table->check(target);
 		if (r == 0 && a.check) {
 			printf("%s: the configuration is fine\n", table->program);
 			*ret_exit = 0;

@@ -35,6 +35,8 @@ struct conf_table {
 	const struct conf_key *keys;
 	size_t n_keys;
 	const char *const *own_flags; /* "--teardown", NULL last: left to the caller; may be NULL */
+	/* What no single key shows: -EINVAL after saying why on stderr; may be NULL. */
+	int (*check)(const void *target);
 };
 
 /*

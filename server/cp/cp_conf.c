@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "server/rpc/server.h"
 
 #define AT(field) offsetof(struct cp_conf, field)
 
@@ -56,11 +57,24 @@ static const struct conf_key keys[] = {
 	 "how often last-seen times are written"},
 };
 
+static int check(const void *target)
+{
+	const struct cp_conf *conf = target;
+	struct cidr pool;
+
+	if (server_check_address(LISTENER_TLS, "listen", conf->listen) ||
+	    server_check_address(LISTENER_PLAIN, "listen_plain", conf->listen_plain) ||
+	    server_check_address(LISTENER_PLAIN, "metrics", conf->metrics))
+		return -EINVAL;
+	return cp_conf_check(conf, &pool);
+}
+
 const struct conf_table cp_conf_table = {
 	.program = "qmesh-cpd",
 	.file = "/etc/qmesh/cpd.conf",
 	.keys = keys,
 	.n_keys = ARRAY_LEN(keys),
+	.check = check,
 };
 
 int cp_conf_check(const struct cp_conf *conf, struct cidr *ret_pool)

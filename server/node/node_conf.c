@@ -2,7 +2,13 @@
 /* One row per key: name, type, place, default, bounds, help. */
 #include "server/node/node_conf.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "base/cleanup.h"
+#include "base/log.h"
+#include "server/rpc/server.h"
 
 #define AT(field) offsetof(struct node_conf, field)
 
@@ -59,10 +65,33 @@ static const struct conf_key keys[] = {
 
 static const char *const own_flags[] = {"--teardown", NULL};
 
+static int check(const void *target)
+{
+	const struct node_conf *conf = target;
+	enum log_level level;
+
+	if (log_level_parse(conf->log_level, &level)) {
+		fprintf(stderr, "log_level: must be error, warn, info or debug\n");
+		return -EINVAL;
+	}
+	if (strpbrk(conf->wg_interface, "/ \t%") || strspn(conf->wg_interface, ".") > 0) {
+		fprintf(stderr, "wg_interface: %s is no name of an interface\n",
+			conf->wg_interface);
+		return -EINVAL;
+	}
+	return !server_check_address(LISTENER_TLS, "listen", conf->listen) &&
+			       !server_check_address(LISTENER_PLAIN, "listen_plain",
+						     conf->listen_plain) &&
+			       !server_check_address(LISTENER_PLAIN, "metrics", conf->metrics)
+		       ? 0
+		       : -EINVAL;
+}
+
 const struct conf_table node_conf_table = {
 	.program = "qmesh-noded",
 	.file = "/etc/qmesh/noded.conf",
 	.keys = keys,
 	.n_keys = ARRAY_LEN(keys),
+	.check = check,
 	.own_flags = own_flags,
 };

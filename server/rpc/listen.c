@@ -64,6 +64,24 @@ static bool is_loopback(const struct sockaddr_storage *sa)
 	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)sa)->sin6_addr);
 }
 
+int server_check_address(enum listener_kind kind, const char *key, const char *address)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	if (*address == '\0')
+		return 0;
+	if (parse(address, &sa, &len) < 0) {
+		fprintf(stderr, "%s: %s is no numeric address with a port\n", key, address);
+		return -EINVAL;
+	}
+	if (kind == LISTENER_PLAIN && !is_loopback(&sa)) {
+		fprintf(stderr, "%s: %s is not a loopback address\n", key, address);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* May l->fds and its names be freed by the caller: they are, by listen_free. */
 static int open_tcp(struct listener *l, unsigned n)
 {

@@ -44,6 +44,12 @@ int server_add_door(struct server *s, const struct door *door, void *owner) _mus
  */
 int server_listen(struct server *s, const struct listener_options *options, uint16_t *ret_port)
 	_must_check_;
+/*
+ * For a configuration: says on stderr what is wrong with key's TCP address and
+ * returns -EINVAL. Empty is fine; nothing is opened.
+ */
+int server_check_address(enum listener_kind kind, const char *key, const char *address)
+	_must_check_;
 int server_start(struct server *s) _must_check_;
 /*
  * Two-step drain: stops accepting, GOAWAY twice, ends streams with DRAINING

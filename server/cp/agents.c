@@ -181,7 +181,7 @@ static int parse_page(struct call *call, const char *token, uint64_t generation,
 	if (strspn(token, "0123456789.") != strlen(token) ||
 	    sscanf(token, "%19llu.%9llu%c", &of, &first, &rest) != 2 || of != generation)
 		return call_fail(call, ERR_PAGE_TOKEN_INVALID,
-				 "the list has changed: start from the first page");
+				 "The list has changed. Start from the first page.");
 	*ret_first = (size_t)first;
 	return 0;
 }
@@ -232,11 +232,11 @@ int agents_peers(struct call *call, const Pb__GetNodePeersRequest *in,
 		return call_field(call, "node_id", "must be a UUID");
 	r = store_read(cp->store, load_members, &p);
 	if (r == ERR_NOT_FOUND)
-		return call_fail(call, r, "there is no such node");
+		return call_fail(call, r, "There is no such node.");
 	if (r)
 		return err_trace(r);
 	if (!uuid_equal(&p.node_id, &call->caller.node_id))
-		return call_fail(call, ERR_NOT_OWNER, "a node may ask for its own list only");
+		return call_fail(call, ERR_NOT_OWNER, "A node may ask for its own list only.");
 	r = view_make(members, &p.node_id, NULL, &view);
 	if (r)
 		return err_trace(r);

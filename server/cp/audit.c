@@ -163,7 +163,7 @@ int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditR
 	l.limit = in->page_size ? in->page_size : PAGE_DEFAULT;
 	if (*in->page_token && text_parse_u64(in->page_token, INT64_MAX, &l.before))
 		return call_fail(call, ERR_PAGE_TOKEN_INVALID,
-				 "this page token is not one of ours: start from the first page");
+				 "The page token is not one of ours. Start anew.");
 	out->entries = call_alloc(call, l.limit * sizeof(*out->entries));
 	if (!out->entries)
 		return -ENOMEM;

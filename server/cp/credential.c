@@ -23,7 +23,7 @@ struct lookup {
 
 static int refuse(struct call *call)
 {
-	return call_fail(call, ERR_TOKEN_INVALID, "the credentials are not valid: sign in again");
+	return call_fail(call, ERR_TOKEN_INVALID, "The credentials are not valid. Sign in again.");
 }
 
 static int find_node(struct txn *txn, void *ctx)
@@ -179,8 +179,7 @@ int credential_licence(struct call *call, void *owner)
 		return r < 0 ? err_trace(r) : refuse(call);
 	if (l.tenant.plan >= (int)needed)
 		return 0;
-	call_fail(call, ERR_PLAN_LACKS_FEATURE, "this needs the %s plan; yours is %s",
-		  plan_name((int)needed), plan_name(l.tenant.plan));
+	call_fail(call, ERR_PLAN_LACKS_FEATURE, "This needs the %s plan.", plan_name((int)needed));
 	status_meta(&call->status, "feature", "%s", policy->feature ? policy->feature : "");
 	status_meta(&call->status, "plan", "%s", plan_name(l.tenant.plan));
 	return ERR_PLAN_LACKS_FEATURE;

@@ -147,7 +147,7 @@ int devices_list(struct call *call, const Pb__ListDevicesRequest *in, Pb__ListDe
 
 	if (in->all && call->caller.role == ROLE_MEMBER)
 		return call_fail(call, ERR_ROLE_REQUIRED,
-				 "all devices are for administrators and auditors");
+				 "Only admins and auditors see all devices.");
 	if (!in->all)
 		l.filter.owner = call->caller.user_id;
 	l.filter.limit = in->page_size ? in->page_size : PAGE_DEFAULT;
@@ -191,11 +191,11 @@ int devices_get(struct call *call, const Pb__GetDeviceRequest *in, Pb__GetDevice
 		return call_field(call, "id", "must be a UUID");
 	r = store_read(cp->store, find, &l);
 	if (r == ERR_NOT_FOUND)
-		return call_fail(call, r, "there is no such device");
+		return call_fail(call, r, "There is no such device.");
 	if (r)
 		return err_trace(r);
 	if (call->caller.role == ROLE_MEMBER && !uuid_equal(&l.device.owner, &call->caller.user_id))
-		return call_fail(call, ERR_NOT_OWNER, "this device belongs to somebody else");
+		return call_fail(call, ERR_NOT_OWNER, "This device belongs to somebody else.");
 	out->device = devices_fill(call, &l.tenant, &l.device);
 	return out->device ? 0 : -ENOMEM;
 }
@@ -344,7 +344,7 @@ static int take_label(struct call *call, const char *typed, struct device_row *r
 
 	r = label_parse(typed, &label, &rule);
 	if (r > 0) {
-		call_fail(call, r, "label: %s", rule);
+		call_fail(call, r, "The label is refused: %s.", rule);
 		status_field(&call->status, "label", "%s", rule);
 		return r;
 	}

@@ -94,7 +94,7 @@ int fields_page(struct call *call, const char *token, struct uuid *ret_after)
 		return 0;
 	if (text_unhex(token, ret_after->b, sizeof(ret_after->b)))
 		return call_fail(call, ERR_PAGE_TOKEN_INVALID,
-				 "this page token is not one of ours: start from the first page");
+				 "The page token is not one of ours. Start anew.");
 	return 0;
 }
 

@@ -315,13 +315,13 @@ int fleet_remove(struct call *call, const Pb__RemoveNodeRequest *in, Pb__RemoveN
 	r = audit_write(call, remove_in_txn, deny, &m);
 	free(m.rows);
 	if (r == ERR_NOT_FOUND)
-		return call_fail(call, r, "there is no such node in tenant %s", in->tenant);
+		return call_fail(call, r, "There is no such node in tenant %s.", in->tenant);
 	if (r == ERR_FIELD_INVALID)
 		return call_field(call, "rehome_to", "must be another node");
 	if (r == ERR_NEEDS_REHOME) {
 		call_fail(call, r,
-			  "%zu devices live there: move them with rehome_to or remove them with "
-			  "force",
+			  "%zu devices live there. Move them with rehome_to, or remove them with "
+			  "force.",
 			  m.n_rows);
 		status_meta(&call->status, "devices", "%zu", m.n_rows);
 		return r;

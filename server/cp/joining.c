@@ -220,22 +220,22 @@ static int explain_entry(struct call *call, const struct entry *e, int refusal)
 	switch (refusal) {
 	case ERR_JOIN_TOKEN_INVALID:
 		return call_fail(call, refusal,
-				 "the join token is unknown, used or expired: ask for a new one");
+				 "The join token is unknown, used or expired. Ask for a new one.");
 	case ERR_ADDRESS_OVERLAP:
 		cidr_text(&e->overlap, route);
-		call_fail(call, refusal, "the tenant's range overlaps the route %s of this host",
+		call_fail(call, refusal, "The tenant's range overlaps the route %s of this host.",
 			  route);
 		status_meta(&call->status, "route", "%s", route);
 		return refusal;
 	case ERR_LABEL_TAKEN:
-		call_fail(call, refusal, "the name %s is taken: %s is free", e->node.slug,
+		call_fail(call, refusal, "The name %s is taken; %s is free.", e->node.slug,
 			  e->suggestion);
 		status_meta(&call->status, "suggestion", "%s", e->suggestion);
 		return refusal;
 	case ERR_KEY_IN_USE:
-		return call_fail(call, refusal, "another device or node has this key");
+		return call_fail(call, refusal, "Another device or node has this key.");
 	case ERR_POOL_EXHAUSTED:
-		return call_fail(call, refusal, "all %u addresses of nodes are taken",
+		return call_fail(call, refusal, "All %u addresses of nodes are taken.",
 				 e->full.total);
 	default:
 		return err_trace(refusal);
@@ -256,7 +256,7 @@ static int take_request(struct call *call, const Pb__EnrollRequest *in, struct e
 		return explain_entry(call, e, r);
 	r = label_parse(in->name, &label, &rule);
 	if (r > 0) {
-		call_fail(call, r, "name: %s", rule);
+		call_fail(call, r, "The name is refused: %s.", rule);
 		status_field(&call->status, "name", "%s", rule);
 		return r;
 	}
@@ -394,7 +394,7 @@ static int refuse_renewal(struct call *call, const struct renewal *n)
 {
 	char now[32];
 
-	call_fail(call, ERR_TOKEN_INVALID, "the renewal is not accepted");
+	call_fail(call, ERR_TOKEN_INVALID, "The renewal is not accepted.");
 	status_meta(&call->status, "time", "%s", clock_rfc3339(n->now_ms, now));
 	return ERR_TOKEN_INVALID;
 }

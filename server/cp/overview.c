@@ -197,7 +197,7 @@ int overview_change(struct call *call, const Pb__GetChangeRequest *in, Pb__GetCh
 
 	r = store_read(cp->store, read_nodes, &w);
 	if (r == ERR_NOT_FOUND)
-		return call_fail(call, r, "there is no generation %llu yet",
+		return call_fail(call, r, "There is no generation %llu yet.",
 				 (unsigned long long)in->generation);
 	if (r)
 		return err_trace(r);

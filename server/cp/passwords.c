@@ -47,7 +47,7 @@ static int enter(struct passwords *p, struct call *call)
 	pthread_mutex_unlock(&p->lock);
 	if (!full)
 		return 0;
-	call_fail(call, ERR_RATE_LIMITED, "too many sign-ins at this moment: try again");
+	call_fail(call, ERR_RATE_LIMITED, "Too many sign-ins at this moment. Try again.");
 	status_retry(&call->status, RETRY_MS);
 	return ERR_RATE_LIMITED;
 }

@@ -133,7 +133,7 @@ static int explain_rate(struct call *call, const struct provision *p)
 	uint64_t seconds = (p->retry_ms + 999) / 1000;
 
 	call_fail(call, ERR_RATE_LIMITED,
-		  "%u devices or keys in %llu s are the most: try again in %llu s",
+		  "%u devices or keys in %llu s are the most. Try again in %llu s.",
 		  p->window_ask.rule.limit, (unsigned long long)p->window_ask.rule.period_ms / 1000,
 		  (unsigned long long)seconds);
 	status_retry(&call->status, p->retry_ms);
@@ -145,7 +145,7 @@ static int explain_cap(struct call *call, const struct provision *p)
 	const struct tenant_row *t = &p->change.tenant;
 
 	call_fail(call, ERR_DEVICE_CAP_REACHED,
-		  "the %s plan allows %u devices and %u are in use: delete one or change the plan",
+		  "The %s plan allows %u devices and %u are in use. Delete one or change the plan.",
 		  plan_name(t->plan), t->cap, t->devices);
 	status_meta(&call->status, "limit", "%u", t->cap);
 	status_meta(&call->status, "used", "%u", t->devices);
@@ -157,7 +157,7 @@ static int explain_cap(struct call *call, const struct provision *p)
 static int explain_pool(struct call *call, const struct provision *p)
 {
 	call_fail(call, ERR_POOL_EXHAUSTED,
-		  "all %u addresses are taken or rest for 24 h after their device (%u do)",
+		  "All %u addresses are taken or rest for 24 h after their device (%u do).",
 		  p->full.total, p->full.resting);
 	status_meta(&call->status, "total", "%u", p->full.total);
 	status_meta(&call->status, "resting", "%u", p->full.resting);
@@ -177,24 +177,24 @@ int provision_explain(struct call *call, const struct provision *p, int refusal)
 	case ERR_FIELD_INVALID:
 		return call_field(call, p->field, "%s", p->rule_words);
 	case ERR_LABEL_TAKEN:
-		call_fail(call, refusal, "the name %s is taken: %s is free", p->device.slug,
+		call_fail(call, refusal, "The name %s is taken; %s is free.", p->device.slug,
 			  p->suggestion);
 		status_meta(&call->status, "suggestion", "%s", p->suggestion);
 		return refusal;
 	case ERR_KEY_IN_USE:
-		return call_fail(call, refusal, "another device or node has this key");
+		return call_fail(call, refusal, "Another device or node has this key.");
 	case ERR_ADDRESS_IN_USE:
 		return call_fail(call, refusal,
-				 "this address is taken, rests for 24 h after its last device, or "
-				 "is not for devices");
+				 "This address is taken, rests for 24 h after its last device, or "
+				 "is not for devices.");
 	case ERR_IDEMPOTENCY_KEY_REUSED:
 		return call_fail(call, refusal,
-				 "This Idempotency-Key was used for another call: take a new one "
+				 "This Idempotency-Key was used for another call. Take a new one "
 				 "for each.");
 	case ERR_NOT_FOUND:
-		return call_fail(call, refusal, "there is no such device");
+		return call_fail(call, refusal, "There is no such device.");
 	case ERR_NOT_OWNER:
-		return call_fail(call, refusal, "this device belongs to somebody else");
+		return call_fail(call, refusal, "This device belongs to somebody else.");
 	default:
 		return err_trace(refusal);
 	}

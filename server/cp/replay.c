@@ -171,7 +171,7 @@ int replay_enter(struct call *call, struct replay *ret_replay)
 		r = mark(cp->replays, call, &replay.row);
 	if (r == ERR_CALL_IN_PROGRESS) {
 		call_fail(call, r,
-			  "A call with this Idempotency-Key is still running: try again in a "
+			  "A call with this Idempotency-Key is still running. Try again in a "
 			  "second.");
 		status_retry(&call->status, RETRY_MS);
 		return r;

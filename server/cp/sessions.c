@@ -93,7 +93,7 @@ static int open_session(struct txn *txn, void *ctx)
 static int fail_login(struct call *call, const struct login *l)
 {
 	audit_post(call, &l->audit, ERR_LOGIN_FAILED);
-	return call_fail(call, ERR_LOGIN_FAILED, "name or password is wrong");
+	return call_fail(call, ERR_LOGIN_FAILED, "Name or password is wrong.");
 }
 
 static int fill_login(struct cp *cp, struct call *call, const struct login *l,
@@ -272,7 +272,7 @@ static int change_password(struct cp *cp, struct call *call, const Pb__ChangePas
 	if (!r)
 		r = audit_write(call, save_password, deny_password, e);
 	if (r == ERR_LOGIN_FAILED)
-		return call_fail(call, r, "the old password is wrong");
+		return call_fail(call, r, "The old password is wrong.");
 	return r;
 }
 

@@ -29,7 +29,7 @@ int tenants_find(struct txn *txn, const char *id_or_name, struct tenant_row *ret
 
 int tenants_missing(struct call *call, const char *id_or_name)
 {
-	return call_fail(call, ERR_NOT_FOUND, "there is no tenant %s", id_or_name);
+	return call_fail(call, ERR_NOT_FOUND, "There is no tenant %s.", id_or_name);
 }
 
 static Pb__Tenant *fill(struct call *call, const struct tenant_row *row)
@@ -108,7 +108,7 @@ int tenants_create(struct call *call, const Pb__CreateTenantRequest *in,
 	if (r == ERR_FIELD_INVALID)
 		return call_field(call, "range", "must be a free /16 of %s", cp->conf.pool);
 	if (r == ERR_LABEL_TAKEN)
-		return call_fail(call, r, "there is a tenant %s already", in->name);
+		return call_fail(call, r, "There is a tenant %s already.", in->name);
 	if (r)
 		return err_trace(r);
 	out->tenant = fill(call, &c.tenant);

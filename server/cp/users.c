@@ -96,7 +96,7 @@ int users_create(struct call *call, const Pb__CreateUserRequest *in, Pb__CreateU
 	if (r == ERR_NOT_FOUND)
 		return tenants_missing(call, in->tenant);
 	if (r == ERR_LABEL_TAKEN)
-		return call_fail(call, r, "there is a user %s already", c.user.name);
+		return call_fail(call, r, "There is a user %s already.", c.user.name);
 	if (r)
 		return err_trace(r);
 	out->user = users_fill(call, &c.user);
@@ -294,7 +294,8 @@ int users_update(struct call *call, const Pb__UpdateUserRequest *in, Pb__UpdateU
 	sessions_ended_done(&u.ended);
 	free(u.rows);
 	if (r == ERR_NOT_FOUND)
-		return call_fail(call, r, "there is no user %s in tenant %s", in->user, in->tenant);
+		return call_fail(call, r, "There is no user %s in tenant %s.", in->user,
+				 in->tenant);
 	if (r)
 		return err_trace(r);
 	out->user = users_fill(call, &u.user);

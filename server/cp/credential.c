@@ -26,6 +26,15 @@ static int refuse(struct call *call)
 	return call_fail(call, ERR_TOKEN_INVALID, "The credentials are not valid. Sign in again.");
 }
 
+/* The node that passes a call on must know whose credential it was: not the person's. */
+static int refuse_agent(struct call *call)
+{
+	int r = refuse(call);
+
+	status_meta(&call->status, "credential", "agent");
+	return r;
+}
+
 static int find_node(struct txn *txn, void *ctx)
 {
 	struct lookup *l = ctx;
@@ -56,10 +65,10 @@ static int take_agent(struct cp *cp, struct call *call, const char *token)
 
 	r = keyring_open_agent(cp->keyring, token, l.now_ms, &l.claims);
 	if (r)
-		return refuse(call);
+		return refuse_agent(call);
 	r = store_read(cp->store, find_node, &l);
 	if (r)
-		return r < 0 ? err_trace(r) : refuse(call);
+		return r < 0 ? err_trace(r) : refuse_agent(call);
 	call->caller.audience = AUDIENCE_AGENT;
 	call->caller.tenant_id = l.node.tenant;
 	call->caller.node_id = l.node.id;

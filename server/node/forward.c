@@ -74,6 +74,7 @@ static void on_message(void *arg, const uint8_t *bytes, size_t len)
 static void finish(struct passage *p, const struct status *status)
 {
 	struct call *call = p->call;
+	const char *credential;
 
 	if (status->code == GRPC_OK && p->answer) {
 		call_finish_bytes(call, p->answer, p->answer_len);
@@ -83,7 +84,14 @@ static void finish(struct passage *p, const struct status *status)
 		call_finish(call, call_fail(call, ERR_INTERNAL, "The Control Panel said nothing."));
 		return;
 	}
-	/* Ours is not good there any more: that is between the CP and us, not the caller's. */
+	/* Our token is not good there: that is between the CP and us, no fault of the caller's. */
+	credential = status->err == ERR_TOKEN_INVALID ? status_get(status, "credential") : NULL;
+	if (credential && strcmp(credential, "agent") == 0) {
+		call_finish(call, call_fail(call, ERR_CP_UNREACHABLE,
+					    "The Control Panel does not accept this node just "
+					    "now. Nothing was changed; try again later."));
+		return;
+	}
 	if (status->err == ERR_CP_UNREACHABLE ||
 	    (status->code == GRPC_UNAVAILABLE && status->err == ERR_NONE)) {
 		call_finish(call, call_fail(call, ERR_CP_UNREACHABLE,

@@ -26,6 +26,7 @@
 #include "server/node/watchers.h"
 
 #define SAVE_EVERY_MS 1000
+#define NAME_EVERY_MS 100
 #define RETRY_MS 3000
 #define TRIM_AFTER_MS 5000
 #define LOOK_EVERY_MS 30000
@@ -62,8 +63,8 @@ struct keeper {
 
 	/* The thread's own. */
 	unsigned stream;
-	bool stop, must_apply, must_save, has_snapshot;
-	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms, look_at_ms;
+	bool stop, must_apply, must_save, must_name, has_snapshot;
+	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms, look_at_ms, name_at_ms;
 	struct waiters on_snapshot, on_status;
 
 	atomic_uint_fast64_t interest_until_ms;
@@ -279,7 +280,7 @@ static void apply(struct keeper *k)
 	}
 	k->retry_at_ms = 0;
 	rings_prune(k->node->rings, k->node->replica.list);
-	nodedns_apply(&k->dns);
+	k->must_name = true;
 	/* A new device waits: look soon. */
 	k->poll_at_ms = 0;
 	link_report(k->node->link, LINK_REPORT_APPLIED_MS);
@@ -337,9 +338,22 @@ static uint64_t next_deadline(const struct keeper *k)
 
 	if (k->must_save && k->save_at_ms < at)
 		at = k->save_at_ms;
+	if (k->must_name && k->name_at_ms < at)
+		at = k->name_at_ms;
 	if (k->retry_at_ms && k->retry_at_ms < at)
 		at = k->retry_at_ms;
 	return at;
+}
+
+/* All names anew: after the report that the change is applied, and not for each of many. */
+static void name(struct keeper *k, uint64_t now)
+{
+	k->must_name = false;
+	k->name_at_ms = now + NAME_EVERY_MS;
+	if (!nodedns_apply(&k->dns))
+		return;
+	link_report(k->node->link, LINK_REPORT_STATUS_MS);
+	watchers_publish(k->node->watchers, WATCH_STATE);
 }
 
 /* Firewall and name server: what others on this host do to them. */
@@ -373,6 +387,8 @@ static void turn(struct keeper *k)
 		apply(k);
 	if (now >= k->poll_at_ms)
 		poll_interface(k);
+	if (k->must_name && now >= k->name_at_ms)
+		name(k, now);
 	if (now >= k->look_at_ms)
 		look_around(k, now);
 	if (k->trim_at_ms && now >= k->trim_at_ms && k->applier.is_up) {

@@ -114,9 +114,10 @@ async function generate() {
 			return;
 		}
 		batch(() => {
+			const { device } = answer.value;
 			issued.value = answer.value;
-			/* In the list at once: the first refresh may come a moment later. */
-			devices.value = [...devices.value, answer.value.device];
+			/* In the list at once, and once: a refresh may come a moment later, or came before. */
+			devices.value = [...devices.value.filter((d) => d.id !== device.id), device];
 		});
 		void refresh();
 	} catch (e) {

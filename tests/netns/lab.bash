@@ -31,18 +31,19 @@ lab_fail() {
 	exit 1
 }
 
-# Runs a command at a host.
+# Runs a command at a host. Root and folder are asked for: in a chroot the
+# mount namespace's own root is another one.
 at() { # host command...
 	local host=$1
 	shift
-	nsenter -t "${LAB_HOST[$host]}" -n -m -- "$@"
+	nsenter -t "${LAB_HOST[$host]}" -n -m -r -w -- "$@"
 }
 
 # Starts a daemon at a host; its pid is LAB_PID[name].
 lab_start() { # name host command...
 	local name=$1 host=$2
 	shift 2
-	nsenter -t "${LAB_HOST[$host]}" -n -m -- "$@" >>"$LAB/$name.log" 2>&1 </dev/null &
+	nsenter -t "${LAB_HOST[$host]}" -n -m -r -w -- "$@" >>"$LAB/$name.log" 2>&1 </dev/null &
 	LAB_PID[$name]=$!
 }
 

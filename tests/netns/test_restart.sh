@@ -67,7 +67,7 @@ lab_until 30 "the phone after the crash" at phone ping -q -c 1 -W 1 "$n1_ip"
 ok "wireguard-go killed: the node makes the interface anew and the phone comes back"
 
 at n1 wg set "$LAB_IF" peer "$(at n1 wg show "$LAB_IF" peers | head -1)" remove
-lab_until 60 "the peer put back" sh -c "nsenter -t ${LAB_HOST[n1]} -n -m -r -w wg show $LAB_IF peers | grep -q ."
+lab_until 20 "the peer put back" sh -c "nsenter -t ${LAB_HOST[n1]} -n -m -r -w wg show $LAB_IF peers | grep -q ."
 ok "a peer that somebody removed by hand is put back"
 
 at n1 nft flush ruleset

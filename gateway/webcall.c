@@ -129,6 +129,7 @@ static int decode(struct call *call, ProtobufCMessage **ret_in)
 
 	if (r)
 		return call_fail(call, (enum err)r, "%s", why);
+	call->zipped = w->inlet.zipped;
 	if (w->head.codec == WEB_JSON)
 		return decode_json(call, p, len, ret_in);
 	*ret_in = unpack_message(call->method->in, arena_pb(&call->arena), p, len);

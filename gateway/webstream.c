@@ -50,6 +50,7 @@ static bool give_next(struct webcall *w)
 	}
 	if (!p)
 		return false;
+	w->call->zipped = w->inlet.zipped;
 	if (w->head.codec == WEB_JSON)
 		give_json(w, p, len);
 	else

@@ -85,6 +85,7 @@ struct call {
 	const char *
 		session_cookie; /* set by the REST door: a session when there is no authorization */
 	ProtobufCMessage *in;   /* NULL when the caller streams */
+	bool zipped;            /* the message at hand came compressed */
 	ProtobufCMessage *out;  /* one answer: initialised before the handler runs */
 	void *user;             /* the handler's own, across parking */
 };

@@ -263,6 +263,7 @@ static int decode(struct call *call, ProtobufCMessage **ret_in)
 	const void *msg = g->msg;
 	size_t len = g->msg_len;
 
+	call->zipped = g->zipped;
 	if (g->zipped) {
 		int r = packing_inflate(msg, len, &room);
 
@@ -336,6 +337,7 @@ static void give(struct grpc *g, uint8_t flag, const uint8_t *p, size_t len)
 		cut(g, ERR_MESSAGE_INVALID, NOT_ANNOUNCED);
 		return;
 	}
+	g->call->zipped = flag != 0;
 	if (flag == 0) {
 		inflow_message(g->call, p, len);
 		return;

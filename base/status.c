@@ -10,34 +10,35 @@
 
 #include "base/text.h"
 
-#define WORDS_MAX_LEN 4096
+/* Not in the middle of a character. */
+static void clip(char *s)
+{
+	size_t len = STATUS_WORDS_MAX;
 
+	if (strnlen(s, len + 1) <= len)
+		return;
+	while (len && ((unsigned char)s[len] & 0xc0) == 0x80)
+		len--;
+	s[len] = '\0';
+}
+
+/* Whatever the words quote, they are text that every protocol carries. */
 static _printf_(1, 0) char *format(const char *fmt, va_list ap)
 {
 	char *s = NULL;
 
 	if (vasprintf(&s, fmt, ap) < 0)
 		return NULL;
-	if (strnlen(s, WORDS_MAX_LEN + 1) > WORDS_MAX_LEN) {
-		size_t len = WORDS_MAX_LEN;
-
-		/* Not in the middle of a character. */
-		while (len && ((unsigned char)s[len] & 0xc0) == 0x80)
-			len--;
-		s[len] = '\0';
-	}
+	text_utf8_mend(s);
+	clip(s);
 	return s;
 }
 
-int status_set(struct status *s, enum err e, const char *fmt, ...)
+int status_vset(struct status *s, enum err e, const char *fmt, va_list ap)
 {
-	char *words;
-	va_list ap;
-
 	/* First the words: they may quote what is dropped below. */
-	va_start(ap, fmt);
-	words = format(fmt, ap);
-	va_end(ap);
+	char *words = format(fmt, ap);
+
 	status_done(s);
 	s->code = err_grpc(e);
 	s->err = e;
@@ -45,11 +46,24 @@ int status_set(struct status *s, enum err e, const char *fmt, ...)
 	return (int)e;
 }
 
+int status_set(struct status *s, enum err e, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = status_vset(s, e, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
 void status_set_foreign(struct status *s, enum grpc_code code, const char *message,
 			const struct text *details)
 {
 	char *words = message ? strdup(message) : NULL;
 
+	if (words)
+		clip(words);
 	status_done(s);
 	s->code = code;
 	s->message = words;
@@ -148,6 +162,48 @@ void status_done(struct status *s)
 	free(s->quota_description);
 	free(s->others);
 	*s = (struct status){.code = GRPC_OK};
+}
+
+/* The detail that is missed least; false: nothing is left to drop. */
+static bool drop_one(struct status *s)
+{
+	if (s->others) {
+		free(s->others);
+		s->others = NULL;
+		s->others_len = 0;
+	} else if (s->n_fields) {
+		s->n_fields--;
+		free(s->fields[s->n_fields].field);
+		free(s->fields[s->n_fields].description);
+	} else if (s->n_meta) {
+		s->n_meta--;
+		free(s->meta[s->n_meta].key);
+		free(s->meta[s->n_meta].value);
+	} else if (s->quota_subject) {
+		free(s->quota_subject);
+		free(s->quota_description);
+		s->quota_subject = s->quota_description = NULL;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+int status_fit(struct status *s)
+{
+	uint8_t *bytes;
+	size_t len;
+	int r;
+
+	if (s->message)
+		clip(s->message);
+	do {
+		r = status_encode(s, &bytes, &len);
+		if (r)
+			return r;
+		free(bytes);
+	} while (len > STATUS_ENCODED_MAX && drop_one(s));
+	return 0;
 }
 
 static int copy_string(const char *from, char **to)

@@ -7,6 +7,7 @@
 #ifndef QM_STATUS_H
 #define QM_STATUS_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,13 @@
 #define STATUS_DOMAIN "mesh.quazzar"
 #define STATUS_MAX_META 8
 #define STATUS_MAX_FIELDS 16
+/*
+ * A status travels in the last header block of an answer, which fits one frame
+ * (LIMIT_ANSWER_HEAD): its words take three bytes each when they are
+ * percent-coded, the encoded form four for every three.
+ */
+#define STATUS_WORDS_MAX 1024
+#define STATUS_ENCODED_MAX 8192
 
 struct status_meta {
 	char *key, *value;
@@ -42,8 +50,12 @@ struct status {
 	size_t others_len;
 };
 
-/* Sets code, reason and words; what was there is dropped. Returns e. */
+/*
+ * Sets code, reason and words; what was there is dropped. Returns e. Words that are longer
+ * than STATUS_WORDS_MAX are cut, here as in the setters of details.
+ */
 int status_set(struct status *s, enum err e, const char *fmt, ...) _printf_(3, 4);
+int status_vset(struct status *s, enum err e, const char *fmt, va_list ap) _printf_(3, 0);
 void status_meta(struct status *s, const char *key, const char *fmt, ...) _printf_(3, 4);
 void status_field(struct status *s, const char *field, const char *fmt, ...) _printf_(3, 4);
 void status_retry(struct status *s, uint64_t ms);
@@ -53,6 +65,11 @@ void status_set_foreign(struct status *s, enum grpc_code code, const char *messa
 			const struct text *details);
 /* Value of a metadata key or NULL. */
 const char *status_get(const struct status *s, const char *key);
+/*
+ * Drops details from the end until STATUS_ENCODED_MAX holds: once, before any
+ * protocol tells it, so that all tell the same. Code and reason stay. -ENOMEM.
+ */
+int status_fit(struct status *s) _must_check_;
 /* Frees; the status is OK afterwards. */
 void status_done(struct status *s);
 int status_copy(const struct status *s, struct status *ret) _must_check_;

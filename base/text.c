@@ -79,30 +79,6 @@ void text_addf(struct text *t, const char *fmt, ...)
 	t->len += (size_t)n;
 }
 
-void text_add_json(struct text *t, const char *s)
-{
-	const char *from = s;
-
-	text_add(t, "\"", 1);
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		/* '<' too: the text may end up inside a page. */
-		if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != 0x7f)
-			continue;
-		text_add(t, from, (size_t)(s - from));
-		from = s + 1;
-		if (c == '"' || c == '\\')
-			text_addf(t, "\\%c", c);
-		else if (c == '\n')
-			text_adds(t, "\\n");
-		else
-			text_addf(t, "\\u%04x", c);
-	}
-	text_add(t, from, (size_t)(s - from));
-	text_add(t, "\"", 1);
-}
-
 char *text_take(struct text *t)
 {
 	size_t max = t->max;
@@ -163,7 +139,7 @@ void text_hex(const void *p, size_t len, char *ret)
 	*ret = '\0';
 }
 
-static int hex_digit(char c)
+int text_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -181,11 +157,11 @@ int text_unhex(const char *s, void *ret, size_t len)
 	if (strnlen(s, len * 2 + 1) != len * 2)
 		return -EINVAL;
 	for (size_t i = 0; i < len * 2; i++) {
-		if (hex_digit(s[i]) < 0)
+		if (text_hex_digit(s[i]) < 0)
 			return -EINVAL;
 	}
 	for (size_t i = 0; i < len; i++)
-		b[i] = (uint8_t)(hex_digit(s[2 * i]) << 4 | hex_digit(s[2 * i + 1]));
+		b[i] = (uint8_t)(text_hex_digit(s[2 * i]) << 4 | text_hex_digit(s[2 * i + 1]));
 	return 0;
 }
 
@@ -241,26 +217,27 @@ static int base64_digit(char c)
 	return -1;
 }
 
-int text_unbase64(const char *s, size_t s_len, void *ret, size_t cap, size_t *ret_len)
+/* Digits without the padding, which is all there or not at all. */
+static size_t base64_digits(const char *s, size_t len)
+{
+	if (len && len % 4 == 0 && s[len - 1] == '=')
+		return len - (s[len - 2] == '=' ? 2 : 1);
+	return len;
+}
+
+int text_unbase64_loose(const char *s, size_t s_len, void *ret, size_t cap, size_t *ret_len)
 {
 	uint32_t bits = 0;
 	uint8_t *b = ret;
 	size_t n = 0, out_len;
 
-	/* Padding is all there or not at all. */
-	if (s_len && s_len % 4 == 0 && s[s_len - 1] == '=')
-		s_len -= s[s_len - 2] == '=' ? 2 : 1;
+	s_len = base64_digits(s, s_len);
 	if (s_len % 4 == 1)
 		return -EINVAL;
 	for (size_t i = 0; i < s_len; i++) {
 		if (base64_digit(s[i]) < 0)
 			return -EINVAL;
 	}
-	/* Left-over bits must be zero: two texts never mean the same bytes by accident. */
-	if (s_len % 4 == 2 && (base64_digit(s[s_len - 1]) & 15))
-		return -EINVAL;
-	if (s_len % 4 == 3 && (base64_digit(s[s_len - 1]) & 3))
-		return -EINVAL;
 	out_len = s_len / 4 * 3 + (s_len % 4 ? s_len % 4 - 1 : 0);
 	if (out_len > cap)
 		return -ENOBUFS;
@@ -271,6 +248,17 @@ int text_unbase64(const char *s, size_t s_len, void *ret, size_t cap, size_t *re
 	}
 	*ret_len = out_len;
 	return 0;
+}
+
+/* Left-over bits must be zero: two texts never mean the same bytes by accident. */
+int text_unbase64(const char *s, size_t s_len, void *ret, size_t cap, size_t *ret_len)
+{
+	size_t n = base64_digits(s, s_len);
+	int unused = n % 4 == 2 ? 15 : n % 4 == 3 ? 3 : 0, last = n ? base64_digit(s[n - 1]) : 0;
+
+	if (last < 0 || (last & unused))
+		return -EINVAL;
+	return text_unbase64_loose(s, s_len, ret, cap, ret_len);
 }
 
 /* Length of the sequence at s, 0 when it is none (Unicode 15, table 3-7). */
@@ -319,6 +307,22 @@ bool text_utf8_ok(const char *s, size_t len)
 		len -= n;
 	}
 	return true;
+}
+
+void text_utf8_mend(char *s)
+{
+	size_t left = strlen(s);
+
+	while (left) {
+		size_t n = utf8_sequence((const uint8_t *)s, left);
+
+		if (n == 0) {
+			*s = '?';
+			n = 1;
+		}
+		s += n;
+		left -= n;
+	}
 }
 
 bool text_equal_ct(const char *a, const char *b)

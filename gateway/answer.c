@@ -34,7 +34,7 @@ void answer_send(struct exchange *x, unsigned http, const struct answer *a, cons
 		 size_t len)
 {
 	exchange_head(x, http, a->headers, a->n);
-	if (len && strcmp(x->method, "HEAD") != 0)
+	if (len)
 		exchange_write(x, body, len);
 	exchange_finish(x, NULL, 0);
 }

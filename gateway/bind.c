@@ -12,6 +12,7 @@
 #include "base/json_time.h"
 #include "gateway/export.h"
 #include "gateway/url.h"
+#include "gen/rpc/rules.h"
 
 #define MAX_PARAMS 64
 #define PAGE_TOKEN "page_token"
@@ -81,13 +82,25 @@ int bind_wait_ms(const char *s, uint64_t *ret_ms)
 	return 0;
 }
 
+/* The longest wait that the contract lets a request ask for. */
+static uint64_t wait_limit(const ProtobufCMessage *msg)
+{
+	const struct message_rules *rules = rules_find(msg->descriptor);
+	const ProtobufCFieldDescriptor *f = json_field_find(msg->descriptor, "wait_ms");
+
+	return rules ? (uint64_t)rules->fields[f - msg->descriptor->fields].max : UINT32_MAX;
+}
+
+/* Its bound is checked here: the dispatcher knows only the field, not what the caller wrote. */
 static int set_wait(struct call *call, ProtobufCMessage *msg, const char *value)
 {
+	uint64_t ms, most = wait_limit(msg);
 	char digits[24];
-	uint64_t ms;
 
 	if (bind_wait_ms(value, &ms) < 0)
 		return call_field(call, "wait", "expected a duration like 5s or 500ms");
+	if (ms > most)
+		return call_field(call, "wait", "is longer than %llu ms", (unsigned long long)most);
 	snprintf(digits, sizeof(digits), "%llu", (unsigned long long)ms);
 	return set(call, msg, "wait_ms", digits);
 }

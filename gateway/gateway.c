@@ -23,8 +23,6 @@
 #include "gateway/webcall.h"
 #include "gen/rpc/routes.h"
 
-#define CP_PREFIX "/cp/"
-
 struct gateway {
 	struct gateway_options options;
 	struct services *services;
@@ -135,7 +133,8 @@ static bool is_bound(const struct gateway *gw, const struct route *row)
 	handler_fn fn;
 	void *owner;
 
-	if (strncmp(row->pattern, CP_PREFIX, sizeof(CP_PREFIX) - 1) == 0 && !gw->options.cp_routes)
+	if (strncmp(row->pattern, ROUTER_AGENTS, strlen(ROUTER_AGENTS)) == 0 &&
+	    !gw->options.cp_routes)
 		return false;
 	if (row->body && strcmp(row->body, "*") != 0)
 		return false;

@@ -328,6 +328,8 @@ void rest_open(struct exchange *x, struct services *services, struct sse_table *
 			   .form = form,
 			   .streams = streams};
 	call->door_data = r;
+	call->agents_only =
+		strncmp(match->route->pattern, ROUTER_AGENTS, strlen(ROUTER_AGENTS)) == 0;
 	x->user = r;
 	if (copy_request(r) < 0) {
 		status_set(&call->status, ERR_INTERNAL, "Out of memory.");

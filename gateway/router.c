@@ -78,6 +78,9 @@ static void add_verb(char allow[ROUTER_ALLOW_MAX], const char *verb)
 enum router_result router_find(const struct router *r, const char *verb, const char *path,
 			       struct router_match *ret)
 {
+	/* What can be read can be asked about: the transport leaves the body out. */
+	if (strcmp(verb, "HEAD") == 0)
+		verb = "GET";
 	ret->route = NULL;
 	ret->allow[0] = '\0';
 	for (size_t i = 0; i < r->n; i++) {
@@ -88,6 +91,8 @@ enum router_result router_find(const struct router *r, const char *verb, const c
 			return ROUTER_FOUND;
 		}
 		add_verb(ret->allow, r->rows[i].verb);
+		if (strcmp(r->rows[i].verb, "GET") == 0)
+			add_verb(ret->allow, "HEAD");
 	}
 	return ret->allow[0] ? ROUTER_NO_VERB : ROUTER_NO_PATH;
 }

@@ -16,6 +16,8 @@
 
 #define ROUTER_MAX_VARS 4
 #define ROUTER_ALLOW_MAX 64
+/* Addresses below it are for nodes, and for people through them; the Control Panel has them. */
+#define ROUTER_AGENTS "/cp/"
 
 struct router;
 
@@ -29,7 +31,8 @@ struct router_match {
 	const struct route *route;
 	struct router_var vars[ROUTER_MAX_VARS];
 	size_t n_vars;
-	char allow[ROUTER_ALLOW_MAX]; /* "DELETE, GET": of this path, when the verb is wrong */
+	char allow[ROUTER_ALLOW_MAX]; /* "DELETE, GET, HEAD": of this path, when the verb is wrong
+				       */
 };
 
 enum router_result { ROUTER_FOUND, ROUTER_NO_PATH, ROUTER_NO_VERB };
@@ -38,7 +41,7 @@ int router_new(const struct route *rows, size_t n_rows, struct router **ret) _mu
 void router_free(struct router *r);
 CLEANUP_DEFINE(struct router, router_free);
 
-/* "GET", "/api/mesh/state": the first row that fits. */
+/* "GET", "/api/mesh/state": the first row that fits; HEAD fits where GET does. */
 enum router_result router_find(const struct router *r, const char *verb, const char *path,
 			       struct router_match *ret);
 /* One pattern against one path; for tests and router_find. */

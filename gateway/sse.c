@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/json_field.h"
@@ -151,6 +150,8 @@ static void send_head(struct sse *s)
 	answer_init_api(&a, SSE_TYPE, s->rest->call->request_id);
 	exchange_head(x, 200, a.headers, a.n);
 	exchange_write(x, RETRY_LINE, sizeof(RETRY_LINE) - 1);
+	if (strcmp(x->method, "HEAD") == 0)
+		call_finish(s->rest->call, 0); /* that is all there is to see */
 }
 
 static void set_beat(struct sse *s, uint64_t ms)
@@ -162,17 +163,16 @@ static void set_beat(struct sse *s, uint64_t ms)
 static void on_beat(struct timer *timer)
 {
 	struct sse *s = CONTAINER_OF(timer, struct sse, beat);
-	const struct caller *caller = &s->rest->call->caller;
+	struct call *call = call_ref(s->rest->call);
 	bool first = !s->head_sent;
 
-	if (caller->expires_at_ms && clock_wall_ms() >= caller->expires_at_ms) {
-		call_finish(s->rest->call, ERR_TOKEN_INVALID);
-		return;
-	}
 	send_head(s);
-	if (!first)
-		exchange_write(s->rest->x, ":\n\n", 3);
-	set_beat(s, BEAT_MS);
+	if (s->rest->x) { /* still */
+		if (!first)
+			exchange_write(s->rest->x, ":\n\n", 3);
+		set_beat(s, BEAT_MS);
+	}
+	call_unref(call);
 }
 
 static void stop_beat(struct sse *s)

@@ -19,23 +19,21 @@
 int call_fail(struct call *call, enum err e, const char *fmt, ...)
 {
 	struct live *l = live_of(call);
-	char words[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(words, sizeof(words), fmt, ap);
-	va_end(ap);
 	pthread_mutex_lock(&l->lock);
 	if (!l->finished)
-		status_set(&call->status, e, "%s", words);
+		status_vset(&call->status, e, fmt, ap);
 	pthread_mutex_unlock(&l->lock);
+	va_end(ap);
 	return (int)e;
 }
 
 int call_field(struct call *call, const char *field, const char *fmt, ...)
 {
 	struct live *l = live_of(call);
-	char words[512];
+	char words[STATUS_WORDS_MAX + 4]; /* enough to see that they must be cut */
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -190,8 +188,7 @@ static void unlist(struct live *l)
 	if (!l->listed)
 		return;
 	l->listed = false;
-	timer_clear(&l->loop->timers, &l->deadline);
-	timer_clear(&l->loop->timers, &l->after);
+	call_clock_stop(l);
 	if (l->prev)
 		l->prev->next = l->next;
 	else
@@ -230,17 +227,9 @@ static void end(struct live *l)
 	if (!l->on_end_told)
 		tell_on_end(l);
 	settle_status(l, l->result);
+	if (call->status.code != GRPC_OK && status_fit(&call->status) < 0)
+		log_warn("rpc", "out of memory: a refusal may be told in part");
 	call->door->done(call);
-	call_unref(call);
-}
-
-static void on_after(struct timer *t)
-{
-	struct live *l = CONTAINER_OF(t, struct live, after);
-	struct call *call = call_ref(&l->call);
-
-	if (!call_is_over(call))
-		l->after_fn(call, l->after_arg);
 	call_unref(call);
 }
 
@@ -273,10 +262,7 @@ static void deliver(struct live *l)
 		free(f);
 		pthread_mutex_lock(&l->lock);
 	}
-	if (l->after_asked && !l->finished && l->loop &&
-	    timer_set(&l->loop->timers, &l->after, l->after_ms) == 0)
-		l->after.fn = on_after;
-	l->after_asked = false;
+	call_clock_arm(l);
 	bool over = l->finished && !l->running && !l->ended;
 	bool receive = l->receive_asked && !l->running && !l->finished;
 
@@ -500,19 +486,6 @@ void call_on_end(struct call *call, void (*fn)(struct call *call, void *arg), vo
 		fn(call, arg);
 }
 
-void call_after(struct call *call, uint64_t ms, void (*fn)(struct call *call, void *arg), void *arg)
-{
-	struct live *l = live_of(call);
-
-	pthread_mutex_lock(&l->lock);
-	l->after_fn = fn;
-	l->after_arg = arg;
-	l->after_ms = clock_boot_ms() + ms;
-	l->after_asked = true;
-	pthread_mutex_unlock(&l->lock);
-	call_queue_wake(l);
-}
-
 bool call_is_over(struct call *call)
 {
 	struct live *l = live_of(call);
@@ -550,15 +523,6 @@ void call_queue_cut(struct live *l, enum err why)
 	call_unref(call);
 }
 
-static void on_deadline(struct timer *t)
-{
-	struct live *l = CONTAINER_OF(t, struct live, deadline);
-
-	if (l->server)
-		l->server->count.deadlines++;
-	call_queue_cut(l, ERR_DEADLINE_EXCEEDED);
-}
-
 void call_queue_add(struct live *l)
 {
 	struct loop *loop = l->loop;
@@ -570,9 +534,7 @@ void call_queue_add(struct live *l)
 		l->next->prev = l;
 	loop->calls = &l->call;
 	l->listed = true;
-	l->deadline.fn = on_deadline;
-	if (l->call.deadline_ms && timer_set(&loop->timers, &l->deadline, l->call.deadline_ms) < 0)
-		call_queue_cut(l, ERR_INTERNAL);
+	call_clock_start(l);
 }
 
 void call_queue_end(struct loop *loop, bool streams_only)

@@ -81,6 +81,7 @@ struct call {
 	 * peer_is_operator and call_metadata. */
 	struct exchange *exchange;
 	bool peer_is_operator; /* uid 0 or group qmesh-admin on the daemon's own socket */
+	bool agents_only;      /* set by the REST door: an address that only nodes may use */
 	void *door_data;
 	const char *
 		session_cookie; /* set by the REST door: a session when there is no authorization */

@@ -33,7 +33,7 @@ struct live {
 	handler_fn fn;
 	struct lane_job job;
 	struct loop_note note;
-	struct timer deadline, after;
+	struct timer deadline, after, session;
 	void (*after_fn)(struct call *call, void *arg);
 	void *after_arg;
 	uint64_t after_ms;
@@ -58,6 +58,7 @@ struct live {
 	bool audited;       /* the finished hook was told */
 	bool listed;        /* in loop->calls */
 	bool after_asked;   /* after_* are to be taken over by the loop */
+	bool session_asked; /* the end of the caller's session is to be waited for */
 	bool receive_asked; /* the door is to give messages */
 	int result;
 	struct {
@@ -87,5 +88,15 @@ void call_queue_cut(struct live *l, enum err why);
 void call_queue_add(struct live *l);
 /* Drain: ends streams (or all calls) of a loop, on that loop. */
 void call_queue_end(struct loop *loop, bool streams_only);
+
+/* --- call_clock.c --- */
+
+/* The deadline runs. On the loop. */
+void call_clock_start(struct live *l);
+void call_clock_stop(struct live *l);
+/* A person's stream ends with the session it was opened with. After the guards, on their thread. */
+void call_clock_session(struct live *l);
+/* Timers that were asked for are set. On the loop, under the lock. */
+void call_clock_arm(struct live *l);
 
 #endif

@@ -112,6 +112,18 @@ struct call *call_new(struct services *s, const struct method *method, struct ex
 
 /* --- guards --- */
 
+/* A person is let in here through a node alone: its token beside the person's session. */
+static int check_agent(struct call *call)
+{
+	const struct caller *who = &call->caller;
+
+	if (!call->agents_only || who->audience == AUDIENCE_AGENT || who->via_agent)
+		return 0;
+	return call_fail(call, ERR_TOKEN_MISSING,
+			 "This address is for nodes: send the node's token as authorization and "
+			 "the person's session as x-qmesh-user.");
+}
+
 static int check_audience(struct call *call)
 {
 	const struct method_policy *p = &call->method->policy;
@@ -215,7 +227,9 @@ static int guards(struct live *l)
 		if (r)
 			return err_trace(r);
 	}
-	r = check_audience(call);
+	r = check_agent(call);
+	if (!r)
+		r = check_audience(call);
 	if (r)
 		return r;
 	r = check_attempts(l);
@@ -290,6 +304,7 @@ static void run(struct live *l)
 			hooks->finished(call, r, hooks->owner); /* audited ones: by call_finish */
 		call_finish(call, r);
 	} else {
+		call_clock_session(l);
 		r = answer(l);
 		count_attempt(l, r);
 		if (r != CALL_PARKED)

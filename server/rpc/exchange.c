@@ -29,14 +29,22 @@ void exchange_head(struct exchange *x, unsigned status, const struct header *hea
 	x->ops->head(x, status, headers, n);
 }
 
+/* HTTP/1.1 takes the body of a HEAD, to tell its length, and leaves it out itself. */
+static bool is_left_out(const struct exchange *x)
+{
+	return x->http_major >= 2 && x->method[0] == 'H' && strcmp(x->method, "HEAD") == 0;
+}
+
 void exchange_write(struct exchange *x, const void *p, size_t len)
 {
-	x->ops->write(x, p, len);
+	if (!is_left_out(x))
+		x->ops->write(x, p, len);
 }
 
 void exchange_write_frame(struct exchange *x, struct frame *f)
 {
-	x->ops->write_frame(x, f);
+	if (!is_left_out(x))
+		x->ops->write_frame(x, f);
 }
 
 void exchange_finish(struct exchange *x, const struct header *trailers, size_t n)
@@ -113,7 +121,7 @@ void exchange_deny(struct exchange *x, unsigned status, const char *text)
 	};
 
 	exchange_head(x, status, head, ARRAY_LEN(head));
-	if (json && strcmp(x->method, "HEAD") != 0)
+	if (json)
 		exchange_write(x, json, strlen(json));
 	exchange_finish(x, NULL, 0);
 }

@@ -77,7 +77,10 @@ const char *exchange_header(const struct exchange *x, const char *name);
  * gets it when the whole body follows in one exchange_finish, else chunks.
  */
 void exchange_head(struct exchange *x, unsigned status, const struct header *headers, size_t n);
-/* Queues body bytes: copied. exchange_write_frame shares the frame instead. */
+/*
+ * Queues body bytes: copied. exchange_write_frame shares the frame instead.
+ * The answer to a HEAD is written as that to a GET; its body does not leave.
+ */
 void exchange_write(struct exchange *x, const void *p, size_t len);
 void exchange_write_frame(struct exchange *x, struct frame *f);
 /*

@@ -40,7 +40,7 @@ static void open_exchange(struct exchange *x, void *owner)
 		refuse(x, 404);
 		return;
 	}
-	if (strcmp(x->method, "GET") != 0) {
+	if (strcmp(x->method, "GET") != 0 && strcmp(x->method, "HEAD") != 0) {
 		refuse(x, 405);
 		return;
 	}

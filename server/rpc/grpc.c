@@ -19,8 +19,6 @@
 #include "server/rpc/timer.h"
 
 #define TYPE "application/grpc"
-#define DETAILS_MAX 8192 /* bytes of google.rpc.Status: the block must fit one frame */
-#define MESSAGE_MAX 2048
 #define FIRST_HEAD 50 /* ms after which a silent stream shows that it was accepted */
 #define TOO_LARGE "A message is larger than this method takes."
 #define NOT_ANNOUNCED "A compressed message without grpc-encoding."
@@ -155,14 +153,14 @@ static void send_head(struct grpc *g, const struct frame *first)
 	exchange_head(g->x, 200, f.v, f.n);
 }
 
-/* grpc-status-details-bin: base64 without padding. NULL when it would be too long. */
+/* grpc-status-details-bin: base64 without padding. NULL out of memory. */
 static char *details_of(const struct status *st)
 {
 	_cleanup_(freep) uint8_t *bytes = NULL;
 	size_t len;
 	char *text;
 
-	if (status_encode(st, &bytes, &len) < 0 || len > DETAILS_MAX)
+	if (status_encode(st, &bytes, &len) < 0)
 		return NULL;
 	text = malloc(TEXT_BASE64_LEN(len) + 1);
 	if (!text)
@@ -182,13 +180,6 @@ void grpc_words_init(struct grpc_words *w, const struct status *st)
 	if (st->code == GRPC_OK)
 		return;
 	w->message = st->message ? status_percent(st->message) : NULL;
-	if (w->message && strlen(w->message) > MESSAGE_MAX) {
-		size_t len = MESSAGE_MAX;
-
-		while (w->message[len - 1] == '%' || w->message[len - 2] == '%')
-			len--; /* not inside of an escape */
-		w->message[len] = '\0';
-	}
 	w->details = st->err != ERR_NONE || st->others ? details_of(st) : NULL;
 }
 

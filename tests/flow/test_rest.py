@@ -233,7 +233,7 @@ def test_paths(s):
         check(path, (a.status, a.json()["code"]), (404, 5))
         check(path + ": request id", bool(a.header("x-request-id")), True)
     a = s.ask("PUT", "/api/mesh/devices", BEARER)
-    check("405", (a.status, a.header("allow")), (405, "GET, POST"))
+    check("405", (a.status, a.header("allow")), (405, "GET, HEAD, POST"))
     a = s.ask("OPTIONS", "/api/mesh/devices", {"origin": "https://evil.example"})
     check("no CORS", (a.status, a.header("access-control-allow-origin")), (405, None))
     for path, field in ((f"/api/mesh/devices/{ID}?x=1", "x"), ("/api/mesh/devices?all=maybe", "all"),

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """gRPC-Web and Connect over real sockets: what a request may look like, what is
-refused and how, CORS, and that one failure is the same failure over every protocol."""
+refused and how, CORS. That one failure is the same over every protocol: test_failures.py."""
 
 import base64
 import gzip
@@ -15,11 +15,7 @@ import sys
 import tempfile
 from urllib.parse import quote, quote_from_bytes
 
-import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
-
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.join(HERE, "../..")
 sys.path.insert(0, os.path.join(HERE, "../attack"))
 
 from wire import Report, Server, message  # noqa: E402
@@ -32,7 +28,6 @@ PAGE = "https://app.example"
 CODES = ("ok canceled unknown invalid_argument deadline_exceeded not_found already_exists permission_denied "
          "resource_exhausted failed_precondition aborted out_of_range unimplemented internal unavailable "
          "data_loss unauthenticated").split()
-HTTP = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
 PROTO = {"content-type": "application/proto"}
 JSON = {"content-type": "application/json"}
 WEB = {"content-type": "application/grpc-web+proto"}
@@ -355,91 +350,6 @@ def test_cors(port, other_port):
     check("nor does an answer", (a.code(), names), ("permission_denied", []))
 
 
-# --- one failure, every protocol ---
-
-class Rpc:
-    """google.rpc's messages, from the repository's own proto/."""
-
-    def __init__(self, scratch):
-        at = scratch + "/rpc.binpb"
-        subprocess.run(["protoc", "-I" + ROOT + "/proto", "-I/usr/include", "--include_imports",
-                        "--descriptor_set_out=" + at, "google/rpc/status.proto", "google/rpc/error_details.proto"],
-                       check=True)
-        files = descriptor_pb2.FileDescriptorSet.FromString(open(at, "rb").read())
-        self.pool = descriptor_pool.DescriptorPool()
-        for f in files.file:
-            self.pool.Add(f)
-        factory = message_factory.MessageFactory(self.pool)
-        self.of = lambda name: factory.GetPrototype(self.pool.FindMessageTypeByName("google.rpc." + name))
-
-    def decoded(self, status):
-        """(code, message, [(type, dict)])"""
-        details = []
-        for any_ in status.details:
-            name = any_.type_url.rsplit(".", 1)[1]
-            details.append((any_.type_url, json_format.MessageToDict(self.of(name).FromString(any_.value))))
-        return status.code, status.message, details
-
-    def of_bytes(self, b64):
-        return self.decoded(self.of("Status").FromString(base64.b64decode(b64 + "=" * (-len(b64) % 4))))
-
-    def of_connect(self, error):
-        status = self.of("Status")(code=CODES.index(error["code"]), message=error["message"])
-        for d in error["details"]:
-            any_ = status.details.add()
-            any_.type_url = "type.googleapis.com/" + d["type"]
-            any_.value = base64.b64decode(d["value"] + "=" * (-len(d["value"]) % 4))
-        return self.decoded(status)
-
-    def of_rest(self, body):
-        return self.decoded(json_format.ParseDict(json.loads(body), self.of("Status")(), descriptor_pool=self.pool))
-
-
-def error_table():
-    """[(reason, code, http)] in the order of enum err, from 1."""
-    text = open(ROOT + "/base/err.c", encoding="utf-8").read()
-    names = "OK CANCELLED UNKNOWN " + " ".join(c.upper() for c in CODES[3:])
-    return [(r, names.split().index(c), int(h)) for r, c, h in
-            re.findall(r'\[ERR_\w+\]\s*=\s*\{"(\w+)", GRPC_(\w+), (\d+)\}', text)][1:]
-
-
-def over_grpc(channel, request):
-    try:
-        channel.unary_unary(MESH + "GetDevice")(request, timeout=20, metadata=tuple(BEARER.items()))
-    except grpc.RpcError as e:
-        bin_ = dict(e.trailing_metadata()).get("grpc-status-details-bin", b"")
-        return e.code().value[0], e.details(), bin_
-    return None
-
-
-def test_one_failure(port, rpc):
-    channel = grpc.insecure_channel("localhost:%d" % port)
-    table = error_table()
-    check("the table", len(table) > 30, True)
-    for n, (reason, code, http_status) in enumerate(table, 1):
-        uuid = "00000000-0000-7000-8000-e000000000%02d" % n
-        request = b"\x0a\x24" + uuid.encode()
-        path = MESH + "GetDevice"
-        got_code, words, details = over_grpc(channel, request)
-        want = rpc.of_bytes(base64.b64encode(details).decode())
-        check(reason + ": gRPC", (got_code, words), want[:2])
-        check(reason + ": reason and details", (want[0], want[2][0][1]["reason"], len(want[2])), (code, reason, 4))
-        a = ask(port, "GET", "/api/mesh/devices/" + uuid, BEARER)
-        check(reason + ": REST", (a.status, rpc.of_rest(a.body)), (http_status, want))
-        for headers, body in ((WEB, envelope(request)), (WEB_TEXT, base64.b64encode(envelope(request)))):
-            t = ask(port, "POST", path, {**BEARER, **headers}, body).trailers()
-            check(reason + ": " + headers["content-type"], rpc.of_bytes(t["grpc-status-details-bin"]), want)
-            check(reason + ": status", t["grpc-status"], str(code))
-        for a in (ask(port, "POST", path, {**BEARER, **JSON}, json.dumps({"id": uuid})),
-                  ask(port, "POST", path, {**BEARER, **PROTO}, request),
-                  ask(port, "GET", path + "?encoding=json&message=" + quote(json.dumps({"id": uuid})), BEARER)):
-            check(reason + ": Connect", (a.status, rpc.of_connect(json.loads(a.body))), (HTTP[code], want))
-        a = ask(port, "POST", MESH + "WatchState", {**BEARER, **STREAM_JSON},
-                envelope(json.dumps({"version": 1000 + n}).encode()))
-        check(reason + ": Connect stream", (a.status, rpc.of_connect(json.loads(cut(a.body)[-1][1])["error"])), (200, want))
-    channel.close()
-
-
 # --- the product's own methods ---
 
 class Driver:
@@ -507,7 +417,6 @@ def main():
                 check("the server ends clean", (status, said if status else ""), (0, ""))
         driver = Driver(scratch)
         try:
-            test_one_failure(driver.port, Rpc(scratch))
             test_product(driver)
         finally:
             check("the driver ends clean", driver.stop(), 0)

@@ -11,6 +11,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/status.h"
+#include "base/text.h"
 #include "gateway/gateway.h"
 #include "gen/rpc/auth_service.h"
 #include "gen/rpc/mesh_service.h"
@@ -91,28 +93,28 @@ static int list_devices(struct call *call, const Pb__ListDevicesRequest *in,
 	return 0;
 }
 
-/* A refusal for the reason asked, with every kind of detail there is. */
-static int refuse_as_asked(struct call *call, unsigned reason)
+/* The google.rpc.Status that the caller sent along is the answer, word for word. 0: none came. */
+static int refuse_as_asked(struct call *call)
 {
-	struct status *st = &call->status;
-	int r = call_fail(call, (enum err)reason, "Naïve: 100 %% \"so\"\n<%u>", reason);
+	_cleanup_(status_done) struct status st = {0};
+	const char *asked = call_metadata(call, "x-refuse-bin");
+	uint8_t bytes[16384];
+	size_t len;
 
-	status_meta(st, "used", "%u", reason);
-	status_meta(st, "plan", "frée");
-	status_field(st, "device.label", "must be \"good\"");
-	status_retry(st, 1000u * reason + 1);
-	status_quota(st, "devices", "%u of 3", reason);
-	return r;
+	if (!asked)
+		return 0;
+	if (text_unbase64(asked, strlen(asked), bytes, sizeof(bytes), &len) < 0 ||
+	    status_decode(bytes, len, &st) < 0)
+		return -EBADMSG;
+	return call_fail_status(call, &st);
 }
-
-/* Ids and versions from here on ask for a refusal: this and the number of the reason. */
-#define ID_REFUSED "00000000-0000-7000-8000-e000000000"
-#define VERSION_REFUSED 1000
 
 static int get_device(struct call *call, const Pb__GetDeviceRequest *in, Pb__GetDeviceResponse *out)
 {
-	if (strncmp(in->id, ID_REFUSED, strlen(ID_REFUSED)) == 0)
-		return refuse_as_asked(call, (unsigned)atoi(in->id + strlen(ID_REFUSED)));
+	int r = refuse_as_asked(call);
+
+	if (r)
+		return r;
 	if (strcmp(in->id, "00000000-0000-7000-8000-000000000404") == 0)
 		return call_fail(call, ERR_NOT_FOUND, "There is no such device.");
 	out->device = make_device(call, 1);
@@ -175,9 +177,10 @@ static void watch_on(struct call *call, void *arg)
 static int watch_state(struct call *call, const Pb__WatchStateRequest *in)
 {
 	uint64_t *version = call_alloc(call, sizeof(*version));
+	int r = refuse_as_asked(call);
 
-	if (in->version > VERSION_REFUSED)
-		return refuse_as_asked(call, (unsigned)in->version - VERSION_REFUSED);
+	if (r)
+		return r;
 	if (in->version == 100)
 		return call_fail(call, ERR_CP_UNREACHABLE, "The Control Panel does not answer.");
 	*version = in->version;

@@ -109,9 +109,9 @@ static void test_wrong_verb(void **state)
 
 	(void)state;
 	assert_int_equal(router_find(router, "PUT", "/api/mesh/devices/a", &m), ROUTER_NO_VERB);
-	assert_string_equal(m.allow, "DELETE, GET, PATCH");
+	assert_string_equal(m.allow, "DELETE, GET, HEAD, PATCH");
 	assert_int_equal(router_find(router, "DELETE", "/api/mesh/devices", &m), ROUTER_NO_VERB);
-	assert_string_equal(m.allow, "GET, POST");
+	assert_string_equal(m.allow, "GET, HEAD, POST");
 	assert_int_equal(router_find(router, "GET", "/api/mesh/devices/a:rotate", &m),
 			 ROUTER_NO_VERB);
 	assert_string_equal(m.allow, "POST");

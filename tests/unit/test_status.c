@@ -217,6 +217,56 @@ static void more_than_fits_is_dropped(void **state)
 	status_done(&s);
 }
 
+static void words_are_cut_and_mended(void **state)
+{
+	char words[2 * STATUS_WORDS_MAX];
+	struct status s = {0};
+
+	(void)state;
+	for (size_t i = 0; i + 2 < sizeof(words); i += 2)
+		memcpy(words + i, "é", 3);
+	status_set(&s, ERR_INTERNAL, "x%s", words);
+	assert_int_equal(strlen(s.message), STATUS_WORDS_MAX - 1); /* no half of an é */
+	assert_true(text_utf8_ok(s.message, strlen(s.message)));
+	status_meta(&s, "k", "%s", "a\xff\xc3(\xe2\x82");
+	assert_string_equal(status_get(&s, "k"), "a"
+						 "??"
+						 "("
+						 "??");
+	status_done(&s);
+}
+
+/* All that is set is as long as may be: far more than a header block takes. */
+static void fits_what_carries_it(void **state)
+{
+	char words[STATUS_WORDS_MAX + 1], name[16];
+	struct status s = {0};
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	memset(words, 'w', STATUS_WORDS_MAX);
+	words[STATUS_WORDS_MAX] = '\0';
+	status_set(&s, ERR_FIELD_INVALID, "%s", words);
+	for (int i = 0; i < STATUS_MAX_FIELDS; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		status_field(&s, name, "%s", words);
+	}
+	for (int i = 0; i < STATUS_MAX_META; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		status_meta(&s, name, "%s", words);
+	}
+	status_quota(&s, "devices", "%s", words);
+	assert_int_equal(status_fit(&s), 0);
+	assert_int_equal(status_encode(&s, &bytes, &len), 0);
+	free(bytes);
+	assert_in_range(len, STATUS_ENCODED_MAX / 2, STATUS_ENCODED_MAX);
+	assert_int_equal(s.err, ERR_FIELD_INVALID);
+	assert_string_equal(s.message, words);
+	assert_string_equal(s.meta[0].key, "m0");
+	status_done(&s);
+}
+
 static void percent_coding(void **state)
 {
 	char *s = status_percent("100% Ünï\n~");
@@ -248,6 +298,8 @@ int main(void)
 		cmocka_unit_test(foreign_details_are_skipped),
 		cmocka_unit_test(json_form),
 		cmocka_unit_test(more_than_fits_is_dropped),
+		cmocka_unit_test(words_are_cut_and_mended),
+		cmocka_unit_test(fits_what_carries_it),
 		cmocka_unit_test(percent_coding),
 	};
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 
 /* Not in the middle of a character. */
@@ -254,7 +255,7 @@ int status_copy(const struct status *s, struct status *ret)
 static void add_member(struct text *t, const char *name, const char *value)
 {
 	text_addf(t, "\"%s\":", name);
-	text_add_json(t, value ? value : "");
+	json_quote(t, value ? value : "");
 }
 
 /* Opens a detail; the first one opens the list too. */
@@ -275,9 +276,9 @@ static void add_details_json(const struct status *s, struct text *t)
 			  err_reason(s->err));
 		for (size_t i = 0; i < s->n_meta; i++) {
 			text_adds(t, i ? "," : ",\"metadata\":{");
-			text_add_json(t, s->meta[i].key);
+			json_quote(t, s->meta[i].key);
 			text_adds(t, ":");
-			text_add_json(t, s->meta[i].value);
+			json_quote(t, s->meta[i].value);
 		}
 		text_adds(t, s->n_meta ? "}}" : "}");
 	}

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/wire.h"
 #include "gateway/connect_trailer.h"
 
@@ -104,7 +105,7 @@ void connect_error_json(const struct status *st, struct text *out)
 	add_code(out, st->code);
 	if (st->message && *st->message) {
 		text_adds(out, ",\"message\":");
-		text_add_json(out, st->message);
+		json_quote(out, st->message);
 	}
 	if (add_details(out, st) < 0)
 		out->failed = true;

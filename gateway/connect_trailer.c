@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "server/rpc/dispatch.h"
 
 void connect_trailer_headers(const struct webcall *w, struct answer *a)
@@ -37,7 +38,7 @@ static void add_values(const struct header *all, size_t n, size_t at, struct tex
 		if (strcmp(all[i].name, all[at].name) != 0)
 			continue;
 		text_adds(json, comma);
-		text_add_json(json, all[i].value);
+		json_quote(json, all[i].value);
 		comma = ",";
 	}
 }
@@ -56,7 +57,7 @@ void connect_trailer_json(const struct webcall *w, struct text *json)
 		if (!is_first(own, i))
 			continue;
 		text_adds(json, comma);
-		text_add_json(json, own[i].name);
+		json_quote(json, own[i].name);
 		text_adds(json, ":[");
 		add_values(own, n, i, json);
 		text_adds(json, "]");

@@ -42,16 +42,6 @@ static void take_of_nothing_is_an_empty_string(void **state)
 	free(s);
 }
 
-static void json_quoting(void **state)
-{
-	struct text t = TEXT_INIT(100);
-
-	(void)state;
-	text_add_json(&t, "a\"b\\c\nd<e\x01\xc3\xa9");
-	assert_string_equal(t.s, "\"a\\\"b\\\\c\\nd\\u003ce\\u0001\xc3\xa9\"");
-	text_done(&t);
-}
-
 static void numbers_are_strict(void **state)
 {
 	static const char *const bad[] = {"", " 1", "1 ", "+1", "-1", "0x1", "1.0", "1e3", "٣"};
@@ -210,7 +200,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(builder_grows_and_stops_at_max),
 		cmocka_unit_test(take_of_nothing_is_an_empty_string),
-		cmocka_unit_test(json_quoting),
 		cmocka_unit_test(numbers_are_strict),
 		cmocka_unit_test(hex_both_ways),
 		cmocka_unit_test(base64_vectors),

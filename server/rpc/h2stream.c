@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "server/rpc/h2head.h"
 #include "server/rpc/limits.h"
 
 #define SPARE_MAX 256
@@ -84,6 +85,13 @@ static bool rest_is_near(const struct h2stream *s)
 {
 	return !s->peer_ended && s->expected != UINT64_MAX && s->window >= 0 &&
 	       s->expected - s->received <= (uint64_t)s->window;
+}
+
+bool h2stream_lied(const struct h2stream *s, bool at_end)
+{
+	if (s->finished || s->expected == UINT64_MAX)
+		return false;
+	return s->received > s->expected || (at_end && s->received != s->expected);
 }
 
 static void op_finish(struct exchange *x, const struct header *trailers, size_t n)
@@ -236,6 +244,7 @@ void h2stream_free(struct h2stream *s)
 	outq_drop(&s->held);
 	outq_drop(&s->out);
 	free(s->trailers);
+	h2head_free(s->head);
 	if (l->n_spare_streams == SPARE_MAX) {
 		free(s);
 		return;

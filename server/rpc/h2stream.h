@@ -16,7 +16,9 @@ struct h2stream {
 	struct exchange x;
 	struct h2stream *next; /* in the connection's table */
 	struct h2conn *h;
-	void *engine; /* h2o_http2_stream_t; NULL before binding and after the end */
+	void *engine;        /* h2o_http2_stream_t; NULL before binding and after the end */
+	void *generator[2];  /* h2o_generator_t: h2o's way to ask us for more */
+	struct h2head *head; /* what x points into */
 	uint32_t id;
 	/* request */
 	struct outq held;            /* body bytes that came while paused */
@@ -35,6 +37,11 @@ struct h2stream {
 
 /* --- h2stream.c --- */
 extern const struct exchange_ops h2stream_ops;
+/*
+ * Is the body other than its content-length said? Never once the answer is finished: Go's client
+ * ends its request where it stands when it sees one, and a reset would hide it.
+ */
+bool h2stream_lied(const struct h2stream *s, bool at_end);
 /* Body bytes of a DATA frame; what the door does with them is its affair. -ENOMEM. */
 int h2stream_data(struct h2stream *s, const uint8_t *p, size_t len) _must_check_;
 /* The door took n body bytes: the peer may send as many more. */

@@ -12,6 +12,7 @@
 #include <h2o/http2.h>
 #include <h2o/http2_internal.h>
 
+#include "server/rpc/h2head.h"
 #include "server/rpc/limits.h"
 
 /* What follows are h2o's own affairs: refuse to build against another version of them. */
@@ -43,10 +44,7 @@ _Static_assert(offsetof(h2o_http2_stream_t, req) == 272, WRONG_H2O);
 
 typedef ssize_t (*expect_fn)(h2o_http2_conn_t *, const uint8_t *, size_t, const char **);
 
-struct hook {
-	struct h2stream *s;
-	h2o_generator_t generator;
-};
+_Static_assert(sizeof(h2o_generator_t) == sizeof(((struct h2stream *)0)->generator), WRONG_H2O);
 
 static h2o_http2_conn_t *conn_of(const struct h2conn *h)
 {
@@ -129,7 +127,7 @@ static void put_last(struct h2stream *s, size_t n)
 
 static struct h2stream *stream_of(h2o_generator_t *generator)
 {
-	return H2O_STRUCT_FROM_MEMBER(struct hook, generator, generator)->s;
+	return H2O_STRUCT_FROM_MEMBER(struct h2stream, generator, generator);
 }
 
 static h2o_send_state_t on_pull(h2o_generator_t *generator, h2o_req_t *req, h2o_iovec_t *buf)
@@ -205,6 +203,7 @@ void h2x_headers(struct h2stream *s, const uint8_t *block, size_t len, bool end)
 
 void h2x_kick(struct h2stream *s)
 {
+	static h2o_iovec_t not_looked_at;
 	h2o_http2_stream_t *stream = engine_of(s);
 
 	if (!can_send(s) || !s->head_sent)
@@ -220,9 +219,8 @@ void h2x_kick(struct h2stream *s)
 		close_after_write(s);
 		return;
 	}
-	h2o_vector_reserve(&stream->req.pool, &stream->_data, 1);
-	stream->_data.entries[0] = h2o_iovec_init(H2O_STRLIT("pull"));
-	stream->_data.size = 1;
+	stream->_data.entries = &not_looked_at; /* with a pull callback only the number counts */
+	stream->_data.size = stream->_data.capacity = 1;
 	h2o_http2_conn_register_for_proceed_callback(conn_of(s->h), stream);
 }
 
@@ -272,10 +270,8 @@ static void wipe_last_buffer(struct h2conn *h)
 	h2o_buffer_dispose(&buf);
 }
 
-static void on_dispose(void *p)
+static void on_end(struct h2stream *s)
 {
-	struct h2stream *s = ((struct hook *)p)->s;
-
 	if (s->out.secret)
 		wipe_last_buffer(s->h);
 	h2conn_remove(s->h, s);
@@ -283,65 +279,67 @@ static void on_dispose(void *p)
 	h2stream_free(s);
 }
 
-/* Ties the record to h2o's request: whatever ends that one, on_dispose hears of it. */
-static struct hook *bind_stream(struct h2stream *s, h2o_http2_stream_t *stream)
+/* Whatever ends a request that our handler took comes by here, and by on_dispose otherwise. */
+static void on_stop(h2o_generator_t *generator, h2o_req_t *req)
 {
-	struct hook *hook = h2o_mem_alloc_shared(&stream->req.pool, sizeof(*hook), on_dispose);
+	(void)req;
+	on_end(stream_of(generator));
+}
 
-	*hook = (struct hook){.s = s, .generator = {.proceed = on_proceed}};
+static void on_dispose(void *p)
+{
+	on_end(*(struct h2stream **)p);
+}
+
+static void bind_stream(struct h2stream *s, h2o_http2_stream_t *stream)
+{
 	s->engine = stream;
 	s->bound = true;
-	return hook;
 }
 
-/* Copies with a NUL behind; *at moves on. */
-static char *text_put(char **at, const char *p, size_t len)
+/* 4 KiB per idle stream, which nothing of h2o reads once the handler is called. */
+static void drop_head(h2o_req_t *req)
 {
-	char *text = *at;
+	const h2o_iovec_t none = {.base = NULL};
 
-	if (len)
-		memcpy(text, p, len);
-	text[len] = '\0';
-	*at += len + 1;
-	return text;
+	req->input.method = req->input.authority = req->input.path = none;
+	req->method = req->authority = req->path = req->path_normalized = none;
+	req->input.query_at = req->query_at = SIZE_MAX;
+	req->norm_indexes = NULL;
+	memset(&req->headers, 0, sizeof(req->headers));
+	h2o_mem_clear_pool(&req->pool);
 }
 
-static bool printable(const h2o_iovec_t *v)
-{
-	for (size_t i = 0; i < v->len; i++)
-		if ((uint8_t)v->base[i] <= 0x20 || (uint8_t)v->base[i] >= 0x7f)
-			return false;
-	return v->len > 0;
-}
-
-/* h2o's request -> exchange. 0 or the status of a refusal. */
-static unsigned fill_exchange(struct h2stream *s, h2o_req_t *req)
+/* h2o's request -> exchange. 0, the status of a refusal, or -ENOMEM. */
+static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 {
 	struct conn *c = s->h->c;
 	const h2o_iovec_t *method = &req->input.method, *path = &req->input.path;
 	const h2o_iovec_t *authority = &req->input.authority;
 	size_t n = req->headers.size;
 	size_t total = path->len + authority->len + method->len + 3;
-	struct header *headers;
-	char *at, *query;
+	struct h2head *head;
+	bool good;
 
 	for (size_t i = 0; i < n; i++)
 		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 2;
-	headers = h2o_mem_alloc_pool(&req->pool, sizeof(*headers) * n + total);
-	at = (char *)(headers + n);
+	head = s->head = h2head_new(n, total);
+	if (!head)
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		const h2o_header_t *from = &req->headers.entries[i];
 
-		headers[i].name = text_put(&at, from->name->base, from->name->len);
-		headers[i].value = text_put(&at, from->value.base, from->value.len);
-		headers[i].value_len = from->value.len;
+		head->headers[i] = (struct header){
+			.name = h2head_text(head, from->name->base, from->name->len),
+			.value = h2head_text(head, from->value.base, from->value.len),
+			.value_len = from->value.len,
+		};
 	}
 	s->x = (struct exchange){
-		.method = text_put(&at, method->base, method->len),
+		.method = h2head_text(head, method->base, method->len),
 		.scheme = c->listener->kind == LISTENER_TLS ? "https" : "http",
-		.authority = text_put(&at, authority->base, authority->len),
-		.path = text_put(&at, path->base, path->len),
-		.headers = headers,
+		.authority = h2head_text(head, authority->base, authority->len),
+		.headers = head->headers,
 		.n_headers = n,
 		.http_major = 2,
 		.tls = c->listener->kind == LISTENER_TLS,
@@ -353,14 +351,11 @@ static unsigned fill_exchange(struct h2stream *s, h2o_req_t *req)
 		.loop = c->loop,
 		.ops = &h2stream_ops,
 	};
-	query = strchr(s->x.path, '?');
-	if (query) {
-		*query = '\0';
-		s->x.query = query + 1;
-	}
+	good = h2head_target(head, path->base, path->len, &s->x) &&
+	       h2head_printable(method->base, method->len);
 	if (total > LIMIT_HEAD_BYTES)
 		return 431;
-	return printable(path) && printable(method) && s->x.path[0] == '/' ? 0 : 400;
+	return good ? 0 : 400;
 }
 
 int h2x_on_request(void *handler, void *request)
@@ -371,24 +366,29 @@ int h2x_on_request(void *handler, void *request)
 	struct conn *c = conn->sock->on_close.data;
 	struct h2conn *h = c->protocol;
 	struct h2stream *s = h2conn_find(h, stream->stream_id);
-	struct hook *hook;
-	unsigned status;
+	h2o_generator_t *generator;
+	int status;
 
 	(void)handler;
 	if (!s || s->bound)
 		return -1;
-	hook = bind_stream(s, stream);
+	status = fill_exchange(s, req);
+	if (status < 0)
+		return -1;
+	drop_head(req);
+	bind_stream(s, stream);
 	if (stream->_expected_content_length != SIZE_MAX)
 		s->expected = stream->_expected_content_length;
 	req->res.status = 200;
-	h2o_start_response(req, &hook->generator);
-	status = fill_exchange(s, req);
+	generator = (h2o_generator_t *)s->generator;
+	*generator = (h2o_generator_t){.proceed = on_proceed, .stop = on_stop};
+	h2o_start_response(req, generator);
 	s->opened = true;
 	guard_earn(&h->guard, 4);
 	if (status == 0)
 		exchange_begin(&s->x, c);
 	else
-		exchange_refuse(&s->x, c, status);
+		exchange_refuse(&s->x, c, (unsigned)status);
 	if (s->peer_ended && s->expected != UINT64_MAX && s->expected > 0)
 		h2x_reset(s, H2_PROTOCOL_ERROR);
 	else if (s->peer_ended)
@@ -456,7 +456,7 @@ static ssize_t tap_trailers(struct h2conn *h, const struct h2frame *f, const uin
 	if (r != 0 && r != H2O_HTTP2_ERROR_INVALID_HEADER_CHAR)
 		return r;
 	*err = NULL;
-	if (s && s->expected != UINT64_MAX && s->received != s->expected)
+	if (s && h2stream_lied(s, true))
 		return h2conn_stream_error(h, s, H2_PROTOCOL_ERROR,
 					   (ssize_t)(H2FRAME_HEAD_LEN + f->len), err);
 	if (s)
@@ -554,7 +554,9 @@ static void head_done(struct h2conn *h)
 	h->head_id = 0;
 	if (!s || s->bound)
 		return;
-	if (stream) {
+	if (stream) { /* answered by h2o */
+		*(struct h2stream **)h2o_mem_alloc_shared(&stream->req.pool, sizeof(s),
+							  on_dispose) = s;
 		bind_stream(s, stream);
 		return;
 	}

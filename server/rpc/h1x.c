@@ -19,7 +19,6 @@
 #define WRITE_MAX 65536
 #define PIPELINED_MAX 65536
 #define CHUNK_ROOM 16 /* size line in front, CRLF behind */
-#define LINGER_MS 2000
 
 struct h1conn {
 	struct exchange x;
@@ -501,7 +500,7 @@ static uint64_t patience_ms(const struct h1conn *h)
 
 	conn_input(h->c, &len);
 	if (h->linger)
-		return LINGER_MS;
+		return LIMIT_LINGER_MS;
 	if (h->active && !h->received)
 		return LIMIT_BODY_MS;
 	if (h->active)
@@ -520,6 +519,9 @@ static void op_tick(struct conn *c, uint64_t now_ms)
 		return;
 	}
 	if (now_ms > h->since_ms && now_ms - h->since_ms > patience_ms(h))
+		conn_cut(c);
+	else if (h->linger && now_ms - c->rx_ms > LIMIT_LINGER_REST_MS &&
+		 now_ms - c->tx_ms > LIMIT_LINGER_REST_MS)
 		conn_cut(c);
 	else if (h->writing && now_ms - c->tx_ms > LIMIT_STALL_MS)
 		conn_cut(c);

@@ -119,10 +119,7 @@ static ssize_t stream_data(struct h2conn *h, struct h2stream *s, const struct h2
 		return h2conn_stream_error(h, s, H2_STREAM_CLOSED, eaten, ret_words);
 	if (s->window < 0)
 		return h2conn_stream_error(h, s, H2_FLOW_CONTROL_ERROR, eaten, ret_words);
-	/* One who was answered may stop early. */
-	if (!s->waits &&
-	    (s->received > s->expected ||
-	     (f->flags & H2_END_STREAM && s->expected != UINT64_MAX && s->received != s->expected)))
+	if (h2stream_lied(s, f->flags & H2_END_STREAM))
 		return h2conn_stream_error(h, s, H2_PROTOCOL_ERROR, eaten, ret_words);
 	if (f->flags & H2_END_STREAM)
 		s->peer_ended = true; /* before the door may answer: no RST after that */

@@ -30,6 +30,14 @@
 /* Arena of a call beside the body. */
 #define LIMIT_CALL_ARENA (1u << 20)
 
+/*
+ * Answered before the body was there (HTTP/1.1): closing on bytes that still come would be a TCP
+ * reset, which takes the answer out of the peer's hands. So they are read for a while yet, as long
+ * as they come.
+ */
+#define LIMIT_LINGER_MS 30000
+#define LIMIT_LINGER_REST_MS 5000
+
 /* --- answers --- */
 /* A peer that takes nothing of what waits for it (zero windows) loses the connection. */
 #define LIMIT_STALL_MS 60000

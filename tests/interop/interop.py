@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """interop-server for its judges: one process in clear text and on a Unix socket, one with TLS."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,3 +107,15 @@ def judge(report, name, argv, cases, timeout=120):
             report.check("%s: %s" % (name, rest), word == "ok")
     report.check(name + ": every case was tried", done.returncode == 0 and told == set(cases),
                  (done.returncode, sorted(set(cases) - told), sorted(told - set(cases)), done.stderr[-1000:]))
+
+
+def cpp_judge(target):
+    """(program, None), built now if the build can; or (None, why not)."""
+    if subprocess.run(["pkg-config", "--exists", "grpc++"], check=False).returncode or not shutil.which("grpc_cpp_plugin"):
+        return None, "gRPC C++ is not installed (libgrpc++-dev, protobuf-compiler-grpc)"
+    # It may have come after the build was configured.
+    for argv in (["cmake", BUILD], ["cmake", "--build", BUILD, "--target", target]):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode != 0:
+            raise RuntimeError((done.stdout + done.stderr)[-3000:])
+    return os.path.join(BUILD, "tests", "interop", target), None

@@ -111,8 +111,8 @@ int h1x_begin(struct conn *c) _must_check_;
 int h2x_begin(struct conn *c) _must_check_;
 /* h2stream.c: at the loop's end. */
 void h2stream_free_spare(struct loop *l);
-/* h2x.c: h2o's handler, registered for every path. */
-int h2x_on_request(void *handler, void *req);
+/* h2open.c: h2o's handler, registered for every path. */
+int h2open_request(void *handler, void *req);
 
 /* --- exchange.c --- */
 

@@ -93,7 +93,7 @@ ssize_t h2conn_stream_error(struct h2conn *h, struct h2stream *s, uint32_t code,
 
 	if (words)
 		return h2conn_calm(h, words, ret_words);
-	h2x_reset(s, code);
+	h2send_reset(s, code);
 	h2stream_gone(s);
 	return eaten;
 }
@@ -179,10 +179,10 @@ static void check_stream(struct h2conn *h, struct h2stream *s, uint64_t now_ms)
 		return;
 	h->busy_ms = now_ms;
 	if (!s->peer_ended && !s->x.body_endless && now_ms - s->born_ms > LIMIT_BODY_MS)
-		h2x_reset(s, H2_CANCEL);
+		h2send_reset(s, H2_CANCEL);
 	else if (s->out.len > LIMIT_QUEUE_BYTES ||
 		 (s->out.len > 0 && now_ms - s->moved_ms > LIMIT_STALL_MS))
-		h2x_reset(s, H2_ENHANCE_YOUR_CALM);
+		h2send_reset(s, H2_ENHANCE_YOUR_CALM);
 }
 
 static void keep_alive(struct h2conn *h, uint64_t now_ms)

@@ -40,7 +40,7 @@ static void op_head(struct exchange *x, unsigned status, const struct header *he
 	add_all(&b, headers, n);
 	s->head_sent = true;
 	s->bodyless = status == 204 || status == 304 || strcmp(x->method, "HEAD") == 0;
-	h2x_headers(s, buf, b.len, false);
+	h2send_headers(s, buf, b.len, false);
 }
 
 static bool may_write(struct h2stream *s)
@@ -59,9 +59,9 @@ static void op_write(struct exchange *x, const void *p, size_t len)
 	if (!may_write(s))
 		return;
 	if (outq_add(&s->out, p, len) < 0)
-		h2x_reset(s, H2_INTERNAL_ERROR);
+		h2send_reset(s, H2_INTERNAL_ERROR);
 	else
-		h2x_kick(s);
+		h2send_kick(s);
 }
 
 static void op_write_frame(struct exchange *x, struct frame *f)
@@ -71,9 +71,9 @@ static void op_write_frame(struct exchange *x, struct frame *f)
 	if (!may_write(s))
 		return;
 	if (outq_add_frame(&s->out, f) < 0)
-		h2x_reset(s, H2_INTERNAL_ERROR);
+		h2send_reset(s, H2_INTERNAL_ERROR);
 	else
-		h2x_kick(s);
+		h2send_kick(s);
 }
 
 /*
@@ -107,21 +107,21 @@ static void op_finish(struct exchange *x, const struct header *trailers, size_t 
 		h2block_status(&b, 200);
 		add_all(&b, trailers, n);
 		s->head_sent = true;
-		h2x_headers(s, buf, b.len, true);
+		h2send_headers(s, buf, b.len, true);
 		return;
 	}
 	if (n > 0) {
 		add_all(&b, trailers, n);
 		s->trailers = malloc(b.len);
 		if (!s->trailers) {
-			h2x_reset(s, H2_INTERNAL_ERROR);
+			h2send_reset(s, H2_INTERNAL_ERROR);
 			return;
 		}
 		memcpy(s->trailers, buf, b.len);
 		s->trailers_len = b.len;
 	}
 	s->waits = rest_is_near(s);
-	h2x_kick(s);
+	h2send_kick(s);
 }
 
 static void op_mark_secret(struct exchange *x)
@@ -131,7 +131,7 @@ static void op_mark_secret(struct exchange *x)
 
 static void op_reset(struct exchange *x, uint32_t code)
 {
-	h2x_reset(stream_of(x), code);
+	h2send_reset(stream_of(x), code);
 }
 
 static size_t op_queued(const struct exchange *x)
@@ -211,7 +211,7 @@ void h2stream_end(struct h2stream *s)
 	s->peer_ended = true;
 	if (s->waits) {
 		s->waits = false;
-		h2x_kick(s);
+		h2send_kick(s);
 	}
 	if (s->opened)
 		tell_end(s);

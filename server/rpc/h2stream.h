@@ -54,11 +54,11 @@ void h2stream_gone(struct h2stream *s);
 struct h2stream *h2stream_alloc(struct loop *l);
 void h2stream_free(struct h2stream *s);
 
-/* --- h2x.c --- */
+/* --- h2send.c --- */
 /* Writes the block as HEADERS; with end it also ends the stream. */
-void h2x_headers(struct h2stream *s, const uint8_t *block, size_t len, bool end);
+void h2send_headers(struct h2stream *s, const uint8_t *block, size_t len, bool end);
 /* There is something to send: body, or the end. */
-void h2x_kick(struct h2stream *s);
-void h2x_reset(struct h2stream *s, uint32_t code);
+void h2send_kick(struct h2stream *s);
+void h2send_reset(struct h2stream *s, uint32_t code);
 
 #endif

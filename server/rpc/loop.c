@@ -61,7 +61,7 @@ static void config_make(void)
 	config.max_request_entity_size = LIMIT_MESSAGE; /* bodies never pass here */
 	host = h2o_config_register_host(&config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
 	handler = h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof(*handler));
-	handler->on_req = (int (*)(h2o_handler_t *, h2o_req_t *))(void (*)(void))h2x_on_request;
+	handler->on_req = (int (*)(h2o_handler_t *, h2o_req_t *))(void (*)(void))h2open_request;
 }
 
 #if defined(__SANITIZE_ADDRESS__)

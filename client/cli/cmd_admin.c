@@ -173,9 +173,12 @@ static int run_tenant_set_plan(struct cli *cli)
 	_cleanup_(reach_free) Pb__UpdateTenantResponse *out = NULL;
 	Pb__UpdateTenantRequest in = PB__UPDATE_TENANT_REQUEST__INIT;
 	struct qm_reply reply;
-	int code;
+	int code = 0;
 
-	code = parse_plan(cli->args.words[1], &in.plan);
+	/* Not a plan: whatever the licence says. */
+	in.end_trial = !strcmp(cli->args.words[1], "licence");
+	if (!in.end_trial)
+		code = parse_plan(cli->args.words[1], &in.plan);
 	if (code == 0)
 		code = reach_open_operator(cli);
 	if (code)
@@ -188,8 +191,11 @@ static int run_tenant_set_plan(struct cli *cli)
 	qm_reply_done(&reply);
 	if (cli->json)
 		return print_json(stdout, "qmesh.tenant/1", &out->base) < 0 ? EXIT_OTHER : 0;
-	if (out->tenant)
-		print_tenants(&out->tenant, 1);
+	if (!out->tenant)
+		return EXIT_DONE;
+	print_tenants(&out->tenant, 1);
+	for (size_t i = 0; i < out->tenant->n_notices; i++)
+		print_line(stderr, "%s", out->tenant->notices[i]);
 	return EXIT_DONE;
 }
 
@@ -437,7 +443,7 @@ static int run_node_remove(struct cli *cli)
 }
 
 static const struct flag tenant_flags[] = {
-	{"--plan", "PLAN", "free, pro, team or enterprise; free without it"},
+	{"--plan", "PLAN", "free, pro, team or enterprise, for a trial; the licence's without it"},
 	{"--range", "CIDR", "a /16; a free one of the pool without it"},
 	{NULL, NULL, NULL},
 };
@@ -562,8 +568,8 @@ static const struct flag remove_flags[] = {
 const struct command cmd_admin_table[] = {
 	{"admin tenant add", "NAME", "Make a tenant", 1, 1, tenant_flags, run_tenant_add},
 	{"admin tenant list", "", "All tenants", 0, 0, page_flags, run_tenant_list},
-	{"admin tenant set-plan", "TENANT PLAN", "Change a tenant's plan", 2, 2, NULL,
-	 run_tenant_set_plan},
+	{"admin tenant set-plan", "TENANT PLAN",
+	 "Set a tenant's plan for a trial; \"licence\" ends it", 2, 2, NULL, run_tenant_set_plan},
 	{"admin user add", "[TENANT] NAME", "Make an account", 1, 2, user_add_flags, run_user_add},
 	{"admin user list", "[TENANT]", "A tenant's accounts", 0, 1, user_list_flags,
 	 run_user_list},

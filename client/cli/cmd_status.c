@@ -47,6 +47,8 @@ static void show(const Pb__State *s)
 		       s->devices_cap);
 	else
 		printf("%-12s %s, %u devices\n", "plan", text, s->devices_used);
+	for (size_t i = 0; i < s->n_notices; i++)
+		line("", s->notices[i]);
 	if (s->cp_connected)
 		line("control", "connected");
 	else if (s->cp_lost_at)
@@ -116,7 +118,7 @@ static void on_done(void *arg, const struct status *status)
 
 static int watch_state(struct cli *cli)
 {
-	static const struct qm_handler handler = {NULL, on_change, on_done};
+	static const struct qm_handler handler = {.message = on_change, .done = on_done};
 	Pb__WatchStateRequest in = PB__WATCH_STATE_REQUEST__INIT;
 	struct watch w = {.lock = PTHREAD_MUTEX_INITIALIZER,
 			  .ready = PTHREAD_COND_INITIALIZER,

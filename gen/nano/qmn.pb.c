@@ -152,3 +152,5 @@ PB_BIND(qmn_ExplainDeviceResponse, qmn_ExplainDeviceResponse, 2)
 
 
 
+
+

@@ -38,6 +38,19 @@ typedef enum _qmn_DeviceType {
     qmn_DeviceType_DEVICE_TYPE_OTHER = 4
 } qmn_DeviceType;
 
+typedef enum _qmn_LicenceState {
+    qmn_LicenceState_LICENCE_STATE_UNSPECIFIED = 0,
+    qmn_LicenceState_LICENCE_STATE_VALID = 1,
+    qmn_LicenceState_LICENCE_STATE_GRACE = 2,
+    qmn_LicenceState_LICENCE_STATE_EXPIRED = 3
+} qmn_LicenceState;
+
+typedef enum _qmn_PlanSource {
+    qmn_PlanSource_PLAN_SOURCE_UNSPECIFIED = 0,
+    qmn_PlanSource_PLAN_SOURCE_OPERATOR = 1,
+    qmn_PlanSource_PLAN_SOURCE_LICENCE = 2
+} qmn_PlanSource;
+
 typedef enum _qmn_Plan {
     qmn_Plan_PLAN_UNSPECIFIED = 0,
     qmn_Plan_PLAN_FREE = 1,
@@ -149,6 +162,14 @@ typedef struct _qmn_State {
     char forwarding[301];
     char endpoint[262];
     char backend_why[101];
+    pb_size_t notices_count;
+    char notices[4][301];
+    qmn_PlanSource plan_source;
+    qmn_LicenceState licence_state;
+    bool has_licence_expires_at;
+    qmn_Timestamp licence_expires_at;
+    bool has_licence_grace_until;
+    qmn_Timestamp licence_grace_until;
 } qmn_State;
 
 typedef struct _qmn_GetStateResponse {
@@ -412,6 +433,14 @@ extern "C" {
 #define _qmn_DeviceType_MAX qmn_DeviceType_DEVICE_TYPE_OTHER
 #define _qmn_DeviceType_ARRAYSIZE ((qmn_DeviceType)(qmn_DeviceType_DEVICE_TYPE_OTHER+1))
 
+#define _qmn_LicenceState_MIN qmn_LicenceState_LICENCE_STATE_UNSPECIFIED
+#define _qmn_LicenceState_MAX qmn_LicenceState_LICENCE_STATE_EXPIRED
+#define _qmn_LicenceState_ARRAYSIZE ((qmn_LicenceState)(qmn_LicenceState_LICENCE_STATE_EXPIRED+1))
+
+#define _qmn_PlanSource_MIN qmn_PlanSource_PLAN_SOURCE_UNSPECIFIED
+#define _qmn_PlanSource_MAX qmn_PlanSource_PLAN_SOURCE_LICENCE
+#define _qmn_PlanSource_ARRAYSIZE ((qmn_PlanSource)(qmn_PlanSource_PLAN_SOURCE_LICENCE+1))
+
 #define _qmn_Plan_MIN qmn_Plan_PLAN_UNSPECIFIED
 #define _qmn_Plan_MAX qmn_Plan_PLAN_ENTERPRISE
 #define _qmn_Plan_ARRAYSIZE ((qmn_Plan)(qmn_Plan_PLAN_ENTERPRISE+1))
@@ -438,6 +467,8 @@ extern "C" {
 
 
 #define qmn_State_plan_ENUMTYPE qmn_Plan
+#define qmn_State_plan_source_ENUMTYPE qmn_PlanSource
+#define qmn_State_licence_state_ENUMTYPE qmn_LicenceState
 
 
 
@@ -491,7 +522,7 @@ extern "C" {
 #define qmn_ChangePasswordRequest_init_default   {"", ""}
 #define qmn_ChangePasswordResponse_init_default  {0}
 #define qmn_GetStateRequest_init_default         {0}
-#define qmn_State_init_default                   {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_default, _qmn_Plan_MIN, 0, 0, "", "", ""}
+#define qmn_State_init_default                   {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_default, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_default, false, qmn_Timestamp_init_default}
 #define qmn_GetStateResponse_init_default        {false, qmn_State_init_default}
 #define qmn_ListDevicesRequest_init_default      {0, 0, ""}
 #define qmn_Owner_init_default                   {"", ""}
@@ -537,7 +568,7 @@ extern "C" {
 #define qmn_ChangePasswordRequest_init_zero      {"", ""}
 #define qmn_ChangePasswordResponse_init_zero     {0}
 #define qmn_GetStateRequest_init_zero            {0}
-#define qmn_State_init_zero                      {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, _qmn_Plan_MIN, 0, 0, "", "", ""}
+#define qmn_State_init_zero                      {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_zero, false, qmn_Timestamp_init_zero}
 #define qmn_GetStateResponse_init_zero           {false, qmn_State_init_zero}
 #define qmn_ListDevicesRequest_init_zero         {0, 0, ""}
 #define qmn_Owner_init_zero                      {"", ""}
@@ -617,6 +648,11 @@ extern "C" {
 #define qmn_State_forwarding_tag                 19
 #define qmn_State_endpoint_tag                   20
 #define qmn_State_backend_why_tag                21
+#define qmn_State_notices_tag                    22
+#define qmn_State_plan_source_tag                23
+#define qmn_State_licence_state_tag              24
+#define qmn_State_licence_expires_at_tag         25
+#define qmn_State_licence_grace_until_tag        26
 #define qmn_GetStateResponse_state_tag           1
 #define qmn_ListDevicesRequest_all_tag           1
 #define qmn_ListDevicesRequest_page_size_tag     2
@@ -839,10 +875,17 @@ X(a, STATIC,   SINGULAR, UINT32,   devices_used,     17) \
 X(a, STATIC,   SINGULAR, UINT32,   devices_cap,      18) \
 X(a, STATIC,   SINGULAR, STRING,   forwarding,       19) \
 X(a, STATIC,   SINGULAR, STRING,   endpoint,         20) \
-X(a, STATIC,   SINGULAR, STRING,   backend_why,      21)
+X(a, STATIC,   SINGULAR, STRING,   backend_why,      21) \
+X(a, STATIC,   REPEATED, STRING,   notices,          22) \
+X(a, STATIC,   SINGULAR, UENUM,    plan_source,      23) \
+X(a, STATIC,   SINGULAR, UENUM,    licence_state,    24) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  licence_expires_at,  25) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  licence_grace_until,  26)
 #define qmn_State_CALLBACK NULL
 #define qmn_State_DEFAULT NULL
 #define qmn_State_cp_lost_at_MSGTYPE qmn_Timestamp
+#define qmn_State_licence_expires_at_MSGTYPE qmn_Timestamp
+#define qmn_State_licence_grace_until_MSGTYPE qmn_Timestamp
 
 #define qmn_GetStateResponse_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  state,             1)
@@ -1225,7 +1268,7 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_GetOrbitFeaturesResponse_FeaturesEntry_size 254
 #define qmn_GetOrbitFeaturesResponse_size        4114
 #define qmn_GetStateRequest_size                 0
-#define qmn_GetStateResponse_size                1414
+#define qmn_GetStateResponse_size                2686
 #define qmn_HealthCheckRequest_size              203
 #define qmn_HealthCheckResponse_size             2
 #define qmn_ListDevicesRequest_size              211
@@ -1242,13 +1285,13 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_RotateDeviceKeyRequest_size          96
 #define qmn_RotateDeviceKeyResponse_size         1906
 #define qmn_StatSample_size                      46
-#define qmn_State_size                           1411
+#define qmn_State_size                           2683
 #define qmn_Timestamp_size                       22
 #define qmn_UpdateDeviceRequest_size             1073
 #define qmn_UpdateDeviceResponse_size            879
 #define qmn_User_size                            197
 #define qmn_WatchStateRequest_size               11
-#define qmn_WatchStateResponse_size              1569
+#define qmn_WatchStateResponse_size              2841
 #define qmn_WhoAmIRequest_size                   0
 #define qmn_WhoAmIResponse_size                  300
 

@@ -2,7 +2,7 @@
 /* quazzar.mesh.v1.AdminService: methods and policy. Made from proto/ by scripts/gen; never edited. */
 #include "gen/rpc/admin_service.h"
 
-const struct method admin_service_methods[10] = {
+const struct method admin_service_methods[13] = {
 	[METHOD_ADMIN_CREATE_TENANT] = {
 		.path = "/quazzar.mesh.v1.AdminService/CreateTenant",
 		.name = "CreateTenant",
@@ -178,6 +178,66 @@ const struct method admin_service_methods[10] = {
 			.http_status = 200,
 		},
 	},
+	[METHOD_ADMIN_GET_LICENCE] = {
+		.path = "/quazzar.mesh.v1.AdminService/GetLicence",
+		.name = "GetLicence",
+		.service = &admin_service_desc,
+		.index = METHOD_ADMIN_GET_LICENCE,
+		.kind = METHOD_UNARY,
+		.in = &pb__get_licence_request__descriptor,
+		.out = &pb__get_licence_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_OPERATOR,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+			.idempotent = true,
+			.no_side_effects = true,
+		},
+	},
+	[METHOD_ADMIN_INSTALL_LICENCE] = {
+		.path = "/quazzar.mesh.v1.AdminService/InstallLicence",
+		.name = "InstallLicence",
+		.service = &admin_service_desc,
+		.index = METHOD_ADMIN_INSTALL_LICENCE,
+		.kind = METHOD_UNARY,
+		.in = &pb__install_licence_request__descriptor,
+		.out = &pb__install_licence_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_OPERATOR,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.audit = "licence.install",
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+			.idempotent = true,
+		},
+	},
+	[METHOD_ADMIN_VERIFY_LICENCE] = {
+		.path = "/quazzar.mesh.v1.AdminService/VerifyLicence",
+		.name = "VerifyLicence",
+		.service = &admin_service_desc,
+		.index = METHOD_ADMIN_VERIFY_LICENCE,
+		.kind = METHOD_UNARY,
+		.in = &pb__verify_licence_request__descriptor,
+		.out = &pb__verify_licence_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_OPERATOR,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+			.idempotent = true,
+			.no_side_effects = true,
+		},
+	},
 	[METHOD_ADMIN_VERIFY_AUDIT] = {
 		.path = "/quazzar.mesh.v1.AdminService/VerifyAudit",
 		.name = "VerifyAudit",
@@ -203,5 +263,5 @@ const struct method admin_service_methods[10] = {
 const struct service admin_service_desc = {
 	.name = "quazzar.mesh.v1.AdminService",
 	.methods = admin_service_methods,
-	.n_methods = 10,
+	.n_methods = 13,
 };

@@ -28,6 +28,12 @@ struct admin_service {
 		Pb__ListTenantNodesResponse *out);
 	int (*remove_node)(struct call *call, const Pb__RemoveNodeRequest *in,
 		Pb__RemoveNodeResponse *out);
+	int (*get_licence)(struct call *call, const Pb__GetLicenceRequest *in,
+		Pb__GetLicenceResponse *out);
+	int (*install_licence)(struct call *call, const Pb__InstallLicenceRequest *in,
+		Pb__InstallLicenceResponse *out);
+	int (*verify_licence)(struct call *call, const Pb__VerifyLicenceRequest *in,
+		Pb__VerifyLicenceResponse *out);
 	int (*verify_audit)(struct call *call, const Pb__VerifyAuditRequest *in,
 		Pb__VerifyAuditResponse *out);
 };
@@ -43,13 +49,16 @@ enum admin_service_method {
 	METHOD_ADMIN_CREATE_JOIN_TOKEN = 6,
 	METHOD_ADMIN_LIST_TENANT_NODES = 7,
 	METHOD_ADMIN_REMOVE_NODE = 8,
-	METHOD_ADMIN_VERIFY_AUDIT = 9,
+	METHOD_ADMIN_GET_LICENCE = 9,
+	METHOD_ADMIN_INSTALL_LICENCE = 10,
+	METHOD_ADMIN_VERIFY_LICENCE = 11,
+	METHOD_ADMIN_VERIFY_AUDIT = 12,
 };
 
-extern const struct method admin_service_methods[10];
+extern const struct method admin_service_methods[13];
 extern const struct service admin_service_desc;
 
-_Static_assert(sizeof(struct admin_service) == 10 * sizeof(int (*)(void)),
+_Static_assert(sizeof(struct admin_service) == 13 * sizeof(int (*)(void)),
 	       "handlers are an array of function pointers");
 
 static inline const void *admin_service_handlers(const struct admin_service *h)

@@ -19,6 +19,8 @@
 #include "server/cp/hub.h"
 #include "server/cp/joining.h"
 #include "server/cp/keyring.h"
+#include "server/cp/licencedesk.h"
+#include "server/cp/licensing.h"
 #include "server/cp/overview.h"
 #include "server/cp/passwords.h"
 #include "server/cp/presence.h"
@@ -77,7 +79,7 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	if (!r)
 		r = keyring_open(conf->state_dir, &cp->keyring);
 	if (!r)
-		r = tenants_apply_caps(cp);
+		r = licensing_new(cp, &cp->licensing);
 	if (!r)
 		r = presence_new(cp, &cp->presence);
 	if (r)
@@ -117,6 +119,7 @@ void cp_free(struct cp *cp)
 	replays_free(cp->replays);
 	denials_free(cp->denials);
 	passwords_free(cp->passwords);
+	licensing_free(cp->licensing);
 	keyring_free(cp->keyring);
 	free(cp);
 }
@@ -162,6 +165,9 @@ static const struct admin_service admin = {
 	.list_tenant_nodes = fleet_list_tenant,
 	.remove_node = fleet_remove,
 	.verify_audit = audit_verify,
+	.get_licence = licencedesk_get,
+	.install_licence = licencedesk_install,
+	.verify_licence = licencedesk_verify,
 };
 
 static void on_finished(struct call *call, int r, void *owner)

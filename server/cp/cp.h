@@ -11,6 +11,7 @@
 struct denials;
 struct hub;
 struct keyring;
+struct licensing;
 struct passwords;
 struct presence;
 struct progress;
@@ -23,6 +24,7 @@ struct cp {
 	struct cp_conf conf;
 	struct store *store;
 	struct keyring *keyring;
+	struct licensing *licensing;
 	struct passwords *passwords;
 	struct hub *hub;
 	struct progress *progress;

@@ -2,7 +2,7 @@
 /*
  * qmesh-cpd: the Control Panel daemon. Loads the config, starts the parts and
  * the server, waits for a signal, drains. SIGTERM and SIGINT end it; a second
- * one ends it at once.
+ * one ends it at once. SIGHUP reads the licence anew.
  */
 #include <grp.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 #include "server/cp/cp.h"
 #include "server/cp/hub.h"
 #include "server/cp/keyring.h"
+#include "server/cp/licensing.h"
 #include "server/cp/metrics.h"
 #include "server/rpc/gauge.h"
 #include "server/rpc/grpc.h"
@@ -74,6 +75,24 @@ static int listen_all(struct server *server, const struct cp *cp)
 	return err_trace(r);
 }
 
+/* Until one that ends the program; a second of those ends it at once. */
+static void wait_for_end(struct cp *cp, const sigset_t *signals)
+{
+	sigset_t ends = *signals;
+	int sig;
+
+	for (;;) {
+		sigwait(signals, &sig);
+		if (sig != SIGHUP)
+			break;
+		log_info("cpd", "SIGHUP: the licence is read anew");
+		licensing_reload(cp->licensing);
+	}
+	log_info("cpd", "%s: draining", strsignal(sig));
+	sigdelset(&ends, SIGHUP);
+	pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+}
+
 static int serve(struct cp *cp, const sigset_t *signals)
 {
 	_cleanup_(gateway_freep) struct gateway *gateway = NULL;
@@ -84,7 +103,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 	struct server_options options = {.loops = (unsigned)cp->conf.loops,
 					 .workers = (unsigned)cp->conf.workers};
 	struct services *services = cp_services(cp);
-	int r, sig;
+	int r;
 
 	if (!services)
 		return -ENOMEM;
@@ -102,9 +121,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 		r = gauge_new(cp->conf.metrics, server, metrics_add, cp, &gauge);
 	if (!r) {
 		log_info("cpd", "ready");
-		sigwait(signals, &sig);
-		log_info("cpd", "%s: draining", strsignal(sig));
-		pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+		wait_for_end(cp, signals);
 		hub_drain(cp->hub, RECONNECT_MS);
 		server_stop(server, GRACE_MS);
 	}
@@ -132,6 +149,7 @@ static int run(const struct cp_conf *conf)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	/* Before the first thread, so that all of them leave signals to this one. */
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	r = sign_init();

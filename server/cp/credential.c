@@ -175,21 +175,21 @@ int credential_licence(struct call *call, void *owner)
 {
 	const struct method_policy *policy = &call->method->policy;
 	struct licence l = {.tenant_id = call->caller.tenant_id};
-	enum plan needed = policy->min_plan;
+	enum plan needed = policy->feature ? plans_from(policy->feature) : policy->min_plan;
 	struct cp *cp = owner;
 	int r;
 
-	if (policy->feature && plan_from(policy->feature) > needed)
-		needed = plan_from(policy->feature);
 	if (needed <= PLAN_FREE)
 		return 0;
 	r = store_read(cp->store, find_tenant, &l);
 	if (r)
 		return r < 0 ? err_trace(r) : refuse(call);
-	if (l.tenant.plan >= (int)needed)
+	/* A licence may grant a feature of a larger plan. */
+	if (policy->feature ? plan_has(&l.tenant, policy->feature) : l.tenant.plan >= (int)needed)
 		return 0;
-	call_fail(call, ERR_PLAN_LACKS_FEATURE, "This needs the %s plan.", plan_name((int)needed));
+	call_fail(call, ERR_PLAN_LACKS_FEATURE, "This needs the %s plan.", plans_name((int)needed));
 	status_meta(&call->status, "feature", "%s", policy->feature ? policy->feature : "");
-	status_meta(&call->status, "plan", "%s", plan_name(l.tenant.plan));
+	status_meta(&call->status, "needs", "%s", plans_name((int)needed));
+	status_meta(&call->status, "plan", "%s", plans_name(l.tenant.plan));
 	return ERR_PLAN_LACKS_FEATURE;
 }

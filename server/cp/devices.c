@@ -85,7 +85,7 @@ Pb__Device *devices_fill(struct call *call, const struct tenant_row *tenant,
 	d->needs_new_config = row->needs_new_config;
 	d->key_version = row->key_version;
 	d->pending_until = fields_time(call, row->pending.until_ms);
-	if (tenant->plan >= PLAN_PRO) {
+	if (plan_has(tenant, "peer_stats")) {
 		d->rx_bytes = seen.rx;
 		d->tx_bytes = seen.tx;
 	}

@@ -6,13 +6,19 @@
 
 Google__Protobuf__Timestamp *fields_time(struct call *call, int64_t ms)
 {
+	return fields_time_in(&call->arena, ms);
+}
+
+Google__Protobuf__Timestamp *fields_time_in(struct arena *arena, int64_t ms)
+{
 	Google__Protobuf__Timestamp *t;
 
 	if (!ms)
 		return NULL;
-	t = FIELDS_NEW(call, Google__Protobuf__Timestamp, google__protobuf__timestamp__init);
+	t = arena_new(arena, Google__Protobuf__Timestamp);
 	if (!t)
 		return NULL;
+	google__protobuf__timestamp__init(t);
 	t->seconds = ms / 1000;
 	t->nanos = (int32_t)(ms % 1000) * 1000000;
 	if (t->nanos < 0) {

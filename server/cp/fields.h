@@ -17,6 +17,7 @@
 
 /* NULL for 0: the field stays absent. */
 Google__Protobuf__Timestamp *fields_time(struct call *call, int64_t ms);
+Google__Protobuf__Timestamp *fields_time_in(struct arena *arena, int64_t ms);
 int64_t fields_ms(const Google__Protobuf__Timestamp *t);
 char *fields_uuid(struct call *call, const struct uuid *id);
 char *fields_ip4(struct call *call, uint32_t ip4);

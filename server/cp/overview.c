@@ -33,6 +33,40 @@ static char *cidr_in(struct arena *arena, struct cidr c)
 	return s;
 }
 
+int overview_notices(const struct tenant_row *row, struct arena *arena, char ***ret, size_t *ret_n)
+{
+	char notices[PLANS_MAX_NOTICES][PLANS_TEXT_MAX];
+	struct tenantrec tenant;
+	char **list;
+	size_t n;
+
+	plan_record(row, &tenant);
+	n = plans_notices(&tenant, row->devices, notices);
+	list = arena_alloc(arena, PLANS_MAX_NOTICES * sizeof(*list));
+	for (size_t i = 0; list && i < n; i++) {
+		list[i] = arena_strdup(arena, notices[i]);
+		if (!list[i])
+			return -ENOMEM;
+	}
+	if (!list)
+		return -ENOMEM;
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+static int fill_licence(struct arena *arena, const struct tenant_row *row, Pb__State *s)
+{
+	s->plan = (Pb__Plan)row->plan;
+	s->plan_source = (Pb__PlanSource)row->plan_source;
+	s->licence_state = (Pb__LicenceState)row->licence_state;
+	s->licence_expires_at = fields_time_in(arena, row->licence_expires_ms);
+	s->licence_grace_until = fields_time_in(arena, row->licence_grace_ms);
+	s->devices_used = row->devices;
+	s->devices_cap = row->cap;
+	return overview_notices(row, arena, &s->notices, &s->n_notices);
+}
+
 int overview_make(struct cp *cp, struct arena *arena, const struct uuid *tenant, Pb__State **ret)
 {
 	struct look l = {.tenant_id = *tenant};
@@ -55,13 +89,12 @@ int overview_make(struct cp *cp, struct arena *arena, const struct uuid *tenant,
 	s->range = cidr_in(arena, cidr_v4(l.tenant.range4, 16));
 	s->range6 = cidr_in(arena, cidr_v6(l.tenant.range6, 48));
 	s->cp_connected = true;
-	s->plan = (Pb__Plan)l.tenant.plan;
-	s->devices_used = l.tenant.devices;
-	s->devices_cap = l.tenant.cap;
 	if (!s->range || !s->range6)
 		return -ENOMEM;
-	*ret = s;
-	return 0;
+	r = fill_licence(arena, &l.tenant, s);
+	if (!r)
+		*ret = s;
+	return r;
 }
 
 int overview_state(struct call *call, const Pb__GetStateRequest *in, Pb__GetStateResponse *out)
@@ -70,25 +103,25 @@ int overview_state(struct call *call, const Pb__GetStateRequest *in, Pb__GetStat
 	return overview_make(call->owner, &call->arena, &call->caller.tenant_id, &out->state);
 }
 
-static int add_feature(struct call *call, const struct tenant_row *tenant,
-		       const struct plan_feature *feature, Pb__GetOrbitFeaturesResponse *out)
+static int add_feature(struct call *call, const struct tenantrec *tenant, uint32_t used, size_t i,
+		       Pb__GetOrbitFeaturesResponse *out)
 {
 	Pb__GetOrbitFeaturesResponse__FeaturesEntry *entry =
 		FIELDS_NEW(call, Pb__GetOrbitFeaturesResponse__FeaturesEntry,
 			   pb__get_orbit_features_response__features_entry__init);
 	Pb__Feature *value = FIELDS_NEW(call, Pb__Feature, pb__feature__init);
+	char why[PLANS_TEXT_MAX];
 
 	if (!entry || !value)
 		return -ENOMEM;
-	entry->key = (char *)feature->name;
+	plans_why(tenant, i, used, why);
+	entry->key = (char *)plans_features[i].name;
 	entry->value = value;
-	value->enabled = tenant->plan >= (int)feature->from;
-	if (!value->enabled)
-		value->why = arena_printf(&call->arena, "needs the %s plan",
-					  plan_name((int)feature->from));
-	if (!strcmp(feature->name, "mesh_vpn")) {
+	value->enabled = tenantrec_has(tenant, entry->key);
+	value->why = arena_strdup(&call->arena, why);
+	if (!strcmp(entry->key, "mesh_vpn")) {
 		value->cap = tenant->cap;
-		value->used = tenant->devices;
+		value->used = used;
 	}
 	out->features[out->n_features++] = entry;
 	return value->why ? 0 : -ENOMEM;
@@ -99,18 +132,20 @@ int overview_features(struct call *call, const Pb__GetOrbitFeaturesRequest *in,
 {
 	struct look l = {.tenant_id = call->caller.tenant_id};
 	struct cp *cp = call->owner;
+	struct tenantrec tenant;
 	int r;
 
 	(void)in;
 	r = store_read(cp->store, find_tenant, &l);
 	if (r)
 		return err_trace(r);
+	plan_record(&l.tenant, &tenant);
 	out->plan = (Pb__Plan)l.tenant.plan;
-	out->features = call_alloc(call, PLAN_N_FEATURES * sizeof(*out->features));
+	out->features = call_alloc(call, PLANS_N_FEATURES * sizeof(*out->features));
 	if (!out->features)
 		return -ENOMEM;
-	for (size_t i = 0; !r && i < PLAN_N_FEATURES; i++)
-		r = add_feature(call, &l.tenant, &plan_features[i], out);
+	for (size_t i = 0; !r && i < PLANS_N_FEATURES; i++)
+		r = add_feature(call, &tenant, l.tenant.devices, i, out);
 	return r;
 }
 

@@ -5,9 +5,13 @@
 
 #include "quazzar/mesh/v1/mesh.pb-c.h"
 #include "server/cp/cp.h"
+#include "server/store/tenant_row.h"
 
 /* In an arena of any owner; -ENOMEM. */
 int overview_make(struct cp *cp, struct arena *arena, const struct uuid *tenant, Pb__State **ret)
+	_must_check_;
+/* What people should know of plan and licence. -ENOMEM. */
+int overview_notices(const struct tenant_row *row, struct arena *arena, char ***ret, size_t *ret_n)
 	_must_check_;
 int overview_state(struct call *call, const Pb__GetStateRequest *in, Pb__GetStateResponse *out);
 int overview_features(struct call *call, const Pb__GetOrbitFeaturesRequest *in,

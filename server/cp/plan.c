@@ -5,20 +5,6 @@
 
 #include "base/err.h"
 
-const struct plan_feature plan_features[PLAN_N_FEATURES] = {
-	{"mesh_vpn", PLAN_FREE},
-	{"peer_stats", PLAN_PRO},
-	{"audit_log", PLAN_TEAM},
-	{"saml_provisioning", PLAN_ENTERPRISE},
-};
-
-const char *plan_name(int plan)
-{
-	static const char *const names[] = {"no plan", "Free", "Pro", "Team", "Enterprise"};
-
-	return names[plan >= PLAN_FREE && plan <= PLAN_ENTERPRISE ? plan : 0];
-}
-
 uint32_t plan_cap(const struct plan_caps *caps, int plan)
 {
 	switch (plan) {
@@ -38,11 +24,47 @@ int plan_admit(const struct tenant_row *tenant)
 	return tenant->cap && tenant->devices >= tenant->cap ? ERR_DEVICE_CAP_REACHED : 0;
 }
 
-enum plan plan_from(const char *feature)
+/* Names with blanks between, beside those of the plan. */
+static void grant_extra(struct tenantrec *t, const char *names)
 {
-	for (size_t i = 0; i < PLAN_N_FEATURES; i++) {
-		if (!strcmp(plan_features[i].name, feature))
-			return plan_features[i].from;
+	while (*names) {
+		size_t len = strcspn(names, " ");
+		char name[sizeof(t->features[0])];
+
+		if (len && len < sizeof(name) && t->n_features < TENANTREC_MAX_FEATURES) {
+			memcpy(name, names, len);
+			name[len] = '\0';
+			if (!tenantrec_has(t, name))
+				strcpy(t->features[t->n_features++], name);
+		}
+		names += len + (names[len] == ' ');
 	}
-	return 0;
+}
+
+void plan_record(const struct tenant_row *row, struct tenantrec *ret)
+{
+	struct tenantrec t = {.id = row->id,
+			      .range4 = cidr_v4(row->range4, 16),
+			      .range6 = cidr_v6(row->range6, 48),
+			      .plan = (enum plan)row->plan,
+			      .cap = row->cap,
+			      .lease_s = row->lease_s,
+			      .plan_source = (enum plans_source)row->plan_source,
+			      .licence_state = (enum plans_licence)row->licence_state,
+			      .licence_expires_ms = row->licence_expires_ms,
+			      .licence_grace_ms = row->licence_grace_ms,
+			      .licensed_plan = (enum plan)row->licensed_plan};
+
+	memcpy(t.name, row->name, sizeof(t.name));
+	plans_grant(&t, t.plan);
+	grant_extra(&t, row->features);
+	*ret = t;
+}
+
+bool plan_has(const struct tenant_row *row, const char *feature)
+{
+	struct tenantrec t;
+
+	plan_record(row, &t);
+	return tenantrec_has(&t, feature);
 }

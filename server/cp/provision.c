@@ -143,13 +143,15 @@ static int explain_rate(struct call *call, const struct provision *p)
 static int explain_cap(struct call *call, const struct provision *p)
 {
 	const struct tenant_row *t = &p->change.tenant;
+	const char *over = t->devices > t->cap ? " (over cap: the running ones go on)" : "";
 
 	call_fail(call, ERR_DEVICE_CAP_REACHED,
-		  "The %s plan allows %u devices and %u are in use. Delete one or change the plan.",
-		  plan_name(t->plan), t->cap, t->devices);
+		  "The %s plan allows %u devices and %u are in use%s. Delete one or change the "
+		  "plan.",
+		  plans_name(t->plan), t->cap, t->devices, over);
 	status_meta(&call->status, "limit", "%u", t->cap);
 	status_meta(&call->status, "used", "%u", t->devices);
-	status_meta(&call->status, "plan", "%s", plan_name(t->plan));
+	status_meta(&call->status, "plan", "%s", plans_name(t->plan));
 	status_quota(&call->status, "devices", "%u of %u devices", t->devices, t->cap);
 	return ERR_DEVICE_CAP_REACHED;
 }

@@ -99,18 +99,9 @@ static int look(struct txn *txn, void *ctx)
 
 static int encode_tenant(const struct tenant_row *row, uint8_t **ret, size_t *ret_len)
 {
-	struct tenantrec t = {.id = row->id,
-			      .range4 = cidr_v4(row->range4, 16),
-			      .range6 = cidr_v6(row->range6, 48),
-			      .plan = (enum plan)row->plan,
-			      .cap = row->cap,
-			      .lease_s = row->lease_s};
+	struct tenantrec t;
 
-	memcpy(t.name, row->name, sizeof(t.name));
-	for (size_t i = 0; i < PLAN_N_FEATURES; i++) {
-		if (row->plan >= (int)plan_features[i].from)
-			strcpy(t.features[t.n_features++], plan_features[i].name);
-	}
+	plan_record(row, &t);
 	return tenantrec_encode(&t, ret, ret_len);
 }
 

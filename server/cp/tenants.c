@@ -10,7 +10,8 @@
 #include "server/cp/change.h"
 #include "server/cp/fields.h"
 #include "server/cp/ipam.h"
-#include "server/cp/plan.h"
+#include "server/cp/licensing.h"
+#include "server/cp/overview.h"
 
 enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000 };
 
@@ -47,6 +48,10 @@ static Pb__Tenant *fill(struct call *call, const struct tenant_row *row)
 	t->nodes = row->nodes;
 	t->generation = row->generation;
 	t->created_at = fields_time(call, row->created_ms);
+	t->plan_source = (Pb__PlanSource)row->plan_source;
+	t->cap = row->cap;
+	if (overview_notices(row, &call->arena, &t->notices, &t->n_notices))
+		return NULL;
 	return t->id && t->name && t->range && t->range6 && t->created_at ? t : NULL;
 }
 
@@ -79,25 +84,27 @@ int tenants_create(struct call *call, const Pb__CreateTenantRequest *in,
 {
 	struct creation c = {
 		.tenant = {.id = uuid_make(),
-			   .plan = in->plan ? (int)in->plan : PLAN_FREE,
+			   .trial_plan = (int)in->plan,
 			   .generation = 1,
 			   .record_generation = 1,
 			   .next_node = IPAM_NODE_FIRST,
 			   .next_device = IPAM_DEVICE_FIRST,
 			   .created_ms = clock_wall_ms()},
 	};
+	struct licensing_look look;
 	struct cp *cp = call->owner;
 	int r;
 
 	if (!label_is_slug(in->name))
 		return call_field(call, "name", "must be a DNS label: a-z, 0-9 and '-'");
-	if (c.tenant.plan > PLAN_ENTERPRISE)
+	if ((unsigned)in->plan > PLAN_ENTERPRISE)
 		return call_field(call, "plan", "must be FREE, PRO, TEAM or ENTERPRISE");
 	if (*in->range && cidr_parse(in->range, &c.wished))
 		return call_field(call, "range", "must be a /16 in CIDR form");
 	snprintf(c.tenant.name, sizeof(c.tenant.name), "%s", in->name);
 	c.tenant.epoch = (uint64_t)c.tenant.created_ms;
-	c.tenant.cap = plan_cap(&cp->conf.caps, c.tenant.plan);
+	licensing_get(cp->licensing, &look);
+	licensing_apply(&look, &cp->conf.caps, c.tenant.created_ms, true, &c.tenant);
 	c.tenant.lease_s = cp->conf.lease_ms / 1000;
 	ipam_pick_range6(c.tenant.range6);
 	r = cp_conf_check(&cp->conf, &c.pool);
@@ -112,7 +119,9 @@ int tenants_create(struct call *call, const Pb__CreateTenantRequest *in,
 	if (r)
 		return err_trace(r);
 	out->tenant = fill(call, &c.tenant);
-	return out->tenant ? 0 : -ENOMEM;
+	/* A licence may have come between. */
+	r = licensing_settle(cp->licensing);
+	return r ? err_trace(r) : out->tenant ? 0 : -ENOMEM;
 }
 
 struct listing {
@@ -165,8 +174,9 @@ int tenants_list(struct call *call, const Pb__ListTenantsRequest *in, Pb__ListTe
 
 struct update {
 	const char *name;
-	int plan;
-	uint32_t cap;
+	int trial_plan;
+	struct licensing_look look;
+	const struct plan_caps *caps;
 	struct change change;
 	struct audit_row audit;
 };
@@ -183,8 +193,8 @@ static int save(struct txn *txn, void *ctx)
 	r = change_begin(txn, &tenant.id, u->audit.time_ms, &u->change);
 	if (r)
 		return err_trace(r);
-	u->change.tenant.plan = u->plan;
-	u->change.tenant.cap = u->cap;
+	u->change.tenant.trial_plan = u->trial_plan;
+	licensing_apply(&u->look, u->caps, u->audit.time_ms, true, &u->change.tenant);
 	u->change.tenant.record_generation = u->change.tenant.generation;
 	r = change_end(txn, &u->change);
 	if (r)
@@ -197,13 +207,15 @@ static int save(struct txn *txn, void *ctx)
 int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
 		   Pb__UpdateTenantResponse *out)
 {
-	struct update u = {.name = in->tenant, .plan = (int)in->plan};
 	struct cp *cp = call->owner;
+	struct update u = {.name = in->tenant, .caps = &cp->conf.caps};
 	int r;
 
-	if (u.plan < PLAN_FREE || u.plan > PLAN_ENTERPRISE)
-		return call_field(call, "plan", "must be FREE, PRO, TEAM or ENTERPRISE");
-	u.cap = plan_cap(&cp->conf.caps, u.plan);
+	if ((unsigned)in->plan > PLAN_ENTERPRISE || !in->plan == !in->end_trial)
+		return call_field(call, "plan",
+				  "must be FREE, PRO, TEAM or ENTERPRISE, or end_trial be set");
+	u.trial_plan = (int)in->plan;
+	licensing_get(cp->licensing, &u.look);
 	audit_begin(call, "tenant.update", &u.audit);
 	r = audit_write(call, save, NULL, &u);
 	if (r == ERR_NOT_FOUND)
@@ -211,63 +223,6 @@ int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
 	if (r)
 		return err_trace(r);
 	out->tenant = fill(call, &u.change.tenant);
-	return out->tenant ? 0 : -ENOMEM;
-}
-
-/* --- start --- */
-
-struct recap {
-	const struct plan_caps *caps;
-	struct uuid after;
-	struct tenant_row tenant;
-	bool found;
-};
-
-static int keep(void *arg, const struct tenant_row *row)
-{
-	struct recap *c = arg;
-
-	c->tenant = *row;
-	c->found = true;
-	return 0;
-}
-
-static int next_tenant(struct txn *txn, void *ctx)
-{
-	struct recap *c = ctx;
-
-	c->found = false;
-	return tenant_row_list(txn, &c->after, 1, keep, c);
-}
-
-static int recap_one(struct txn *txn, void *ctx)
-{
-	struct recap *c = ctx;
-	struct change change;
-	int r;
-
-	r = change_begin(txn, &c->tenant.id, clock_wall_ms(), &change);
-	if (r)
-		return err_trace(r);
-	change.tenant.cap = plan_cap(c->caps, change.tenant.plan);
-	change.tenant.record_generation = change.tenant.generation;
-	return change_end(txn, &change);
-}
-
-int tenants_apply_caps(struct cp *cp)
-{
-	struct recap c = {.caps = &cp->conf.caps};
-	int r;
-
-	for (;;) {
-		r = store_read(cp->store, next_tenant, &c);
-		if (r || !c.found)
-			return err_trace(r);
-		c.after = c.tenant.id;
-		if (c.tenant.cap == plan_cap(c.caps, c.tenant.plan))
-			continue;
-		r = store_write(cp->store, recap_one, NULL, &c);
-		if (r)
-			return err_trace(r);
-	}
+	r = licensing_settle(cp->licensing);
+	return r ? err_trace(r) : out->tenant ? 0 : -ENOMEM;
 }

@@ -11,8 +11,6 @@
 int tenants_find(struct txn *txn, const char *id_or_name, struct tenant_row *ret) _must_check_;
 /* ERR_NOT_FOUND in words. */
 int tenants_missing(struct call *call, const char *id_or_name);
-/* At start: the caps of the config into the rows. */
-int tenants_apply_caps(struct cp *cp) _must_check_;
 
 int tenants_create(struct call *call, const Pb__CreateTenantRequest *in,
 		   Pb__CreateTenantResponse *out);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "server/cp/denials.h"
+#include "server/cp/licensing.h"
 #include "server/cp/presence.h"
 #include "server/cp/rotation.h"
 #include "server/store/replay_row.h"
@@ -83,6 +84,7 @@ static void run(struct ticker *t)
 	r = rotation_lapse(t->cp);
 	if (r)
 		log_warn("ticker", "rotations that are over could not be ended: %d", r);
+	licensing_tick(t->cp->licensing);
 	if (now >= t->next_flush_ms) {
 		t->next_flush_ms = now + t->cp->conf.presence_flush_ms;
 		presence_flush(t->cp->presence);

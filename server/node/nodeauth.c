@@ -10,6 +10,7 @@
 #include "base/sign.h"
 #include "server/node/node.h"
 #include "server/peers/claims.h"
+#include "server/peers/plans.h"
 
 const char *nodeauth_session(const struct call *call)
 {
@@ -99,11 +100,10 @@ int nodeauth_authenticate(struct call *call, void *owner)
 
 int nodeauth_licence(struct call *call, void *owner)
 {
-	static const char *const names[] = {"", "Free", "Pro", "Team", "Enterprise"};
 	const struct method_policy *policy = &call->method->policy;
 	struct node *n = owner;
 	const struct tenantrec *t;
-	enum plan plan;
+	enum plan needed, plan;
 	bool lacks;
 
 	/* The Control Panel checks what it answers itself, by its newer knowledge. */
@@ -112,13 +112,15 @@ int nodeauth_licence(struct call *call, void *owner)
 	pthread_rwlock_rdlock(&n->replica.lock);
 	t = members_tenant(n->replica.list);
 	plan = t->plan;
-	lacks = plan < policy->min_plan ||
-		(policy->feature && t->n_features && !tenantrec_has(t, policy->feature));
+	/* A licence may grant a feature of a larger plan. */
+	lacks = policy->feature ? !tenantrec_has(t, policy->feature) : plan < policy->min_plan;
 	pthread_rwlock_unlock(&n->replica.lock);
 	if (!lacks)
 		return 0;
-	call_fail(call, ERR_PLAN_LACKS_FEATURE, "This needs the %s plan.",
-		  names[policy->min_plan < ARRAY_LEN(names) ? policy->min_plan : 0]);
+	needed = policy->feature ? plans_from(policy->feature) : policy->min_plan;
+	call_fail(call, ERR_PLAN_LACKS_FEATURE, "This needs the %s plan.", plans_name((int)needed));
 	status_meta(&call->status, "feature", "%s", policy->feature ? policy->feature : "");
+	status_meta(&call->status, "needs", "%s", plans_name((int)needed));
+	status_meta(&call->status, "plan", "%s", plans_name((int)plan));
 	return ERR_PLAN_LACKS_FEATURE;
 }

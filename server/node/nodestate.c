@@ -12,6 +12,7 @@
 #include "server/node/node.h"
 #include "server/node/show.h"
 #include "server/node/watchers.h"
+#include "server/peers/plans.h"
 #include "server/rpc/call.h"
 #include "server/wg/wglist.h"
 
@@ -77,38 +78,28 @@ int nodestate_nodes(struct call *call, const Pb__ListNodesRequest *in, Pb__ListN
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	enum plan from;
-	const char *why;
-} features[] = {
-	{"mesh_vpn", PLAN_FREE, ""},
-	{"peer_stats", PLAN_PRO, "needs the Pro plan"},
-	{"audit_log", PLAN_TEAM, "needs the Team plan"},
-	{"saml_provisioning", PLAN_ENTERPRISE, "needs the Enterprise plan"},
-};
-
 static int add_feature(struct call *call, const struct tenantrec *t, size_t i, uint32_t used,
 		       Pb__GetOrbitFeaturesResponse *out)
 {
 	Pb__GetOrbitFeaturesResponse__FeaturesEntry *entry = call_alloc(call, sizeof(*entry));
 	Pb__Feature *f = call_alloc(call, sizeof(*f));
+	char why[PLANS_TEXT_MAX];
 
 	if (!entry || !f)
 		return err_origin(-ENOMEM);
 	pb__get_orbit_features_response__features_entry__init(entry);
 	pb__feature__init(f);
-	f->enabled =
-		t->n_features ? tenantrec_has(t, features[i].name) : t->plan >= features[i].from;
-	f->why = (char *)(f->enabled ? "" : features[i].why);
-	if (strcmp(features[i].name, "mesh_vpn") == 0) {
+	f->enabled = tenantrec_has(t, plans_features[i].name);
+	plans_why(t, i, used, why);
+	f->why = arena_strdup(&call->arena, why);
+	if (strcmp(plans_features[i].name, "mesh_vpn") == 0) {
 		f->cap = t->cap;
 		f->used = used;
 	}
-	entry->key = (char *)features[i].name;
+	entry->key = (char *)plans_features[i].name;
 	entry->value = f;
 	out->features[out->n_features++] = entry;
-	return 0;
+	return f->why ? 0 : err_origin(-ENOMEM);
 }
 
 int nodestate_features(struct call *call, const Pb__GetOrbitFeaturesRequest *in,
@@ -123,10 +114,10 @@ int nodestate_features(struct call *call, const Pb__GetOrbitFeaturesRequest *in,
 	t = members_tenant(n->replica.list);
 	out->plan = (Pb__Plan)t->plan;
 	out->features = call_alloc(
-		call, ARRAY_LEN(features) * sizeof(Pb__GetOrbitFeaturesResponse__FeaturesEntry *));
+		call, PLANS_N_FEATURES * sizeof(Pb__GetOrbitFeaturesResponse__FeaturesEntry *));
 	if (!out->features)
 		return err_origin(-ENOMEM);
-	for (size_t i = 0; i < ARRAY_LEN(features) && !r; i++)
+	for (size_t i = 0; i < PLANS_N_FEATURES && !r; i++)
 		r = add_feature(call, t, i, (uint32_t)members_devices(n->replica.list), out);
 	return r;
 }
@@ -201,7 +192,7 @@ static int fill_peer(struct call *call, const struct wg_list *l, const struct wg
 		return err_origin(-ENOMEM);
 	out->latest_handshake = show_time(&call->arena, p->handshake_ms);
 	out->keepalive = p->keepalive_s;
-	if (members_tenant(n->replica.list)->plan >= PLAN_PRO) {
+	if (tenantrec_has(members_tenant(n->replica.list), "peer_stats")) {
 		out->rx_bytes = p->rx_bytes;
 		out->tx_bytes = p->tx_bytes;
 	}

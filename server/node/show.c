@@ -10,6 +10,7 @@
 #include "server/node/keeper.h"
 #include "server/node/node.h"
 #include "server/peers/members.h"
+#include "server/peers/plans.h"
 
 #define DNS_SUFFIX ".quazzar.mesh"
 
@@ -72,6 +73,21 @@ static char *range_text(struct arena *a, const struct cidr *range)
 	return range->family ? or_empty(arena_strdup(a, cidr_text(range, text))) : empty();
 }
 
+/* What the Control Panel would say of the same record. */
+static void fill_licence(struct arena *a, const struct tenantrec *t, Pb__State *s)
+{
+	char notices[PLANS_MAX_NOTICES][PLANS_TEXT_MAX];
+	size_t n = plans_notices(t, s->devices_used, notices);
+
+	s->plan_source = (Pb__PlanSource)t->plan_source;
+	s->licence_state = (Pb__LicenceState)t->licence_state;
+	s->licence_expires_at = show_time(a, t->licence_expires_ms);
+	s->licence_grace_until = show_time(a, t->licence_grace_ms);
+	s->notices = n ? arena_alloc(a, n * sizeof(char *)) : NULL;
+	for (size_t i = 0; s->notices && i < n; i++)
+		s->notices[s->n_notices++] = or_empty(arena_strdup(a, notices[i]));
+}
+
 static void fill_self(struct node *n, struct arena *a, Pb__State *s)
 {
 	const struct member *self = members_get(n->replica.list, &n->replica.self);
@@ -83,6 +99,7 @@ static void fill_self(struct node *n, struct arena *a, Pb__State *s)
 	s->plan = (Pb__Plan)t->plan;
 	s->devices_cap = t->cap;
 	s->devices_used = (uint32_t)members_devices(n->replica.list);
+	fill_licence(a, t, s);
 	if (!self)
 		return;
 	s->mesh_ip = ip4_text(a, self->ip4);
@@ -152,7 +169,7 @@ static void fill_traffic(struct node *n, struct arena *a, const struct member *m
 
 	d->last_seen = show_time(a, pill_last_seen_ms(row));
 	d->applied = is_applied(n, m, row);
-	if (row && members_tenant(n->replica.list)->plan >= PLAN_PRO) {
+	if (row && tenantrec_has(members_tenant(n->replica.list), "peer_stats")) {
 		d->rx_bytes = row->rx_bytes;
 		d->tx_bytes = row->tx_bytes;
 	}

@@ -9,9 +9,41 @@
 #include "base/unpack.h"
 #include "quazzar/mesh/v1/member.pb-c.h"
 
+static Google__Protobuf__Timestamp time_of(int64_t ms)
+{
+	Google__Protobuf__Timestamp t = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	t.seconds = ms / 1000;
+	t.nanos = (int32_t)(ms % 1000) * 1000000;
+	return t;
+}
+
+static int64_t ms_of(const Google__Protobuf__Timestamp *t)
+{
+	/* Up to the year 9999: what follows is multiplied. */
+	if (!t || t->seconds < 0 || t->seconds > INT64_C(253402300799))
+		return 0;
+	return t->seconds * 1000 + t->nanos / 1000000;
+}
+
+static void encode_licence(const struct tenantrec *t, Google__Protobuf__Timestamp times[2],
+			   Pb__TenantRecord *pb)
+{
+	pb->plan_source = (Pb__PlanSource)t->plan_source;
+	pb->licence_state = (Pb__LicenceState)t->licence_state;
+	pb->licensed_plan = (Pb__Plan)t->licensed_plan;
+	times[0] = time_of(t->licence_expires_ms);
+	times[1] = time_of(t->licence_grace_ms);
+	if (t->licence_expires_ms)
+		pb->licence_expires_at = &times[0];
+	if (t->licence_grace_ms)
+		pb->licence_grace_until = &times[1];
+}
+
 int tenantrec_encode(const struct tenantrec *t, uint8_t **ret_bytes, size_t *ret_len)
 {
 	Pb__TenantRecord pb = PB__TENANT_RECORD__INIT;
+	Google__Protobuf__Timestamp times[2];
 	char *features[TENANTREC_MAX_FEATURES];
 	uint8_t *bytes;
 
@@ -32,6 +64,7 @@ int tenantrec_encode(const struct tenantrec *t, uint8_t **ret_bytes, size_t *ret
 	pb.n_features = t->n_features;
 	pb.features = features;
 	pb.lease_s = t->lease_s;
+	encode_licence(t, times, &pb);
 	bytes = malloc(pb__tenant_record__get_packed_size(&pb) + 1);
 	if (!bytes)
 		return err_origin(-ENOMEM);
@@ -58,6 +91,11 @@ static int fill(const Pb__TenantRecord *pb, struct tenantrec *t)
 	t->plan = (enum plan)pb->plan;
 	t->cap = pb->cap;
 	t->lease_s = pb->lease_s;
+	t->plan_source = (enum plans_source)pb->plan_source;
+	t->licence_state = (enum plans_licence)pb->licence_state;
+	t->licence_expires_ms = ms_of(pb->licence_expires_at);
+	t->licence_grace_ms = ms_of(pb->licence_grace_until);
+	t->licensed_plan = (enum plan)pb->licensed_plan;
 	for (size_t i = 0; i < pb->n_features; i++) {
 		if (strlen(pb->features[i]) >= sizeof(t->features[0]))
 			return -EBADMSG;

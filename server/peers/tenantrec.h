@@ -15,6 +15,15 @@
 #define TENANTREC_MAX_FEATURES 16
 #define TENANTREC_MAX_LEN 4096
 
+/* As the contract's PlanSource and LicenceState. */
+enum plans_source { PLANS_NOBODY, PLANS_OPERATOR, PLANS_LICENCE };
+enum plans_licence {
+	PLANS_LICENCE_NONE,
+	PLANS_LICENCE_VALID,
+	PLANS_LICENCE_GRACE,
+	PLANS_LICENCE_EXPIRED
+};
+
 struct tenantrec {
 	struct uuid id;
 	char name[64];
@@ -24,6 +33,11 @@ struct tenantrec {
 	char features[TENANTREC_MAX_FEATURES][33];
 	size_t n_features;
 	uint64_t lease_s; /* 0: for ever */
+	enum plans_source plan_source;
+	/* Of the licence that covers the tenant. */
+	enum plans_licence licence_state;
+	int64_t licence_expires_ms, licence_grace_ms; /* 0: never */
+	enum plan licensed_plan;
 };
 
 /* Bytes on the heap. -ENOMEM. */

@@ -206,7 +206,29 @@ static const char step_2[] =
 	"CREATE INDEX replays_made ON replays (made_ms);"
 	"PRAGMA user_version = 2;";
 
-static const char *const steps[] = {step_1, step_2};
+/* Plans that were set before there were licences were set by the operator. */
+static const char step_3[] =
+	"ALTER TABLE tenants ADD COLUMN trial_plan INTEGER NOT NULL DEFAULT 0"
+	" CHECK (trial_plan BETWEEN 0 AND 4);"
+	"UPDATE tenants SET trial_plan = plan WHERE plan > 1;"
+	"ALTER TABLE tenants ADD COLUMN plan_source INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tenants ADD COLUMN features TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE tenants ADD COLUMN licence_serial INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tenants ADD COLUMN licence_state INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tenants ADD COLUMN licence_expires_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tenants ADD COLUMN licence_grace_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tenants ADD COLUMN licensed_plan INTEGER NOT NULL DEFAULT 0;"
+
+	"CREATE TABLE licence ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" panel BLOB NOT NULL CHECK (length(panel) = 16),"
+	" text TEXT NOT NULL,"
+	" serial INTEGER NOT NULL,"
+	" installed_ms INTEGER NOT NULL) STRICT;"
+	"INSERT INTO licence VALUES (1, randomblob(16), '', 0, 0);"
+	"PRAGMA user_version = 3;";
+
+static const char *const steps[] = {step_1, step_2, step_3};
 
 int schema_apply(struct sql_db *db)
 {

@@ -8,7 +8,9 @@
 
 #define COLUMNS                                                                                    \
 	"id, name, plan, cap, range4, range6, epoch, generation, record_generation, digest,"       \
-	" devices, nodes, next_node, next_device, lease_s, created_ms"
+	" devices, nodes, next_node, next_device, lease_s, created_ms, plan_source, trial_plan,"   \
+	" features, licence_serial, licence_state, licensed_plan, licence_expires_ms,"             \
+	" licence_grace_ms"
 
 static void fill(struct sql_rows *rows, struct tenant_row *row)
 {
@@ -28,6 +30,14 @@ static void fill(struct sql_rows *rows, struct tenant_row *row)
 	row->next_device = (uint32_t)sql_int(rows, 13);
 	row->lease_s = (uint64_t)sql_int(rows, 14);
 	row->created_ms = sql_int(rows, 15);
+	row->plan_source = (int)sql_int(rows, 16);
+	row->trial_plan = (int)sql_int(rows, 17);
+	sql_text(rows, 18, row->features, sizeof(row->features));
+	row->licence_serial = (uint64_t)sql_int(rows, 19);
+	row->licence_state = (int)sql_int(rows, 20);
+	row->licensed_plan = (int)sql_int(rows, 21);
+	row->licence_expires_ms = sql_int(rows, 22);
+	row->licence_grace_ms = sql_int(rows, 23);
 }
 
 /* One row or ERR_NOT_FOUND; ends the statement. */
@@ -41,23 +51,39 @@ static int one(struct sql_rows *rows, struct tenant_row *ret)
 	return r > 0 ? 0 : r < 0 ? r : ERR_NOT_FOUND;
 }
 
+static int save_plan(struct txn *txn, const struct tenant_row *row)
+{
+	return sql_run(txn,
+		       "UPDATE tenants SET plan = ?2, cap = ?3, plan_source = ?4, trial_plan = ?5,"
+		       " features = ?6, licence_serial = ?7, licence_state = ?8,"
+		       " licensed_plan = ?9, licence_expires_ms = ?10, licence_grace_ms = ?11"
+		       " WHERE id = ?1",
+		       SQL_ARGS(SQL_UUID(&row->id), SQL_INT(row->plan), SQL_INT(row->cap),
+				SQL_INT(row->plan_source), SQL_INT(row->trial_plan),
+				SQL_TEXT(row->features), SQL_INT(row->licence_serial),
+				SQL_INT(row->licence_state), SQL_INT(row->licensed_plan),
+				SQL_INT(row->licence_expires_ms), SQL_INT(row->licence_grace_ms)));
+}
+
 int tenant_row_insert(struct txn *txn, const struct tenant_row *row)
 {
 	static const uint8_t zero[32];
 
+	int r;
+
 	store_touch(txn, &row->id);
-	return sql_run(txn,
-		       "INSERT INTO tenants (id, name, plan, cap, range4, range6, epoch,"
-		       " generation, record_generation, digest, next_node, next_device, lease_s,"
-		       " audit_hash, created_ms)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-		       SQL_ARGS(SQL_UUID(&row->id), SQL_TEXT(row->name), SQL_INT(row->plan),
-				SQL_INT(row->cap), SQL_INT(row->range4), SQL_BLOB(row->range6, 16),
-				SQL_INT(row->epoch), SQL_INT(row->generation),
-				SQL_INT(row->record_generation), SQL_BLOB(row->digest, 32),
-				SQL_INT(row->next_node), SQL_INT(row->next_device),
-				SQL_INT(row->lease_s), SQL_BLOB(zero, 32),
-				SQL_INT(row->created_ms)));
+	r = sql_run(txn,
+		    "INSERT INTO tenants (id, name, plan, cap, range4, range6, epoch,"
+		    " generation, record_generation, digest, next_node, next_device, lease_s,"
+		    " audit_hash, created_ms)"
+		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+		    SQL_ARGS(SQL_UUID(&row->id), SQL_TEXT(row->name), SQL_INT(row->plan),
+			     SQL_INT(row->cap), SQL_INT(row->range4), SQL_BLOB(row->range6, 16),
+			     SQL_INT(row->epoch), SQL_INT(row->generation),
+			     SQL_INT(row->record_generation), SQL_BLOB(row->digest, 32),
+			     SQL_INT(row->next_node), SQL_INT(row->next_device),
+			     SQL_INT(row->lease_s), SQL_BLOB(zero, 32), SQL_INT(row->created_ms)));
+	return r ? r : save_plan(txn, row);
 }
 
 int tenant_row_get(struct txn *txn, const struct uuid *id, struct tenant_row *ret)
@@ -143,11 +169,14 @@ int tenant_row_save(struct txn *txn, const struct tenant_row *row, int64_t now_m
 	int r;
 
 	r = sql_run(txn,
-		    "UPDATE tenants SET digest = ?2, plan = ?3, cap = ?4, next_node = ?5,"
-		    " next_device = ?6, record_generation = ?7, epoch = ?8 WHERE id = ?1",
-		    SQL_ARGS(SQL_UUID(&row->id), SQL_BLOB(row->digest, 32), SQL_INT(row->plan),
-			     SQL_INT(row->cap), SQL_INT(row->next_node), SQL_INT(row->next_device),
-			     SQL_INT(row->record_generation), SQL_INT(row->epoch)));
+		    "UPDATE tenants SET digest = ?2, next_node = ?3, next_device = ?4,"
+		    " record_generation = ?5, epoch = ?6 WHERE id = ?1",
+		    SQL_ARGS(SQL_UUID(&row->id), SQL_BLOB(row->digest, 32), SQL_INT(row->next_node),
+			     SQL_INT(row->next_device), SQL_INT(row->record_generation),
+			     SQL_INT(row->epoch)));
+	/* Only a change of the record itself touches what the record says. */
+	if (!r && row->record_generation == row->generation)
+		r = save_plan(txn, row);
 	if (r)
 		return err_trace(r);
 	store_touch(txn, &row->id);

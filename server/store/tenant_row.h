@@ -5,11 +5,21 @@
 
 #include "server/store/store.h"
 
+#define TENANT_ROW_FEATURES_MAX 264 /* 8 names of 32 */
+
 struct tenant_row {
 	struct uuid id;
 	char name[64];
-	int plan;
-	uint32_t cap; /* 0: unlimited */
+	int plan;                               /* in force */
+	uint32_t cap;                           /* 0: unlimited */
+	int plan_source;                        /* enum plans_source */
+	int trial_plan;                         /* the operator's; 0: none */
+	char features[TENANT_ROW_FEATURES_MAX]; /* beside the plan's own, blanks between */
+	/* Of the licence that covers it; 0: none. */
+	uint64_t licence_serial;
+	int licence_state; /* enum plans_licence */
+	int licensed_plan;
+	int64_t licence_expires_ms, licence_grace_ms;
 	uint32_t range4;
 	uint8_t range6[16];
 	uint64_t epoch, generation;
@@ -38,7 +48,8 @@ int tenant_row_list(struct txn *txn, const struct uuid *after, uint32_t limit, t
  * transaction's. ERR_NOT_FOUND.
  */
 int tenant_row_bump(struct txn *txn, const struct uuid *id, struct tenant_row *ret) _must_check_;
-/* Last step: digest, plan, cap, host numbers, epoch; logs the generation and marks the tenant. */
+/* Last step: digest, plan and licence, cap, host numbers, epoch; logs the generation and marks the
+ * tenant. */
 int tenant_row_save(struct txn *txn, const struct tenant_row *row, int64_t now_ms) _must_check_;
 /* Tenants that have this range. */
 int tenant_row_count_range(struct txn *txn, uint32_t range4, uint32_t *ret_n) _must_check_;

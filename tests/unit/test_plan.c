@@ -64,12 +64,12 @@ static void admits_up_to_the_cap(void **state)
 static void features_start_at_their_plan(void **state)
 {
 	(void)state;
-	assert_int_equal(plan_from("mesh_vpn"), PLAN_FREE);
-	assert_int_equal(plan_from("peer_stats"), PLAN_PRO);
-	assert_int_equal(plan_from("audit_log"), PLAN_TEAM);
-	assert_int_equal(plan_from("saml_provisioning"), PLAN_ENTERPRISE);
-	assert_int_equal(plan_from("nonsense"), 0);
-	assert_string_equal(plan_name(PLAN_TEAM), "Team");
+	assert_int_equal(plans_from("mesh_vpn"), PLAN_FREE);
+	assert_int_equal(plans_from("peer_stats"), PLAN_PRO);
+	assert_int_equal(plans_from("audit_log"), PLAN_TEAM);
+	assert_int_equal(plans_from("saml_provisioning"), PLAN_ENTERPRISE);
+	assert_int_equal(plans_from("nonsense"), 0);
+	assert_string_equal(plans_name(PLAN_TEAM), "Team");
 }
 
 int main(void)

@@ -954,7 +954,277 @@ void   pb__verify_audit_response__free_unpacked
   assert(message->base.descriptor == &pb__verify_audit_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[9] =
+void   pb__get_licence_request__init
+                     (Pb__GetLicenceRequest         *message)
+{
+  static const Pb__GetLicenceRequest init_value = PB__GET_LICENCE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__get_licence_request__get_packed_size
+                     (const Pb__GetLicenceRequest *message)
+{
+  assert(message->base.descriptor == &pb__get_licence_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__get_licence_request__pack
+                     (const Pb__GetLicenceRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__get_licence_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__get_licence_request__pack_to_buffer
+                     (const Pb__GetLicenceRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__get_licence_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__GetLicenceRequest *
+       pb__get_licence_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__GetLicenceRequest *)
+     protobuf_c_message_unpack (&pb__get_licence_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__get_licence_request__free_unpacked
+                     (Pb__GetLicenceRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__get_licence_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__get_licence_response__init
+                     (Pb__GetLicenceResponse         *message)
+{
+  static const Pb__GetLicenceResponse init_value = PB__GET_LICENCE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__get_licence_response__get_packed_size
+                     (const Pb__GetLicenceResponse *message)
+{
+  assert(message->base.descriptor == &pb__get_licence_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__get_licence_response__pack
+                     (const Pb__GetLicenceResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__get_licence_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__get_licence_response__pack_to_buffer
+                     (const Pb__GetLicenceResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__get_licence_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__GetLicenceResponse *
+       pb__get_licence_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__GetLicenceResponse *)
+     protobuf_c_message_unpack (&pb__get_licence_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__get_licence_response__free_unpacked
+                     (Pb__GetLicenceResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__get_licence_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__install_licence_request__init
+                     (Pb__InstallLicenceRequest         *message)
+{
+  static const Pb__InstallLicenceRequest init_value = PB__INSTALL_LICENCE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__install_licence_request__get_packed_size
+                     (const Pb__InstallLicenceRequest *message)
+{
+  assert(message->base.descriptor == &pb__install_licence_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__install_licence_request__pack
+                     (const Pb__InstallLicenceRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__install_licence_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__install_licence_request__pack_to_buffer
+                     (const Pb__InstallLicenceRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__install_licence_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__InstallLicenceRequest *
+       pb__install_licence_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__InstallLicenceRequest *)
+     protobuf_c_message_unpack (&pb__install_licence_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__install_licence_request__free_unpacked
+                     (Pb__InstallLicenceRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__install_licence_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__install_licence_response__init
+                     (Pb__InstallLicenceResponse         *message)
+{
+  static const Pb__InstallLicenceResponse init_value = PB__INSTALL_LICENCE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__install_licence_response__get_packed_size
+                     (const Pb__InstallLicenceResponse *message)
+{
+  assert(message->base.descriptor == &pb__install_licence_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__install_licence_response__pack
+                     (const Pb__InstallLicenceResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__install_licence_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__install_licence_response__pack_to_buffer
+                     (const Pb__InstallLicenceResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__install_licence_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__InstallLicenceResponse *
+       pb__install_licence_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__InstallLicenceResponse *)
+     protobuf_c_message_unpack (&pb__install_licence_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__install_licence_response__free_unpacked
+                     (Pb__InstallLicenceResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__install_licence_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__verify_licence_request__init
+                     (Pb__VerifyLicenceRequest         *message)
+{
+  static const Pb__VerifyLicenceRequest init_value = PB__VERIFY_LICENCE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__verify_licence_request__get_packed_size
+                     (const Pb__VerifyLicenceRequest *message)
+{
+  assert(message->base.descriptor == &pb__verify_licence_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__verify_licence_request__pack
+                     (const Pb__VerifyLicenceRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__verify_licence_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__verify_licence_request__pack_to_buffer
+                     (const Pb__VerifyLicenceRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__verify_licence_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__VerifyLicenceRequest *
+       pb__verify_licence_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__VerifyLicenceRequest *)
+     protobuf_c_message_unpack (&pb__verify_licence_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__verify_licence_request__free_unpacked
+                     (Pb__VerifyLicenceRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__verify_licence_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__verify_licence_response__init
+                     (Pb__VerifyLicenceResponse         *message)
+{
+  static const Pb__VerifyLicenceResponse init_value = PB__VERIFY_LICENCE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__verify_licence_response__get_packed_size
+                     (const Pb__VerifyLicenceResponse *message)
+{
+  assert(message->base.descriptor == &pb__verify_licence_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__verify_licence_response__pack
+                     (const Pb__VerifyLicenceResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__verify_licence_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__verify_licence_response__pack_to_buffer
+                     (const Pb__VerifyLicenceResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__verify_licence_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__VerifyLicenceResponse *
+       pb__verify_licence_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__VerifyLicenceResponse *)
+     protobuf_c_message_unpack (&pb__verify_licence_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__verify_licence_response__free_unpacked
+                     (Pb__VerifyLicenceResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__verify_licence_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[12] =
 {
   {
     "id",
@@ -1064,22 +1334,61 @@ static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[9] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "plan_source",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Tenant, plan_source),
+    &pb__plan_source__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cap",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Tenant, cap),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "notices",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Pb__Tenant, n_notices),
+    offsetof(Pb__Tenant, notices),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__tenant__field_indices_by_name[] = {
+  10,   /* field[10] = cap */
   8,   /* field[8] = created_at */
   5,   /* field[5] = devices */
   7,   /* field[7] = generation */
   0,   /* field[0] = id */
   1,   /* field[1] = name */
   6,   /* field[6] = nodes */
+  11,   /* field[11] = notices */
   2,   /* field[2] = plan */
+  9,   /* field[9] = plan_source */
   3,   /* field[3] = range */
   4,   /* field[4] = range6 */
 };
 static const ProtobufCIntRange pb__tenant__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor pb__tenant__descriptor =
 {
@@ -1089,7 +1398,7 @@ const ProtobufCMessageDescriptor pb__tenant__descriptor =
   "Pb__Tenant",
   "quazzar.mesh.v1",
   sizeof(Pb__Tenant),
-  9,
+  12,
   pb__tenant__field_descriptors,
   pb__tenant__field_indices_by_name,
   1,  pb__tenant__number_ranges,
@@ -1300,7 +1609,7 @@ const ProtobufCMessageDescriptor pb__list_tenants_response__descriptor =
   (ProtobufCMessageInit) pb__list_tenants_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descriptors[3] =
 {
   {
     "tenant",
@@ -1326,15 +1635,28 @@ static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "end_trial",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__UpdateTenantRequest, end_trial),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__update_tenant_request__field_indices_by_name[] = {
+  2,   /* field[2] = end_trial */
   1,   /* field[1] = plan */
   0,   /* field[0] = tenant */
 };
 static const ProtobufCIntRange pb__update_tenant_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor pb__update_tenant_request__descriptor =
 {
@@ -1344,7 +1666,7 @@ const ProtobufCMessageDescriptor pb__update_tenant_request__descriptor =
   "Pb__UpdateTenantRequest",
   "quazzar.mesh.v1",
   sizeof(Pb__UpdateTenantRequest),
-  2,
+  3,
   pb__update_tenant_request__field_descriptors,
   pb__update_tenant_request__field_indices_by_name,
   1,  pb__update_tenant_request__number_ranges,
@@ -2166,6 +2488,253 @@ const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor =
   pb__verify_audit_response__field_indices_by_name,
   1,  pb__verify_audit_response__number_ranges,
   (ProtobufCMessageInit) pb__verify_audit_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define pb__get_licence_request__field_descriptors NULL
+#define pb__get_licence_request__field_indices_by_name NULL
+#define pb__get_licence_request__number_ranges NULL
+const ProtobufCMessageDescriptor pb__get_licence_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.GetLicenceRequest",
+  "GetLicenceRequest",
+  "Pb__GetLicenceRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__GetLicenceRequest),
+  0,
+  pb__get_licence_request__field_descriptors,
+  pb__get_licence_request__field_indices_by_name,
+  0,  pb__get_licence_request__number_ranges,
+  (ProtobufCMessageInit) pb__get_licence_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__get_licence_response__field_descriptors[1] =
+{
+  {
+    "status",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__GetLicenceResponse, status),
+    &pb__licence_status__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__get_licence_response__field_indices_by_name[] = {
+  0,   /* field[0] = status */
+};
+static const ProtobufCIntRange pb__get_licence_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__get_licence_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.GetLicenceResponse",
+  "GetLicenceResponse",
+  "Pb__GetLicenceResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__GetLicenceResponse),
+  1,
+  pb__get_licence_response__field_descriptors,
+  pb__get_licence_response__field_indices_by_name,
+  1,  pb__get_licence_response__number_ranges,
+  (ProtobufCMessageInit) pb__get_licence_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__install_licence_request__field_descriptors[1] =
+{
+  {
+    "licence",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__InstallLicenceRequest, licence),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__install_licence_request__field_indices_by_name[] = {
+  0,   /* field[0] = licence */
+};
+static const ProtobufCIntRange pb__install_licence_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__install_licence_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.InstallLicenceRequest",
+  "InstallLicenceRequest",
+  "Pb__InstallLicenceRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__InstallLicenceRequest),
+  1,
+  pb__install_licence_request__field_descriptors,
+  pb__install_licence_request__field_indices_by_name,
+  1,  pb__install_licence_request__number_ranges,
+  (ProtobufCMessageInit) pb__install_licence_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__install_licence_response__field_descriptors[1] =
+{
+  {
+    "status",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__InstallLicenceResponse, status),
+    &pb__licence_status__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__install_licence_response__field_indices_by_name[] = {
+  0,   /* field[0] = status */
+};
+static const ProtobufCIntRange pb__install_licence_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__install_licence_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.InstallLicenceResponse",
+  "InstallLicenceResponse",
+  "Pb__InstallLicenceResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__InstallLicenceResponse),
+  1,
+  pb__install_licence_response__field_descriptors,
+  pb__install_licence_response__field_indices_by_name,
+  1,  pb__install_licence_response__number_ranges,
+  (ProtobufCMessageInit) pb__install_licence_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__verify_licence_request__field_descriptors[1] =
+{
+  {
+    "licence",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyLicenceRequest, licence),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__verify_licence_request__field_indices_by_name[] = {
+  0,   /* field[0] = licence */
+};
+static const ProtobufCIntRange pb__verify_licence_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__verify_licence_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.VerifyLicenceRequest",
+  "VerifyLicenceRequest",
+  "Pb__VerifyLicenceRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__VerifyLicenceRequest),
+  1,
+  pb__verify_licence_request__field_descriptors,
+  pb__verify_licence_request__field_indices_by_name,
+  1,  pb__verify_licence_request__number_ranges,
+  (ProtobufCMessageInit) pb__verify_licence_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__verify_licence_response__field_descriptors[4] =
+{
+  {
+    "licence",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyLicenceResponse, licence),
+    &pb__licence__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyLicenceResponse, key_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vendor",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyLicenceResponse, vendor),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "in_force",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyLicenceResponse, in_force),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__verify_licence_response__field_indices_by_name[] = {
+  3,   /* field[3] = in_force */
+  1,   /* field[1] = key_id */
+  0,   /* field[0] = licence */
+  2,   /* field[2] = vendor */
+};
+static const ProtobufCIntRange pb__verify_licence_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor pb__verify_licence_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.VerifyLicenceResponse",
+  "VerifyLicenceResponse",
+  "Pb__VerifyLicenceResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__VerifyLicenceResponse),
+  4,
+  pb__verify_licence_response__field_descriptors,
+  pb__verify_licence_response__field_indices_by_name,
+  1,  pb__verify_licence_response__number_ranges,
+  (ProtobufCMessageInit) pb__verify_licence_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue pb__audit_fault__enum_values_by_number[3] =

@@ -19,6 +19,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "google/protobuf/timestamp.pb-c.h"
 #include "quazzar/mesh/v1/auth.pb-c.h"
 #include "quazzar/mesh/v1/device.pb-c.h"
+#include "quazzar/mesh/v1/licence.pb-c.h"
 #include "quazzar/rpc/v1/policy.pb-c.h"
 
 typedef struct Pb__Tenant Pb__Tenant;
@@ -42,6 +43,12 @@ typedef struct Pb__RemoveNodeRequest Pb__RemoveNodeRequest;
 typedef struct Pb__RemoveNodeResponse Pb__RemoveNodeResponse;
 typedef struct Pb__VerifyAuditRequest Pb__VerifyAuditRequest;
 typedef struct Pb__VerifyAuditResponse Pb__VerifyAuditResponse;
+typedef struct Pb__GetLicenceRequest Pb__GetLicenceRequest;
+typedef struct Pb__GetLicenceResponse Pb__GetLicenceResponse;
+typedef struct Pb__InstallLicenceRequest Pb__InstallLicenceRequest;
+typedef struct Pb__InstallLicenceResponse Pb__InstallLicenceResponse;
+typedef struct Pb__VerifyLicenceRequest Pb__VerifyLicenceRequest;
+typedef struct Pb__VerifyLicenceResponse Pb__VerifyLicenceResponse;
 
 
 /* --- enums --- */
@@ -82,10 +89,20 @@ struct  Pb__Tenant
   uint32_t nodes;
   uint64_t generation;
   Google__Protobuf__Timestamp *created_at;
+  Pb__PlanSource plan_source;
+  /*
+   * Devices at most; 0: unlimited.
+   */
+  uint32_t cap;
+  /*
+   * As in State.
+   */
+  size_t n_notices;
+  char **notices;
 };
 #define PB__TENANT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__tenant__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, 0, 0,NULL }
 
 
 struct  Pb__CreateTenantRequest
@@ -96,7 +113,7 @@ struct  Pb__CreateTenantRequest
    */
   char *name;
   /*
-   * Unspecified: FREE.
+   * For a trial; unspecified: the licence's, FREE without one.
    */
   Pb__Plan plan;
   /*
@@ -158,11 +175,18 @@ struct  Pb__UpdateTenantRequest
    * Id or name.
    */
   char *tenant;
+  /*
+   * Required but with end_trial.
+   */
   Pb__Plan plan;
+  /*
+   * Back to the licence's plan, FREE without one.
+   */
+  protobuf_c_boolean end_trial;
 };
 #define PB__UPDATE_TENANT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__update_tenant_request__descriptor) \
-    , (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED }
+    , (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, 0 }
 
 
 struct  Pb__UpdateTenantResponse
@@ -419,6 +443,77 @@ struct  Pb__VerifyAuditResponse
 #define PB__VERIFY_AUDIT_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__verify_audit_response__descriptor) \
     , 0, PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Pb__GetLicenceRequest
+{
+  ProtobufCMessage base;
+};
+#define PB__GET_LICENCE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__get_licence_request__descriptor) \
+     }
+
+
+struct  Pb__GetLicenceResponse
+{
+  ProtobufCMessage base;
+  Pb__LicenceStatus *status;
+};
+#define PB__GET_LICENCE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__get_licence_response__descriptor) \
+    , NULL }
+
+
+struct  Pb__InstallLicenceRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The file's content.
+   */
+  char *licence;
+};
+#define PB__INSTALL_LICENCE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__install_licence_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Pb__InstallLicenceResponse
+{
+  ProtobufCMessage base;
+  Pb__LicenceStatus *status;
+};
+#define PB__INSTALL_LICENCE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__install_licence_response__descriptor) \
+    , NULL }
+
+
+struct  Pb__VerifyLicenceRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The file's content.
+   */
+  char *licence;
+};
+#define PB__VERIFY_LICENCE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__verify_licence_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Pb__VerifyLicenceResponse
+{
+  ProtobufCMessage base;
+  Pb__Licence *licence;
+  char *key_id;
+  char *vendor;
+  /*
+   * It can be installed and is the one in force already.
+   */
+  protobuf_c_boolean in_force;
+};
+#define PB__VERIFY_LICENCE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__verify_licence_response__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 /* Pb__Tenant methods */
@@ -820,6 +915,120 @@ Pb__VerifyAuditResponse *
 void   pb__verify_audit_response__free_unpacked
                      (Pb__VerifyAuditResponse *message,
                       ProtobufCAllocator *allocator);
+/* Pb__GetLicenceRequest methods */
+void   pb__get_licence_request__init
+                     (Pb__GetLicenceRequest         *message);
+size_t pb__get_licence_request__get_packed_size
+                     (const Pb__GetLicenceRequest   *message);
+size_t pb__get_licence_request__pack
+                     (const Pb__GetLicenceRequest   *message,
+                      uint8_t             *out);
+size_t pb__get_licence_request__pack_to_buffer
+                     (const Pb__GetLicenceRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__GetLicenceRequest *
+       pb__get_licence_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__get_licence_request__free_unpacked
+                     (Pb__GetLicenceRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__GetLicenceResponse methods */
+void   pb__get_licence_response__init
+                     (Pb__GetLicenceResponse         *message);
+size_t pb__get_licence_response__get_packed_size
+                     (const Pb__GetLicenceResponse   *message);
+size_t pb__get_licence_response__pack
+                     (const Pb__GetLicenceResponse   *message,
+                      uint8_t             *out);
+size_t pb__get_licence_response__pack_to_buffer
+                     (const Pb__GetLicenceResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__GetLicenceResponse *
+       pb__get_licence_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__get_licence_response__free_unpacked
+                     (Pb__GetLicenceResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__InstallLicenceRequest methods */
+void   pb__install_licence_request__init
+                     (Pb__InstallLicenceRequest         *message);
+size_t pb__install_licence_request__get_packed_size
+                     (const Pb__InstallLicenceRequest   *message);
+size_t pb__install_licence_request__pack
+                     (const Pb__InstallLicenceRequest   *message,
+                      uint8_t             *out);
+size_t pb__install_licence_request__pack_to_buffer
+                     (const Pb__InstallLicenceRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__InstallLicenceRequest *
+       pb__install_licence_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__install_licence_request__free_unpacked
+                     (Pb__InstallLicenceRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__InstallLicenceResponse methods */
+void   pb__install_licence_response__init
+                     (Pb__InstallLicenceResponse         *message);
+size_t pb__install_licence_response__get_packed_size
+                     (const Pb__InstallLicenceResponse   *message);
+size_t pb__install_licence_response__pack
+                     (const Pb__InstallLicenceResponse   *message,
+                      uint8_t             *out);
+size_t pb__install_licence_response__pack_to_buffer
+                     (const Pb__InstallLicenceResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__InstallLicenceResponse *
+       pb__install_licence_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__install_licence_response__free_unpacked
+                     (Pb__InstallLicenceResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__VerifyLicenceRequest methods */
+void   pb__verify_licence_request__init
+                     (Pb__VerifyLicenceRequest         *message);
+size_t pb__verify_licence_request__get_packed_size
+                     (const Pb__VerifyLicenceRequest   *message);
+size_t pb__verify_licence_request__pack
+                     (const Pb__VerifyLicenceRequest   *message,
+                      uint8_t             *out);
+size_t pb__verify_licence_request__pack_to_buffer
+                     (const Pb__VerifyLicenceRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__VerifyLicenceRequest *
+       pb__verify_licence_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__verify_licence_request__free_unpacked
+                     (Pb__VerifyLicenceRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__VerifyLicenceResponse methods */
+void   pb__verify_licence_response__init
+                     (Pb__VerifyLicenceResponse         *message);
+size_t pb__verify_licence_response__get_packed_size
+                     (const Pb__VerifyLicenceResponse   *message);
+size_t pb__verify_licence_response__pack
+                     (const Pb__VerifyLicenceResponse   *message,
+                      uint8_t             *out);
+size_t pb__verify_licence_response__pack_to_buffer
+                     (const Pb__VerifyLicenceResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__VerifyLicenceResponse *
+       pb__verify_licence_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__verify_licence_response__free_unpacked
+                     (Pb__VerifyLicenceResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Pb__Tenant_Closure)
@@ -885,6 +1094,24 @@ typedef void (*Pb__VerifyAuditRequest_Closure)
 typedef void (*Pb__VerifyAuditResponse_Closure)
                  (const Pb__VerifyAuditResponse *message,
                   void *closure_data);
+typedef void (*Pb__GetLicenceRequest_Closure)
+                 (const Pb__GetLicenceRequest *message,
+                  void *closure_data);
+typedef void (*Pb__GetLicenceResponse_Closure)
+                 (const Pb__GetLicenceResponse *message,
+                  void *closure_data);
+typedef void (*Pb__InstallLicenceRequest_Closure)
+                 (const Pb__InstallLicenceRequest *message,
+                  void *closure_data);
+typedef void (*Pb__InstallLicenceResponse_Closure)
+                 (const Pb__InstallLicenceResponse *message,
+                  void *closure_data);
+typedef void (*Pb__VerifyLicenceRequest_Closure)
+                 (const Pb__VerifyLicenceRequest *message,
+                  void *closure_data);
+typedef void (*Pb__VerifyLicenceResponse_Closure)
+                 (const Pb__VerifyLicenceResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -913,6 +1140,12 @@ extern const ProtobufCMessageDescriptor pb__remove_node_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__remove_node_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_audit_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__get_licence_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__get_licence_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__install_licence_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__install_licence_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__verify_licence_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__verify_licence_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

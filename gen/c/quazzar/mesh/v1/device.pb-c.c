@@ -732,7 +732,7 @@ const ProtobufCMessageDescriptor pb__node__descriptor =
   (ProtobufCMessageInit) pb__node__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__state__field_descriptors[21] =
+static const ProtobufCFieldDescriptor pb__state__field_descriptors[26] =
 {
   {
     "active",
@@ -986,6 +986,66 @@ static const ProtobufCFieldDescriptor pb__state__field_descriptors[21] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "notices",
+    22,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Pb__State, n_notices),
+    offsetof(Pb__State, notices),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "plan_source",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, plan_source),
+    &pb__plan_source__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "licence_state",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, licence_state),
+    &pb__licence_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "licence_expires_at",
+    25,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, licence_expires_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "licence_grace_until",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, licence_grace_until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__state__field_indices_by_name[] = {
   0,   /* field[0] = active */
@@ -1000,20 +1060,25 @@ static const unsigned pb__state__field_indices_by_name[] = {
   19,   /* field[19] = endpoint */
   18,   /* field[18] = forwarding */
   6,   /* field[6] = generation */
+  24,   /* field[24] = licence_expires_at */
+  25,   /* field[25] = licence_grace_until */
+  23,   /* field[23] = licence_state */
   1,   /* field[1] = listen_port */
   3,   /* field[3] = mesh_ip */
   8,   /* field[8] = mesh_ip6 */
   11,   /* field[11] = node_id */
   12,   /* field[12] = node_label */
+  21,   /* field[21] = notices */
   2,   /* field[2] = peer_count */
   15,   /* field[15] = plan */
+  22,   /* field[22] = plan_source */
   9,   /* field[9] = range */
   10,   /* field[10] = range6 */
 };
 static const ProtobufCIntRange pb__state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 21 }
+  { 0, 26 }
 };
 const ProtobufCMessageDescriptor pb__state__descriptor =
 {
@@ -1023,7 +1088,7 @@ const ProtobufCMessageDescriptor pb__state__descriptor =
   "Pb__State",
   "quazzar.mesh.v1",
   sizeof(Pb__State),
-  21,
+  26,
   pb__state__field_descriptors,
   pb__state__field_indices_by_name,
   1,  pb__state__number_ranges,

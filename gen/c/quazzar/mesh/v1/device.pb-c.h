@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "google/protobuf/timestamp.pb-c.h"
+#include "quazzar/mesh/v1/licence.pb-c.h"
 #include "quazzar/rpc/v1/policy.pb-c.h"
 
 typedef struct Pb__Owner Pb__Owner;
@@ -289,10 +290,23 @@ struct  Pb__State
    * Why that back end, e.g. "the kernel has no WireGuard"; empty at the CP.
    */
   char *backend_why;
+  /*
+   * What people should know of plan and licence, in plain words, e.g. "Over
+   * cap: 25 of 20 devices. …"; usually none.
+   */
+  size_t n_notices;
+  char **notices;
+  Pb__PlanSource plan_source;
+  Pb__LicenceState licence_state;
+  /*
+   * Of the licence that covers the tenant; absent: none, or it never expires.
+   */
+  Google__Protobuf__Timestamp *licence_expires_at;
+  Google__Protobuf__Timestamp *licence_grace_until;
 };
 #define PB__STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__state__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, PB__LICENCE_STATE__LICENCE_STATE_UNSPECIFIED, NULL, NULL }
 
 
 /* Pb__Owner methods */

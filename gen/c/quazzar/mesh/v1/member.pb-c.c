@@ -723,7 +723,7 @@ const ProtobufCMessageDescriptor pb__member__descriptor =
   (ProtobufCMessageInit) pb__member__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__tenant_record__field_descriptors[10] =
+static const ProtobufCFieldDescriptor pb__tenant_record__field_descriptors[15] =
 {
   {
     "id",
@@ -845,14 +845,79 @@ static const ProtobufCFieldDescriptor pb__tenant_record__field_descriptors[10] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "plan_source",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__TenantRecord, plan_source),
+    &pb__plan_source__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "licence_state",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__TenantRecord, licence_state),
+    &pb__licence_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "licence_expires_at",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__TenantRecord, licence_expires_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "licence_grace_until",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__TenantRecord, licence_grace_until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "licensed_plan",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__TenantRecord, licensed_plan),
+    &pb__plan__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__tenant_record__field_indices_by_name[] = {
   7,   /* field[7] = cap */
   8,   /* field[8] = features */
   0,   /* field[0] = id */
   9,   /* field[9] = lease_s */
+  12,   /* field[12] = licence_expires_at */
+  13,   /* field[13] = licence_grace_until */
+  11,   /* field[11] = licence_state */
+  14,   /* field[14] = licensed_plan */
   1,   /* field[1] = name */
   6,   /* field[6] = plan */
+  10,   /* field[10] = plan_source */
   3,   /* field[3] = prefix4 */
   5,   /* field[5] = prefix6 */
   2,   /* field[2] = range4 */
@@ -861,7 +926,7 @@ static const unsigned pb__tenant_record__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__tenant_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor pb__tenant_record__descriptor =
 {
@@ -871,7 +936,7 @@ const ProtobufCMessageDescriptor pb__tenant_record__descriptor =
   "Pb__TenantRecord",
   "quazzar.mesh.v1",
   sizeof(Pb__TenantRecord),
-  10,
+  15,
   pb__tenant_record__field_descriptors,
   pb__tenant_record__field_indices_by_name,
   1,  pb__tenant_record__number_ranges,

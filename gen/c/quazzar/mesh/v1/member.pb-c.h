@@ -18,6 +18,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "google/protobuf/timestamp.pb-c.h"
 #include "quazzar/mesh/v1/device.pb-c.h"
+#include "quazzar/mesh/v1/licence.pb-c.h"
 #include "quazzar/rpc/v1/policy.pb-c.h"
 
 typedef struct Pb__KeySlot Pb__KeySlot;
@@ -202,10 +203,21 @@ struct  Pb__TenantRecord
    * How long device peers live without word from the CP, in s; 0: for ever.
    */
   uint64_t lease_s;
+  Pb__PlanSource plan_source;
+  /*
+   * Of the licence that covers the tenant.
+   */
+  Pb__LicenceState licence_state;
+  Google__Protobuf__Timestamp *licence_expires_at;
+  Google__Protobuf__Timestamp *licence_grace_until;
+  /*
+   * The plan that it names, in force or not.
+   */
+  Pb__Plan licensed_plan;
 };
 #define PB__TENANT_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__tenant_record__descriptor) \
-    , {0,NULL}, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, 0, PB__PLAN__PLAN_UNSPECIFIED, 0, 0,NULL, 0 }
+    , {0,NULL}, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, 0, PB__PLAN__PLAN_UNSPECIFIED, 0, 0,NULL, 0, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, PB__LICENCE_STATE__LICENCE_STATE_UNSPECIFIED, NULL, NULL, PB__PLAN__PLAN_UNSPECIFIED }
 
 
 /*

@@ -539,7 +539,7 @@ struct  Pb__Feature
   uint32_t cap;
   uint32_t used;
   /*
-   * Empty, or why it is off, e.g. "needs the Team plan".
+   * Why it is on or off, e.g. "part of the Pro plan", "needs the Team plan".
    */
   char *why;
 };

@@ -159,6 +159,12 @@ export function Banners() {
 					</div>
 				</div>
 			)}
+			{/* Plan and licence, in the daemon's own words. */}
+			{(state.value?.notices ?? []).map((words) => (
+				<div class="banner warn" role="status" key={words} data-banner="plan">
+					<div>{words}</div>
+				</div>
+			))}
 			{is_viewer.value && (
 				<div class="banner info" data-banner="viewer">
 					<div>

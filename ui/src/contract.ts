@@ -70,6 +70,8 @@ export interface State {
 	plan: Plan;
 	devices_used: number;
 	devices_cap: number;
+	/* Absent from an older daemon. */
+	notices?: string[];
 	forwarding: string;
 	endpoint: string;
 }

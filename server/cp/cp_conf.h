@@ -18,6 +18,7 @@ struct cp_conf {
 	char *cors_origins;
 	char *log_level;
 	uint64_t loops, workers;
+	uint64_t conn_age_ms, conn_grace_ms;
 	char *pool;
 	char *licence_file, *licence_vendor_key_file;
 	struct plan_caps caps;

@@ -101,7 +101,9 @@ static int serve(struct cp *cp, const sigset_t *signals)
 	const struct gateway_options doors = {
 		.cp_routes = true, .page = true, .cors_origins = cp->conf.cors_origins};
 	struct server_options options = {.loops = (unsigned)cp->conf.loops,
-					 .workers = (unsigned)cp->conf.workers};
+					 .workers = (unsigned)cp->conf.workers,
+					 .conn_age_ms = cp->conf.conn_age_ms,
+					 .conn_grace_ms = cp->conf.conn_grace_ms};
 	struct services *services = cp_services(cp);
 	int r;
 

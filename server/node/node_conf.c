@@ -61,6 +61,10 @@ static const struct conf_key keys[] = {
 	{"log_level", CONF_STRING, AT(log_level), "info", 1, 8, NULL, "error, warn, info or debug"},
 	{"loops", CONF_U64, AT(loops), "0", 0, 64, NULL, "network threads; 0: one per core"},
 	{"workers", CONF_U64, AT(workers), "16", 1, 256, NULL, "worker threads at most"},
+	{"connection_age", CONF_MS, AT(conn_age_ms), "0s", 0, 7776000000, NULL,
+	 "a connection is asked to come again after this time, give or take a tenth; 0s: never"},
+	{"connection_grace", CONF_MS, AT(conn_grace_ms), "5m", 1000, 86400000, NULL,
+	 "how long its calls may go on then; streams end after it"},
 };
 
 static const char *const own_flags[] = {"--teardown", NULL};

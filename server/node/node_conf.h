@@ -28,6 +28,7 @@ struct node_conf {
 	int firewall, mesh_input, wg_backend;
 	char *metrics, *log_level;
 	uint64_t loops, workers;
+	uint64_t conn_age_ms, conn_grace_ms;
 };
 
 extern const struct conf_table node_conf_table;

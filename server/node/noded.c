@@ -162,7 +162,9 @@ static int serve(struct node *n, const sigset_t *waiting)
 	_cleanup_(gauge_freep) struct gauge *gauge = NULL;
 	const struct server_options options = {.loops = (unsigned)n->conf.loops,
 					       .workers = (unsigned)n->conf.workers,
-					       .services = services};
+					       .services = services,
+					       .conn_age_ms = n->conf.conn_age_ms,
+					       .conn_grace_ms = n->conf.conn_grace_ms};
 	const struct gateway_options page = {
 		.page = true, .ready = is_ready, .owner = n, .cors_origins = n->conf.cors_origins};
 	int r;

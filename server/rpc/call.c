@@ -537,7 +537,7 @@ void call_queue_add(struct live *l)
 	call_clock_start(l);
 }
 
-void call_queue_end(struct loop *loop, bool streams_only)
+void call_queue_end(struct loop *loop, bool streams_only, const struct conn *only)
 {
 	struct live *l = loop->calls ? live_of(loop->calls) : NULL;
 
@@ -546,7 +546,8 @@ void call_queue_end(struct loop *loop, bool streams_only)
 
 		if (next)
 			call_ref(&next->call);
-		if (!streams_only || l->call.method->kind != METHOD_UNARY)
+		if ((!streams_only || l->call.method->kind != METHOD_UNARY) &&
+		    (!only || (l->call.exchange && l->call.exchange->conn == only)))
 			call_queue_cut(l, ERR_DRAINING);
 		/* The next one may have ended with this one: then its own next says nothing. */
 		bool lost = next && !next->listed;

@@ -86,8 +86,8 @@ void call_queue_ran(struct live *l);
 void call_queue_cut(struct live *l, enum err why);
 /* In the loop's list, for drain; its deadline runs. */
 void call_queue_add(struct live *l);
-/* Drain: ends streams (or all calls) of a loop, on that loop. */
-void call_queue_end(struct loop *loop, bool streams_only);
+/* Drain: ends streams (or all calls) of a loop, or of one of its connections, on that loop. */
+void call_queue_end(struct loop *loop, bool streams_only, const struct conn *only);
 
 /* --- call_clock.c --- */
 

@@ -90,7 +90,10 @@ struct conn {
 	bool peer_is_operator;
 	bool had_request;
 	bool shut;
+	unsigned drain; /* the step it was last told */
 	uint64_t born_ms, rx_ms, tx_ms;
+	uint64_t age_due_ms; /* age.c's; 0: it may last */
+	unsigned age_step;
 	void (*on_input)(struct conn *c, const char *err);
 	void (*on_written)(struct conn *c, const char *err);
 };
@@ -113,6 +116,12 @@ int h2x_begin(struct conn *c) _must_check_;
 void h2stream_free_spare(struct loop *l);
 /* h2open.c: h2o's handler, registered for every path. */
 int h2open_request(void *handler, void *req);
+
+/* --- age.c: connections that last too long --- */
+
+void age_begin(struct conn *c);
+/* Once a second; may free c. */
+void age_tick(struct conn *c, uint64_t now_ms);
 
 /* --- exchange.c --- */
 

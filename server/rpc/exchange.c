@@ -191,11 +191,12 @@ void exchange_begin(struct exchange *x, struct conn *c)
 	c->had_request = true;
 	s->count.requests++;
 	x->door = &closed_door;
-	if (c->loop->drain >= 2 && x->http_major >= 2) {
+	x->conn = c;
+	if (c->drain >= 2 && x->http_major >= 2) {
 		exchange_reset(x, H2_REFUSED_STREAM);
 		return;
 	}
-	if (c->loop->drain >= 2) {
+	if (c->drain >= 2) {
 		exchange_deny(x, 503, "This server is shutting down.");
 		return;
 	}

@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/frame.h"
 
+struct conn;
 struct listener;
 struct exchange;
 struct exchange_ops;
@@ -64,6 +65,7 @@ struct exchange {
 	const char *peer_text; /* "192.0.2.1", "unix:0" (uid) */
 	bool peer_is_operator; /* Unix socket, uid 0 or group qmesh-admin */
 	struct loop *loop;
+	const struct conn *conn;        /* to compare */
 	const struct exchange_ops *ops; /* the transport's */
 	const struct door *door;
 	void *user; /* the door's own */

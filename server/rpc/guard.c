@@ -67,6 +67,23 @@ void guard_earn(struct guard *g, uint32_t n)
 	b->tokens = (uint32_t)(tokens < full ? tokens : full);
 }
 
+const char *guard_ping(struct guard *g, bool has_streams, uint64_t now_ms)
+{
+	uint64_t every = has_streams ? LIMIT_PING_EVERY_MS : LIMIT_PING_IDLE_EVERY_MS;
+	bool soon = g->pinged_ms != 0 && now_ms - g->pinged_ms < every;
+
+	g->pinged_ms = now_ms;
+	if (soon && ++g->strikes > LIMIT_PING_STRIKES)
+		return rules[GUARD_PING].words;
+	return NULL;
+}
+
+void guard_sent(struct guard *g)
+{
+	g->pinged_ms = 0;
+	g->strikes = 0;
+}
+
 static const char *block_piece(struct guard *g, const uint8_t *p, size_t len)
 {
 	g->block_len += (uint32_t)len;

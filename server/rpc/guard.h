@@ -6,6 +6,7 @@
 #ifndef QM_GUARD_H
 #define QM_GUARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -37,6 +38,9 @@ struct guard {
 	struct h2fields fields;
 	uint32_t block_len;
 	uint32_t n_continuations;
+	/* Keepalive: the last PING, and how many came too soon since we sent anything. */
+	uint64_t pinged_ms;
+	unsigned strikes;
 };
 
 void guard_init(struct guard *g, uint64_t now_ms);
@@ -45,6 +49,10 @@ const char *guard_frame(struct guard *g, const struct h2frame *f, const uint8_t 
 			uint64_t now_ms);
 /* Counts an event that shows only later, e.g. a stream error. Words or NULL. */
 const char *guard_count(struct guard *g, enum guard_event event, uint64_t now_ms);
+/* A PING to be answered; with or without streams. Words or NULL. */
+const char *guard_ping(struct guard *g, bool has_streams, uint64_t now_ms);
+/* HEADERS or DATA went out: the pings that follow may be probes of bandwidth. */
+void guard_sent(struct guard *g);
 /* The peer earned window updates: by a request, by data it was sent. */
 void guard_earn(struct guard *g, uint32_t n);
 

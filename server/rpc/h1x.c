@@ -138,7 +138,7 @@ static void exchange_over(struct h1conn *h)
 /* All of the answer is with the kernel. */
 static void answered(struct h1conn *h)
 {
-	bool again = h->keep_alive && h->received && h->c->loop->drain == 0;
+	bool again = h->keep_alive && h->received && h->c->drain == 0;
 
 	exchange_over(h);
 	h->since_ms = h->c->loop->now_ms;
@@ -338,7 +338,7 @@ static void open_exchange(struct h1conn *h)
 	const struct h1_head *head = &h->head;
 
 	h->active = true;
-	h->keep_alive = head->keep_alive && h->c->loop->drain == 0;
+	h->keep_alive = head->keep_alive && h->c->drain == 0;
 	h->body_left = head->content_length;
 	h->received = !head->chunked && head->content_length == 0;
 	h->x.method = head->method;
@@ -533,6 +533,7 @@ static void op_drain(struct conn *c, unsigned step)
 {
 	struct h1conn *h = c->protocol;
 
+	c->drain = step;
 	h->keep_alive = false;
 	if (step >= 3 || (step >= 2 && !h->active))
 		conn_cut(c);

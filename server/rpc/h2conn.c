@@ -98,6 +98,18 @@ ssize_t h2conn_stream_error(struct h2conn *h, struct h2stream *s, uint32_t code,
 	return eaten;
 }
 
+ssize_t h2conn_pinged(struct h2conn *h, bool answer, const char **ret_words)
+{
+	const char *words;
+
+	if (answer) {
+		h->pinged = false;
+		return 0;
+	}
+	words = guard_ping(&h->guard, h->n_streams > 0, now_of(h));
+	return words ? h2conn_calm(h, words, ret_words) : 0;
+}
+
 static void credit(struct h2conn *h, uint32_t n)
 {
 	h->owed += n;
@@ -234,9 +246,9 @@ static void op_drain(struct conn *c, unsigned step)
 	}
 	if (!h2x_alive(c) || c->shut)
 		return;
-	if (h->drain < step)
+	if (c->drain < step)
 		h2x_goaway(h, step == 1 ? INT32_MAX : h2x_last_id(h));
-	h->drain = step;
+	c->drain = step;
 	if (step == 2 && !h->output_ended && h->n_streams == 0 && h2x_nothing_to_write(h)) {
 		h->output_ended = true;
 		conn_end_output(c);

@@ -25,7 +25,6 @@ struct h2conn {
 	uint64_t head_ms;
 	uint64_t busy_ms; /* last time there was a stream */
 	uint64_t pinged_ms;
-	unsigned drain;
 	bool pinged;
 	bool table_shrunk; /* our next block must say so (RFC 7541 4.2) */
 	bool output_ended;
@@ -41,6 +40,8 @@ struct h2stream *h2conn_add(struct h2conn *h, uint32_t id, bool peer_ended);
 void h2conn_remove(struct h2conn *h, struct h2stream *s);
 /* These answer with the length eaten or a negative enum h2_code; *ret_words for GOAWAY. */
 ssize_t h2conn_calm(struct h2conn *h, const char *words, const char **ret_words);
+/* A PING or the answer to ours. 0: it is to be answered by the engine. */
+ssize_t h2conn_pinged(struct h2conn *h, bool answer, const char **ret_words);
 ssize_t h2conn_stream_error(struct h2conn *h, struct h2stream *s, uint32_t code, ssize_t eaten,
 			    const char **ret_words);
 ssize_t h2conn_data(struct h2conn *h, const struct h2frame *f, const uint8_t *payload,

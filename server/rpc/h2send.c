@@ -29,6 +29,7 @@ static void put_block(struct h2stream *s, const uint8_t *block, size_t len, bool
 	if (h->table_shrunk)
 		h2block_table_size(&b, h2engine_conn(h)->_output_header_table.hpack_capacity);
 	h->table_shrunk = false;
+	guard_sent(&h->guard);
 	memcpy(buf + b.len, block, len);
 	put_frame(h,
 		  &(struct h2frame){.len = (uint32_t)(b.len + len),
@@ -80,6 +81,7 @@ static h2o_send_state_t on_pull(h2o_generator_t *generator, h2o_req_t *req, h2o_
 	(void)req;
 	s->moved_ms = s->h->c->tx_ms = s->h->c->loop->now_ms;
 	guard_earn(&s->h->guard, 2);
+	guard_sent(&s->h->guard);
 	buf->len = n;
 	if (s->out.len > 0)
 		return H2O_SEND_STATE_IN_PROGRESS;

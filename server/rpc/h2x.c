@@ -167,9 +167,7 @@ static ssize_t tap_frame(struct h2conn *h, const struct h2frame *f, uint8_t *src
 			pin_windows(h); /* the same assertion */
 		return 0;
 	case H2_PING:
-		if (f->flags & H2_ACK)
-			h->pinged = false;
-		return 0;
+		return h2conn_pinged(h, f->flags & H2_ACK, err);
 	default:
 		return f->type > H2_CONTINUATION ? taken : 0; /* h2o prints a line for each */
 	}
@@ -234,9 +232,8 @@ static ssize_t after_pass(struct h2conn *h, const struct h2frame *f, ssize_t r, 
 }
 /* --- the tap --- */
 
-static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const char **err)
+static ssize_t take_frame(struct h2conn *h, uint8_t *src, size_t len, const char **err)
 {
-	struct h2conn *h = ((struct conn *)conn->sock->on_close.data)->protocol;
 	struct h2frame f;
 	const char *words;
 	uint64_t errors;
@@ -256,7 +253,7 @@ static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const
 	if (words)
 		return h2conn_calm(h, words, err);
 	if (h->inner == h->standard) {
-		r = tap_frame(h, &f, (uint8_t *)(uintptr_t)src, err);
+		r = tap_frame(h, &f, src, err);
 		if (r != 0)
 			return r;
 	} else if (f.type != H2_CONTINUATION || f.stream != h->head_id) {
@@ -270,6 +267,18 @@ static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const
 		if (words)
 			return h2conn_calm(h, words, err);
 	}
+	return r;
+}
+
+/* Frames carry passwords and tokens, and h2o gives its buffers away as they are. */
+static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const char **err)
+{
+	struct h2conn *h = ((struct conn *)conn->sock->on_close.data)->protocol;
+	uint8_t *p = (uint8_t *)(uintptr_t)src;
+	ssize_t r = take_frame(h, p, len, err);
+
+	if (r != H2O_HTTP2_ERROR_INCOMPLETE)
+		explicit_bzero(p, r > 0 ? (size_t)r : len);
 	return r;
 }
 

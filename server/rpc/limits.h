@@ -54,6 +54,20 @@
 /* HTTP/2 peers with streams are pinged after silence, closed when they do not answer. */
 #define LIMIT_PING_AFTER_MS 30000
 #define LIMIT_PING_WAIT_MS 20000
+/*
+ * Keepalive of clients (gRFC A8). Nodes behind a NAT may ping from 10 s on; a tenth less, because
+ * what left in time may arrive bunched. Without a stream there is nothing to keep alive: browsers
+ * look after a minute. Whoever is quicker has so many strikes; what we send takes them back.
+ */
+#define LIMIT_PING_EVERY_MS 9000
+#define LIMIT_PING_IDLE_EVERY_MS 50000
+#define LIMIT_PING_STRIKES 2
+/*
+ * A connection past its age: from the first GOAWAY to the second, which is a round trip at the
+ * worst; and from the end of its calls' grace to the cut, for the answers that end them.
+ */
+#define LIMIT_GOAWAY_REST_MS 1000
+#define LIMIT_LAST_ANSWERS_MS 5000
 /* An office behind one address has hundreds of devices; IPv6 counts by /64. */
 #define LIMIT_CONNS_PER_ADDRESS 1024
 #define LIMIT_CONNS 16384
@@ -65,7 +79,7 @@
 #define LIMIT_RESETS 200, 50
 /* MadeYouReset (CVE-2025-8671): errors that make the server reset. */
 #define LIMIT_STREAM_ERRORS 50, 5
-/* gRPC probes bandwidth with one PING per round trip. */
+/* gRPC probes bandwidth with one PING per round trip, while it is sent data. */
 #define LIMIT_PINGS 200, 100
 #define LIMIT_SETTINGS 50, 5
 #define LIMIT_PRIORITIES 200, 50

@@ -20,8 +20,9 @@
 
 #define TICK_MS 1000
 #define MAX_LISTENERS 16
-#define ACCEPTS 16      /* per turn, so that a flood of connections starves nobody */
-#define ACCEPT_REST 200 /* ms without accepting when descriptors have run out */
+#define ACCEPTS 16       /* per turn, so that a flood of connections starves nobody */
+#define INPUT_ROOM 24576 /* a frame or a head of 16 KiB, and the 4 KiB h2o reads at once */
+#define ACCEPT_REST 200  /* ms without accepting when descriptors have run out */
 
 _Static_assert(sizeof(((struct loop_note *)0)->link) == sizeof(h2o_multithread_message_t),
 	       "a note starts with h2o's message");
@@ -88,6 +89,7 @@ const uint8_t *conn_input(const struct conn *c, size_t *ret_len)
 
 void conn_consume(struct conn *c, size_t len)
 {
+	explicit_bzero(sock_of(c)->input->bytes, len);
 	h2o_buffer_consume(&sock_of(c)->input, len);
 }
 
@@ -132,6 +134,7 @@ void conn_close(struct conn *c)
 	if (ops)
 		ops->closed(c);
 	c->protocol = NULL;
+	conn_consume(c, sock_of(c)->input->size);
 	h2o_socket_close(sock_of(c));
 }
 
@@ -269,6 +272,7 @@ static void conn_new(struct loop_socket *from, h2o_socket_t *sock)
 	c->listener = from->listener;
 	c->sock = sock;
 	c->born_ms = c->rx_ms = c->tx_ms = c->loop->now_ms;
+	age_begin(c);
 	c->next = c->loop->conns;
 	if (c->next)
 		c->next->prev = c;
@@ -394,7 +398,7 @@ static void on_tick(struct timer *t)
 	for (struct conn *c = l->conns, *next; c; c = next) {
 		next = c->next;
 		if (c->ops)
-			c->ops->tick(c, l->now_ms);
+			age_tick(c, l->now_ms);
 		else if (!c->shut && l->now_ms - c->born_ms > LIMIT_HANDSHAKE_MS)
 			conn_cut(c);
 	}
@@ -461,6 +465,8 @@ static void *run(void *arg)
 
 	this_loop = l;
 	pthread_once(&config_once, config_make);
+	/* What waits for the rest of its frame or head never moves, leaving a copy behind. */
+	h2o_socket_buffer_prototype._initial_buf.capacity = INPUT_ROOM;
 	h2o_context_init(&e->ctx, h2o_evloop_create(), &config);
 	e->accept = (h2o_accept_ctx_t){.ctx = &e->ctx, .hosts = config.hosts};
 	e->due.cb = on_due;

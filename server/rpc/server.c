@@ -191,7 +191,7 @@ static void end_streams_on_loop(struct loop_note *note)
 {
 	struct order *o = CONTAINER_OF(note, struct order, note);
 
-	call_queue_end(o->loop, true);
+	call_queue_end(o->loop, true, NULL);
 	order_done(o, 0);
 }
 
@@ -201,7 +201,7 @@ static void stop_on_loop(struct loop_note *note)
 
 	if (o->loop->drain == 0)
 		loop_unlisten(o->loop);
-	call_queue_end(o->loop, false);
+	call_queue_end(o->loop, false, NULL);
 	o->loop->drain = 3;
 	for (struct conn *c = o->loop->conns, *next; c; c = next) {
 		next = c->next;

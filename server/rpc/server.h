@@ -32,6 +32,9 @@ struct server_options {
 	unsigned loops;   /* 0: one per core, at most 8 */
 	unsigned workers; /* worker threads at most; 0: 64 */
 	struct services *services;
+	/* A connection is asked to leave at this age, give or take a tenth; 0: never (gRFC A9). */
+	uint64_t conn_age_ms;
+	uint64_t conn_grace_ms; /* what its calls may still take then */
 };
 
 int server_new(const struct server_options *options, struct server **ret_server) _must_check_;

@@ -100,6 +100,26 @@ static void header_blocks(void **state)
 	assert_non_null(frame(H2_CONTINUATION, 0, "", 0, 1000));
 }
 
+/* gRFC A8: two strikes; the interval depends on streams; what we send forgives. */
+static void keepalive(void **state)
+{
+	(void)state;
+	guard_init(&guard, 0);
+	for (uint64_t t = 1; t < 100; t++)
+		assert_null(guard_ping(&guard, true, t * LIMIT_PING_EVERY_MS));
+	guard_init(&guard, 0);
+	for (uint64_t t = 1; t < 100; t++)
+		assert_null(guard_ping(&guard, false, t * LIMIT_PING_IDLE_EVERY_MS));
+	guard_init(&guard, 0);
+	for (unsigned i = 0; i <= LIMIT_PING_STRIKES; i++)
+		assert_null(guard_ping(&guard, false, 1 + i * LIMIT_PING_EVERY_MS));
+	assert_string_equal(guard_ping(&guard, false, 4 * LIMIT_PING_EVERY_MS), "too_many_pings");
+	guard_sent(&guard);
+	for (unsigned i = 0; i <= LIMIT_PING_STRIKES; i++)
+		assert_null(guard_ping(&guard, true, 1000000));
+	assert_string_equal(guard_ping(&guard, true, 1000000), "too_many_pings");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +127,7 @@ int main(void)
 		cmocka_unit_test_setup(honest_frames_are_free, setup),
 		cmocka_unit_test_setup(windows_are_earned, setup),
 		cmocka_unit_test_setup(header_blocks, setup),
+		cmocka_unit_test(keepalive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
  * --web gRPC-Web and Connect too, for pages of these origins ("" for none).
  *
  *   echo_server [--plain] [--tls CERT KEY] [--unix PATH] [--loops N] [--http1] [--grace MS]
- *               [--web ORIGINS]
+ *               [--web ORIGINS] [--age MS GRACE_MS]
  *
  * SIGTERM drains. Exit 0 when every call and exchange was given back.
  */
@@ -443,7 +443,7 @@ struct wishes {
 	bool with_plain;
 	const char *web; /* origins; NULL: no such doors */
 	unsigned loops;
-	uint64_t grace_ms;
+	uint64_t grace_ms, age_ms, age_grace_ms;
 };
 
 static void parse(int argc, char **argv, struct wishes *w)
@@ -463,7 +463,10 @@ static void parse(int argc, char **argv, struct wishes *w)
 			w->web = argv[++i];
 		else if (strcmp(argv[i], "--loops") == 0 && i + 1 < argc)
 			w->loops = (unsigned)atoi(argv[++i]);
-		else if (strcmp(argv[i], "--grace") == 0 && i + 1 < argc)
+		else if (strcmp(argv[i], "--age") == 0 && i + 2 < argc) {
+			w->age_ms = (uint64_t)atoi(argv[++i]);
+			w->age_grace_ms = (uint64_t)atoi(argv[++i]);
+		} else if (strcmp(argv[i], "--grace") == 0 && i + 1 < argc)
 			w->grace_ms = (uint64_t)atoi(argv[++i]);
 		else
 			die("unknown option");
@@ -487,7 +490,10 @@ static int add_web(const char *origins, struct services *services)
 /* TLS last and late, as a node's mesh address comes. */
 static void start(const struct wishes *w, struct services *services)
 {
-	const struct server_options options = {.loops = w->loops, .services = services};
+	const struct server_options options = {.loops = w->loops,
+					       .services = services,
+					       .conn_age_ms = w->age_ms,
+					       .conn_grace_ms = w->age_grace_ms};
 
 	if (service_add(services, &echo_desc, handlers, NULL) < 0 ||
 	    server_new(&options, &server) < 0 ||

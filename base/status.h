@@ -82,7 +82,7 @@ void status_leave_reasons_out(void);
 
 /* google.rpc.Status bytes on the heap; -ENOMEM. */
 int status_encode(const struct status *s, uint8_t **ret, size_t *ret_len) _must_check_;
-/* The reverse; unknown details are skipped. -EBADMSG. */
+/* The reverse; details that are not ours go to others. -EBADMSG, -ENOMEM. */
 int status_decode(const void *p, size_t len, struct status *ret) _must_check_;
 /* JSON text of google.rpc.Status with "@type" details, on the heap; NULL out of memory. */
 char *status_json(const struct status *s);

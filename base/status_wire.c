@@ -161,7 +161,7 @@ static int read_pair(const struct wire_field *from, char **ret_first, char **ret
 	return 0;
 }
 
-/* An ErrorInfo of another domain says nothing to us. */
+/* 1: of another domain, so it says nothing to us. */
 static int read_error_info(const struct wire_field *value, struct status *s)
 {
 	_cleanup_(freep) char *reason = NULL, *domain = NULL;
@@ -175,7 +175,7 @@ static int read_error_info(const struct wire_field *value, struct status *s)
 		return rc;
 	e = err_from_reason(reason);
 	if (strcmp(domain, STATUS_DOMAIN) != 0)
-		return 0;
+		return 1;
 	if (e != ERR_MAX_)
 		s->err = e;
 	while ((rc = wire_next(&r, &f)) > 0) {
@@ -260,6 +260,7 @@ static bool type_is(const struct wire_field *type, const char *name)
 	       memcmp(type->p + prefix, name, len) == 0;
 }
 
+/* 1: not one of ours. */
 static int read_detail(const struct wire_field *any, struct status *s)
 {
 	struct wire_reader r = wire_enter(any);
@@ -274,8 +275,10 @@ static int read_detail(const struct wire_field *any, struct status *s)
 		else if (f.number == 2)
 			value = f;
 	}
-	if (rc || !type.p)
+	if (rc)
 		return rc;
+	if (!type.p)
+		return 1;
 	if (type_is(&type, "ErrorInfo"))
 		return read_error_info(&value, s);
 	if (type_is(&type, "BadRequest"))
@@ -284,12 +287,21 @@ static int read_detail(const struct wire_field *any, struct status *s)
 		return read_retry(&value, s);
 	if (type_is(&type, "QuotaFailure"))
 		return read_quota(&value, s);
-	return 0;
+	return 1;
+}
+
+/* What others put there stays as it is. */
+static int keep_detail(const struct wire_field *any, struct text *others)
+{
+	wire_put_bytes(others, 3, any->p, any->len);
+	return others->failed ? -ENOMEM : 0;
 }
 
 int status_decode(const void *p, size_t len, struct status *ret)
 {
 	_cleanup_(status_done) struct status s = {.code = GRPC_OK};
+	/* No longer than what it comes from, but for lengths written in an odd way. */
+	_cleanup_(text_done) struct text others = TEXT_INIT(2 * len + 16);
 	struct wire_reader r = {.p = p, .len = len};
 	struct wire_field f;
 	int rc;
@@ -304,12 +316,18 @@ int status_decode(const void *p, size_t len, struct status *ret)
 			rc = wire_string(&f, &s.message);
 		} else if (f.number == 3 && f.type == WIRE_BYTES) {
 			rc = read_detail(&f, &s);
+			if (rc > 0)
+				rc = keep_detail(&f, &others);
 		}
 		if (rc)
 			return rc;
 	}
 	if (rc)
 		return rc;
+	if (others.len > 0) {
+		s.others_len = others.len;
+		s.others = text_take(&others);
+	}
 	*ret = s;
 	s = (struct status){.code = GRPC_OK};
 	return 0;

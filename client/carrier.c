@@ -9,11 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client/outcome.h"
+
 #define READ_LEN 16384
 /* Reads in one round: a server that never pauses may not keep the thread from its clocks. */
 #define READS_AT_ONCE 64
 #define PING_ANSWER_MS 10000
-#define H2_ENHANCE_YOUR_CALM 0xb
 
 static void leave(struct carrier *c, struct qm_call *call)
 {
@@ -25,9 +26,13 @@ static void leave(struct carrier *c, struct qm_call *call)
 static void on_closed(void *arg, struct qm_call *call, uint32_t h2_error)
 {
 	struct carrier *c = arg;
+	enum qcall_end end = outcome_of(call, h2_error);
 
+	/* Beyond the last stream of a GOAWAY, or never out. */
+	if (end == QCALL_REFUSED && c->draining)
+		end = QCALL_UNTOUCHED;
 	leave(c, call);
-	c->ended(c->arg, call, qcall_closed(call, h2_error));
+	c->ended(c->arg, call, end);
 }
 
 static void on_broken(void *arg, struct qm_call *call)
@@ -38,12 +43,12 @@ static void on_broken(void *arg, struct qm_call *call)
 	c->ended(c->arg, call, QCALL_FINAL);
 }
 
-static void on_goaway(void *arg, uint32_t h2_error)
+static void on_goaway(void *arg, bool too_many_pings)
 {
 	struct carrier *c = arg;
 
 	c->draining = true;
-	c->calm |= h2_error == H2_ENHANCE_YOUR_CALM;
+	c->calm |= too_many_pings;
 }
 
 static void on_settings(void *arg)
@@ -123,6 +128,7 @@ void carrier_drop(struct carrier *c, struct qm_call *call)
 
 void carrier_resume(struct carrier *c, struct qm_call *call)
 {
+	h2session_wake(c->h2, call);
 	if (!atomic_load(&call->read_on))
 		return;
 	if (qcall_deliver(call) > 0) {
@@ -256,12 +262,13 @@ void carrier_abandon(struct carrier *c)
 	}
 }
 
-void carrier_poll(const struct carrier *c, struct pollfd *ret_poll)
+nfds_t carrier_poll(const struct carrier *c, struct pollfd *ret_fds)
 {
-	ret_poll->fd = dial_fd(c->dial);
-	ret_poll->events = dial_events(c->dial);
+	nfds_t n = dial_poll(c->dial, ret_fds);
+
 	if (dial_due(c->dial) == UINT64_MAX && h2session_wants_write(c->h2))
-		ret_poll->events |= POLLOUT;
+		ret_fds[0].events |= POLLOUT;
+	return n;
 }
 
 uint64_t carrier_due(const struct carrier *c)

@@ -24,10 +24,10 @@ struct carrier {
 	bool heard;    /* any byte at all */
 	bool proven;   /* its SETTINGS are here: a gRPC server, most likely */
 	bool draining; /* takes no more calls */
-	bool calm;     /* it asked for fewer pings */
+	bool calm;     /* it complained about our pings */
 	uint64_t proven_due, heard_at, ping_due;
 	uint32_t keepalive_ms;
-	char why[400];
+	char why[512];
 	void (*ended)(void *arg, struct qm_call *call, enum qcall_end end);
 	void *arg;
 	LIST_ENTRY(carrier) link;
@@ -53,13 +53,14 @@ int carrier_start(struct carrier *c, struct qm_call *call, uint64_t timeout_ms, 
 	_must_check_;
 /* Takes a call away; its stream is reset. */
 void carrier_drop(struct carrier *c, struct qm_call *call);
-/* qm_call_read was called. */
+/* Its caller reads again, or has sent something. */
 void carrier_resume(struct carrier *c, struct qm_call *call);
 /* Connects, reads, writes, pings. < 0: it is over, c->why says why. */
 int carrier_step(struct carrier *c, uint64_t now_ms) _must_check_;
 /* Ends all its calls as lost or untouched. */
 void carrier_abandon(struct carrier *c);
-void carrier_poll(const struct carrier *c, struct pollfd *ret_poll);
+/* What to wait for, DIAL_MAX_FDS at most. */
+nfds_t carrier_poll(const struct carrier *c, struct pollfd *ret_fds);
 uint64_t carrier_due(const struct carrier *c);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine of one client: an I/O thread that owns the connections and every
- * running call. Other threads put calls and wishes into an inbox and wake it.
+ * One client as all threads see it: calls and wishes go into an inbox, and an
+ * I/O thread with an engine of its own takes them from there.
  */
 #ifndef QM_CHANNEL_H
 #define QM_CHANNEL_H
@@ -24,7 +24,8 @@ void channel_unref(struct channel *ch);
 int channel_submit(struct channel *ch, struct qm_call *call) _must_check_;
 /* Any thread, any time, also after the end. */
 void channel_cancel(struct channel *ch, struct qm_call *call);
-void channel_read(struct channel *ch, struct qm_call *call);
+/* The call has something to send, or reads again. */
+void channel_poke(struct channel *ch, struct qm_call *call);
 int channel_set_pins(struct channel *ch, const uint8_t (*pins)[PIN_LEN], size_t n) _must_check_;
 /* Is the calling thread the I/O thread? */
 bool channel_is_self(const struct channel *ch);

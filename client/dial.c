@@ -3,32 +3,30 @@
 #include "client/dial.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "client/lookup.h"
+#include "client/race.h"
 
-enum step { STEP_LOOKUP, STEP_NEXT_ADDRESS, STEP_CONNECT, STEP_TLS, STEP_OPEN, STEP_FAILED };
+enum step { STEP_CONNECT, STEP_TLS, STEP_OPEN, STEP_FAILED };
 
-/* An address that does not answer may not eat the whole time of the others. */
-#define LEAST_PER_ADDRESS_MS 1000
-/* Unacknowledged bytes end the connection after this long. */
-#define USER_TIMEOUT_MS 30000
+/* IPv4 answers wait so long for IPv6 ones (RFC 8305, 3). */
+#define RESOLUTION_DELAY_MS 50
 
 struct dial {
 	struct dial_options o;
 	enum step step;
-	int fd;
-	struct lookup *lookup;
-	const struct addrinfo *address; /* the next to try */
-	uint32_t per_address_ms;
-	uint64_t address_due, due;
+	struct lookup *lookup; /* NULL: no name is looked up */
+	bool added[LOOKUP_FAMILIES];
+	uint64_t v4_at; /* IPv4 addresses may be used from then on; 0: not known yet */
+	struct race race;
+	int fd; /* the winner's */
+	uint64_t due;
 	struct qtls_session *tls;
-	char why[320];
+	char why[480];
 };
 
 static void close_socket(struct dial *d)
@@ -37,6 +35,7 @@ static void close_socket(struct dial *d)
 		qtls_session_free(d->tls);
 		d->tls = NULL;
 	}
+	race_done(&d->race);
 	close_fdp(&d->fd);
 	d->fd = -1;
 }
@@ -48,94 +47,42 @@ static void fail(struct dial *d, const char *why)
 	d->step = STEP_FAILED;
 }
 
-/* This address is done for; the reason stays for the case that it was the last. */
-static void next_address(struct dial *d, const char *why)
-{
-	snprintf(d->why, sizeof(d->why), "%s", why);
-	close_socket(d);
-	d->step = d->address ? STEP_NEXT_ADDRESS : STEP_FAILED;
-}
-
-static void set_tcp_options(int fd)
-{
-	int on = 1;
-	unsigned timeout_ms = USER_TIMEOUT_MS;
-
-	/* Best effort: without them it is slower to send and to notice a loss. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-}
-
-static void connect_to(struct dial *d, int family, const struct sockaddr *addr, socklen_t len)
-{
-	d->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (d->fd < 0) {
-		next_address(d, strerror(errno));
-		return;
-	}
-	if (family != AF_UNIX)
-		set_tcp_options(d->fd);
-	d->step = STEP_CONNECT;
-	/* A full backlog of a Unix socket says EAGAIN: as good as refused. */
-	if (connect(d->fd, addr, len) < 0 && errno != EINPROGRESS)
-		next_address(d, strerror(errno));
-}
-
-static void connect_unix(struct dial *d)
+static void add_unix(struct dial *d)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.*s", (int)sizeof(addr.sun_path) - 1,
 		 d->o.target->host);
-	connect_to(d, AF_UNIX, (const struct sockaddr *)&addr, sizeof(addr));
+	race_add(&d->race, (const struct sockaddr *)&addr, sizeof(addr));
 }
 
-static void step_lookup(struct dial *d)
+/* Sends what was found into the race. */
+static void take_answers(struct dial *d, uint64_t now_ms)
 {
-	const struct addrinfo *a;
-	uint32_t n = 0;
+	bool v6_done = lookup_done(d->lookup, LOOKUP_V6);
 
-	if (!lookup_done(d->lookup))
-		return;
-	d->address = lookup_answer(d->lookup);
-	if (!d->address) {
-		fail(d, lookup_why(d->lookup));
-		return;
+	if (!d->added[LOOKUP_V6] && v6_done) {
+		race_add_all(&d->race, lookup_answer(d->lookup, LOOKUP_V6));
+		d->added[LOOKUP_V6] = true;
 	}
-	for (a = d->address; a; a = a->ai_next)
-		n++;
-	d->per_address_ms = d->o.connect_ms / n;
-	if (d->per_address_ms < LEAST_PER_ADDRESS_MS)
-		d->per_address_ms = LEAST_PER_ADDRESS_MS;
-	d->step = STEP_NEXT_ADDRESS;
+	if (d->added[LOOKUP_V4] || !lookup_done(d->lookup, LOOKUP_V4))
+		return;
+	if (!d->v4_at)
+		d->v4_at = now_ms + (v6_done ? 0 : RESOLUTION_DELAY_MS);
+	if (v6_done || now_ms >= d->v4_at) {
+		race_add_all(&d->race, lookup_answer(d->lookup, LOOKUP_V4));
+		d->added[LOOKUP_V4] = true;
+	}
 }
 
-static void step_next_address(struct dial *d, uint64_t now_ms)
+static bool answers_to_come(const struct dial *d)
 {
-	const struct addrinfo *a = d->address;
-
-	d->address = a->ai_next;
-	d->address_due = now_ms + d->per_address_ms;
-	connect_to(d, a->ai_family, a->ai_addr, a->ai_addrlen);
+	return d->lookup && (!d->added[LOOKUP_V6] || !d->added[LOOKUP_V4]);
 }
 
-static void step_connect(struct dial *d, uint64_t now_ms)
+static void go_on(struct dial *d)
 {
-	struct pollfd p = {.fd = d->fd, .events = POLLOUT};
-	socklen_t len = sizeof(int);
-	int e = 0;
-
-	if (poll(&p, 1, 0) <= 0) {
-		if (now_ms >= d->address_due)
-			next_address(d, "no answer in time");
-		return;
-	}
-	if (getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0)
-		e = errno;
-	if (e) {
-		next_address(d, strerror(e));
-		return;
-	}
+	d->fd = race_take(&d->race);
 	if (d->o.target->kind != TARGET_TLS) {
 		d->step = STEP_OPEN;
 		return;
@@ -144,6 +91,27 @@ static void step_connect(struct dial *d, uint64_t now_ms)
 		fail(d, "out of memory");
 	else
 		d->step = STEP_TLS;
+}
+
+static void step_connect(struct dial *d, uint64_t now_ms)
+{
+	char why[sizeof(d->why)];
+
+	if (answers_to_come(d))
+		take_answers(d, now_ms);
+	switch (race_step(&d->race, now_ms)) {
+	case RACE_WON:
+		go_on(d);
+		break;
+	case RACE_LOST:
+		if (answers_to_come(d))
+			break;
+		race_why(&d->race, "", why, sizeof(why));
+		fail(d, d->race.n ? why : lookup_why(d->lookup));
+		break;
+	case RACE_RUNS:
+		break;
+	}
 }
 
 static void step_tls(struct dial *d)
@@ -171,11 +139,10 @@ int dial_new(const struct dial_options *options, uint64_t now_ms, struct dial **
 	d->o = *options;
 	d->fd = -1;
 	d->due = now_ms + options->connect_ms;
-	d->address_due = d->due;
+	race_init(&d->race);
 	if (options->target->kind == TARGET_UNIX) {
-		connect_unix(d);
+		add_unix(d);
 	} else {
-		d->step = STEP_LOOKUP;
 		r = lookup_start(options->target->host, options->target->port, options->wake_fd,
 				 &d->lookup);
 		if (r < 0)
@@ -196,53 +163,56 @@ void dial_free(struct dial *d)
 	free(d);
 }
 
+static void fail_late(struct dial *d)
+{
+	char why[80], all[sizeof(d->why)];
+	bool named = d->step == STEP_CONNECT && d->race.n == 0;
+
+	snprintf(why, sizeof(why), "%s within %u ms",
+		 named ? "the name was not resolved" : "no answer", d->o.connect_ms);
+	if (d->step == STEP_CONNECT && !named)
+		race_why(&d->race, why, all, sizeof(all));
+	else
+		snprintf(all, sizeof(all), "%s", why);
+	fail(d, all);
+}
+
 enum dial_state dial_step(struct dial *d, uint64_t now_ms)
 {
-	enum step before;
-
-	do {
-		before = d->step;
-		if (before == STEP_LOOKUP)
-			step_lookup(d);
-		else if (before == STEP_NEXT_ADDRESS)
-			step_next_address(d, now_ms);
-		else if (before == STEP_CONNECT)
-			step_connect(d, now_ms);
-		else if (before == STEP_TLS)
-			step_tls(d);
-	} while (d->step != before);
-	if (d->step < STEP_OPEN && now_ms >= d->due) {
-		char why[80];
-
-		snprintf(why, sizeof(why), "%s within %u ms",
-			 d->step == STEP_LOOKUP ? "the name was not resolved" : "no answer",
-			 d->o.connect_ms);
-		fail(d, why);
-	}
+	if (d->step == STEP_CONNECT)
+		step_connect(d, now_ms);
+	if (d->step == STEP_TLS)
+		step_tls(d);
+	if (d->step < STEP_OPEN && now_ms >= d->due)
+		fail_late(d);
 	if (d->step == STEP_OPEN)
 		return DIAL_OPEN;
 	return d->step == STEP_FAILED ? DIAL_FAILED : DIAL_UNDER_WAY;
 }
 
-int dial_fd(const struct dial *d)
-{
-	return d->fd;
-}
-
-short dial_events(const struct dial *d)
+nfds_t dial_poll(const struct dial *d, struct pollfd *ret_fds)
 {
 	if (d->step == STEP_CONNECT)
-		return POLLOUT;
-	if (d->step == STEP_TLS)
-		return qtls_wants_write(d->tls) ? POLLOUT : POLLIN;
-	return POLLIN;
+		return race_poll(&d->race, ret_fds);
+	ret_fds[0] = (struct pollfd){.fd = d->fd, .events = POLLIN};
+	if (d->step == STEP_TLS && qtls_wants_write(d->tls))
+		ret_fds[0].events = POLLOUT;
+	return 1;
 }
 
 uint64_t dial_due(const struct dial *d)
 {
+	uint64_t due = d->due;
+
 	if (d->step >= STEP_OPEN)
 		return UINT64_MAX;
-	return d->step == STEP_CONNECT && d->address_due < d->due ? d->address_due : d->due;
+	if (d->step != STEP_CONNECT)
+		return due;
+	if (race_due(&d->race) < due)
+		due = race_due(&d->race);
+	if (d->v4_at && !d->added[LOOKUP_V4] && d->v4_at < due)
+		due = d->v4_at;
+	return due;
 }
 
 const char *dial_why(const struct dial *d)

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One connection to a target, from the name to encrypted bytes: look-up, the
- * addresses in order, TLS. Non-blocking; driven by the I/O thread.
+ * race of its addresses, TLS. Non-blocking; driven by the I/O thread.
  */
 #ifndef QM_DIAL_H
 #define QM_DIAL_H
 
+#include <poll.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/cleanup.h"
 #include "client/qtls.h"
+#include "client/race.h"
 #include "client/target.h"
+
+#define DIAL_MAX_FDS RACE_MAX
 
 struct dial;
 
@@ -32,9 +36,8 @@ int dial_new(const struct dial_options *options, uint64_t now_ms, struct dial **
 void dial_free(struct dial *d);
 /* Goes on after poll; cheap to call too often. */
 enum dial_state dial_step(struct dial *d, uint64_t now_ms);
-/* For poll: -1 while there is no socket. */
-int dial_fd(const struct dial *d);
-short dial_events(const struct dial *d);
+/* What to wait for, DIAL_MAX_FDS at most; once it is open the one socket. */
+nfds_t dial_poll(const struct dial *d, struct pollfd *ret_fds);
 /* When dial_step must run at the latest. */
 uint64_t dial_due(const struct dial *d);
 /* Plain words on why it failed. */

@@ -17,6 +17,8 @@
 #define OUT_FULL (64 * 1024)
 /* Before the server's SETTINGS are here nobody knows its limit. */
 #define STREAMS_AT_MOST 1000
+/* What h2session_open adds to a call's metadata. */
+#define OWN_HEADERS_MAX 11
 
 struct h2session {
 	nghttp2_session *ng;
@@ -134,19 +136,19 @@ static ssize_t on_read_request(nghttp2_session *ng, int32_t stream_id, uint8_t *
 			       uint32_t *flags, nghttp2_data_source *source, void *arg)
 {
 	struct qm_call *call = call_of(arg, stream_id);
-	size_t rest;
+	bool last;
 
 	(void)ng;
 	(void)buf;
 	(void)source;
 	if (!call)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	rest = call->request_len - call->sent_len;
+	len = outbox_ready(&call->requests, len, &last);
+	if (len == 0 && !last)
+		return NGHTTP2_ERR_DEFERRED;
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	if (rest <= len) {
+	if (last)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
-		len = rest;
-	}
 	return (ssize_t)len;
 }
 
@@ -155,6 +157,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
 {
 	struct h2session *s = arg;
 	struct qm_call *call = call_of(s, frame->hd.stream_id);
+	bool room;
 
 	(void)ng;
 	(void)source;
@@ -165,8 +168,10 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
 	if (reserve(s, 9 + len) < 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	put(s, head, 9);
-	put(s, call->request + call->sent_len, len);
-	call->sent_len += len;
+	room = outbox_take(&call->requests, s->out + s->out_len, len);
+	s->out_len += len;
+	if (room && call->handler.writable)
+		call->handler.writable(call->arg);
 	return 0;
 }
 
@@ -206,11 +211,21 @@ static void end_early(struct h2session *s, int32_t stream_id)
 {
 	struct qm_call *call = call_of(s, stream_id);
 
-	if (!call || call->sent_len == call->request_len)
+	if (!call || outbox_is_over(&call->requests))
 		return;
 	forget(s, call);
 	(void)nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
 	s->o.events->closed(s->o.arg, call, NGHTTP2_NO_ERROR);
+}
+
+/* gRPC's word for a keepalive that comes too often (gRFC A8). */
+static bool is_too_many_pings(const nghttp2_goaway *goaway)
+{
+	static const char words[] = "too_many_pings";
+
+	return goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM &&
+	       goaway->opaque_data_len == sizeof(words) - 1 &&
+	       memcmp(goaway->opaque_data, words, sizeof(words) - 1) == 0;
 }
 
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
@@ -227,7 +242,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 		break;
 	case NGHTTP2_GOAWAY:
 		s->no_more = true;
-		s->o.events->goaway(s->o.arg, frame->goaway.error_code);
+		s->o.events->goaway(s->o.arg, is_too_many_pings(&frame->goaway));
 		break;
 	case NGHTTP2_SETTINGS:
 		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
@@ -376,11 +391,11 @@ int h2session_open(struct h2session *s, struct qm_call *call, uint64_t timeout_m
 {
 	_cleanup_(freep) nghttp2_nv *nv = NULL;
 	nghttp2_data_provider body = {.read_callback = on_read_request};
-	char timeout[16];
+	char timeout[16], attempts[16];
 	int32_t id;
 	size_t n = 0;
 
-	nv = calloc(call->out.n + 9, sizeof(*nv));
+	nv = calloc(call->out.n + OWN_HEADERS_MAX, sizeof(*nv));
 	if (!nv)
 		return -ENOMEM;
 	nv[n++] = header(":method", "POST", 4);
@@ -390,6 +405,13 @@ int h2session_open(struct h2session *s, struct qm_call *call, uint64_t timeout_m
 	nv[n++] = header("te", "trailers", 8);
 	nv[n++] = header("content-type", "application/grpc", 16);
 	nv[n++] = header("user-agent", s->o.user_agent, strlen(s->o.user_agent));
+	nv[n++] = header("grpc-accept-encoding", "identity,gzip", 13);
+	if (call->gzip)
+		nv[n++] = header("grpc-encoding", "gzip", 4);
+	if (call->tries > 0) {
+		snprintf(attempts, sizeof(attempts), "%u", call->tries);
+		nv[n++] = header("grpc-previous-rpc-attempts", attempts, strlen(attempts));
+	}
 	if (timeout_ms > 0) {
 		qcall_timeout_text(timeout_ms, timeout);
 		nv[n++] = header("grpc-timeout", timeout, strlen(timeout));
@@ -410,6 +432,12 @@ void h2session_drop(struct h2session *s, struct qm_call *call)
 	forget(s, call);
 	/* Out of memory here ends in a session that fails at its next step. */
 	(void)nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_CANCEL);
+}
+
+void h2session_wake(struct h2session *s, struct qm_call *call)
+{
+	/* One that waits for nothing says so; that is no failure. */
+	(void)nghttp2_session_resume_data(s->ng, call->stream_id);
 }
 
 void h2session_consume(struct h2session *s, struct qm_call *call, size_t len)

@@ -22,8 +22,8 @@ struct h2session_events {
 	void (*closed)(void *arg, struct qm_call *call, uint32_t h2_error);
 	/* The call must end now: its status is set, its stream was reset. */
 	void (*broken)(void *arg, struct qm_call *call);
-	/* No new streams any more. */
-	void (*goaway)(void *arg, uint32_t h2_error);
+	/* No new streams any more; too_many_pings: because of our keepalive. */
+	void (*goaway)(void *arg, bool too_many_pings);
 	/* The server's first SETTINGS: it does speak HTTP/2. */
 	void (*settings)(void *arg);
 };
@@ -48,6 +48,8 @@ size_t h2session_room(const struct h2session *s);
 int h2session_open(struct h2session *s, struct qm_call *call, uint64_t timeout_ms) _must_check_;
 /* Resets the call's stream with CANCEL and forgets the call; no event follows. */
 void h2session_drop(struct h2session *s, struct qm_call *call);
+/* The call has requests to send, or has ended them. */
+void h2session_wake(struct h2session *s, struct qm_call *call);
 /* Gives len bytes back to the window of the call's stream. */
 void h2session_consume(struct h2session *s, struct qm_call *call, size_t len);
 int h2session_ping(struct h2session *s) _must_check_;

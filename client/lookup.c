@@ -9,50 +9,58 @@
 #include <stdatomic.h>
 #include <string.h>
 
-struct lookup {
+/* One family's question: shared by its thread and the lookup. */
+struct query {
 	atomic_uint refs;
 	atomic_bool done;
 	int wake_fd;
+	int family;
 	int error; /* EAI_ */
 	struct addrinfo *answer;
 	char host[256];
 	char port[8];
 };
 
-static void unref(struct lookup *l)
+struct lookup {
+	struct query *queries[LOOKUP_FAMILIES];
+};
+
+static void unref(struct query *q)
 {
-	if (atomic_fetch_sub(&l->refs, 1) != 1)
+	if (!q || atomic_fetch_sub(&q->refs, 1) != 1)
 		return;
-	if (l->answer)
-		freeaddrinfo(l->answer);
-	close_fdp(&l->wake_fd);
-	free(l);
+	if (q->answer)
+		freeaddrinfo(q->answer);
+	close_fdp(&q->wake_fd);
+	free(q);
 }
 
-static void resolve(struct lookup *l, int flags)
+static void resolve(struct query *q, int flags)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+	struct addrinfo hints = {.ai_family = q->family,
+				 .ai_socktype = SOCK_STREAM,
+				 .ai_flags = flags | AI_NUMERICSERV};
 
-	l->error = getaddrinfo(l->host, l->port, &hints, &l->answer);
-	if (l->error)
-		l->answer = NULL;
+	q->error = getaddrinfo(q->host, q->port, &hints, &q->answer);
+	if (q->error)
+		q->answer = NULL;
 }
 
 static void *run(void *arg)
 {
-	struct lookup *l = arg;
+	struct query *q = arg;
 	uint64_t one = 1;
 
-	resolve(l, AI_ADDRCONFIG);
-	atomic_store(&l->done, true);
-	if (write(l->wake_fd, &one, sizeof(one)) < 0) {
+	resolve(q, 0);
+	atomic_store(&q->done, true);
+	if (write(q->wake_fd, &one, sizeof(one)) < 0) {
 		/* The counter is full: the reader is awake anyway. */
 	}
-	unref(l);
+	unref(q);
 	return NULL;
 }
 
-static int start_thread(struct lookup *l)
+static int start_thread(struct query *q)
 {
 	sigset_t all, before;
 	pthread_attr_t attr;
@@ -64,63 +72,91 @@ static int start_thread(struct lookup *l)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	atomic_store(&l->refs, 2);
-	r = pthread_create(&thread, &attr, run, l);
+	atomic_fetch_add(&q->refs, 1);
+	r = pthread_create(&thread, &attr, run, q);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	if (r != 0)
-		atomic_store(&l->refs, 1);
+		unref(q);
 	return r == 0 ? 0 : -EAGAIN;
+}
+
+static int new_query(const char *host, uint16_t port, int wake_fd, int family,
+		     struct query **ret_query)
+{
+	struct query *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return -ENOMEM;
+	atomic_init(&q->refs, 1);
+	q->family = family;
+	snprintf(q->host, sizeof(q->host), "%s", host);
+	snprintf(q->port, sizeof(q->port), "%u", port);
+	q->wake_fd = fcntl(wake_fd, F_DUPFD_CLOEXEC, 0);
+	*ret_query = q;
+	return q->wake_fd < 0 ? -errno : 0;
+}
+
+/* An address in text answers one family and leaves the other without an answer. */
+static bool answer_text(struct lookup *l)
+{
+	bool found = false;
+
+	for (int i = 0; i < LOOKUP_FAMILIES; i++) {
+		resolve(l->queries[i], AI_NUMERICHOST);
+		found |= l->queries[i]->answer != NULL;
+	}
+	for (int i = 0; i < LOOKUP_FAMILIES && found; i++)
+		atomic_store(&l->queries[i]->done, true);
+	return found;
 }
 
 int lookup_start(const char *host, uint16_t port, int wake_fd, struct lookup **ret_lookup)
 {
+	static const int families[LOOKUP_FAMILIES] = {AF_INET6, AF_INET};
 	struct lookup *l;
-	int r;
+	int r = 0;
 
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	atomic_init(&l->refs, 1);
-	snprintf(l->host, sizeof(l->host), "%s", host);
-	snprintf(l->port, sizeof(l->port), "%u", port);
-	l->wake_fd = fcntl(wake_fd, F_DUPFD_CLOEXEC, 0);
-	if (l->wake_fd < 0) {
-		r = -errno;
-		unref(l);
+	for (int i = 0; i < LOOKUP_FAMILIES && r == 0; i++)
+		r = new_query(host, port, wake_fd, families[i], &l->queries[i]);
+	if (r == 0 && !answer_text(l))
+		for (int i = 0; i < LOOKUP_FAMILIES && r == 0; i++)
+			r = start_thread(l->queries[i]);
+	if (r < 0) {
+		lookup_free(l);
 		return r;
-	}
-	resolve(l, AI_NUMERICHOST);
-	if (l->answer) {
-		atomic_store(&l->done, true);
-	} else {
-		r = start_thread(l);
-		if (r < 0) {
-			unref(l);
-			return r;
-		}
 	}
 	*ret_lookup = l;
 	return 0;
 }
 
-bool lookup_done(const struct lookup *l)
+bool lookup_done(const struct lookup *l, enum lookup_family family)
 {
-	return atomic_load(&l->done);
+	return atomic_load(&l->queries[family]->done);
 }
 
-const struct addrinfo *lookup_answer(const struct lookup *l)
+const struct addrinfo *lookup_answer(const struct lookup *l, enum lookup_family family)
 {
-	return l->answer;
+	return l->queries[family]->answer;
 }
 
 const char *lookup_why(const struct lookup *l)
 {
-	return l->error == EAI_NONAME ? "no such host" : gai_strerror(l->error);
+	int v4 = l->queries[LOOKUP_V4]->error, v6 = l->queries[LOOKUP_V6]->error;
+	/* "No address of this family" explains less than whatever went wrong with the other. */
+	int e = v4 == EAI_NONAME || v4 == EAI_NODATA || v4 == EAI_ADDRFAMILY ? v6 : v4;
+
+	return e == EAI_NONAME || e == EAI_NODATA ? "no such host" : gai_strerror(e);
 }
 
 void lookup_free(struct lookup *l)
 {
-	if (l)
-		unref(l);
+	if (!l)
+		return;
+	for (int i = 0; i < LOOKUP_FAMILIES; i++)
+		unref(l->queries[i]);
+	free(l);
 }

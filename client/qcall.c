@@ -10,19 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/text.h"
+#include "base/gzip.h"
 #include "client/channel.h"
+#include "client/outcome.h"
 
-/* HTTP/2 error codes (RFC 9113, 7) that gRPC maps. */
-enum {
-	H2_NO_ERROR = 0x0,
-	H2_REFUSED_STREAM = 0x7,
-	H2_CANCEL = 0x8,
-	H2_ENHANCE_YOUR_CALM = 0xb,
-	H2_INADEQUATE_SECURITY = 0xc,
-};
+/* An hour. */
+#define PUSHBACK_MAX_MS 3600000
 
-static uint64_t now_ms(void)
+uint64_t qcall_now_ms(void)
 {
 	struct timespec ts;
 
@@ -42,16 +37,35 @@ static bool path_allowed(const char *path)
 	return true;
 }
 
-static int take_request(struct qm_call *call, const void *request, size_t len)
+static bool spec_allowed(const struct qcall_spec *spec)
 {
-	call->request = malloc(FRAME_HEAD_LEN + len);
-	if (!call->request)
-		return -ENOMEM;
-	frame_head(call->request, 0, (uint32_t)len);
-	if (len > 0)
-		memcpy(call->request + FRAME_HEAD_LEN, request, len);
-	call->request_len = FRAME_HEAD_LEN + len;
+	return path_allowed(spec->path) && spec->handler && spec->handler->done &&
+	       spec->len <= INT32_MAX && (spec->len == 0 || spec->request);
+}
+
+static int take_metadata(struct qm_call *call, const struct qm_call_options *options)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < options->n_metadata && r == 0; i++)
+		r = mdlist_add_own(&call->out, &options->metadata[i]);
+	if (r < 0)
+		return r;
+	if (call->out.n > QCALL_MAX_HEADERS || call->out.bytes > QCALL_MAX_HEADER_BYTES)
+		return -EINVAL;
 	return 0;
+}
+
+/* Calls of one request have it from the start. */
+static int take_request(struct qm_call *call, const struct qcall_spec *spec)
+{
+	int r;
+
+	if (spec->kind == QM_CLIENT_STREAM || spec->kind == QM_BIDI)
+		return 0;
+	r = outbox_add(&call->requests, spec->request, spec->len);
+	outbox_end(&call->requests);
+	return r;
 }
 
 int qcall_new(const struct qcall_spec *spec, struct qm_call **ret_call)
@@ -59,10 +73,9 @@ int qcall_new(const struct qcall_spec *spec, struct qm_call **ret_call)
 	static const struct qm_call_options none;
 	const struct qm_call_options *options = spec->options ? spec->options : &none;
 	_cleanup_(qcall_unrefp) struct qm_call *call = NULL;
-	int r = 0;
+	int r;
 
-	if (!path_allowed(spec->path) || !spec->handler || !spec->handler->done ||
-	    spec->len > INT32_MAX || (spec->len > 0 && !spec->request))
+	if (!spec_allowed(spec))
 		return -EINVAL;
 	call = calloc(1, sizeof(*call));
 	if (!call)
@@ -71,34 +84,47 @@ int qcall_new(const struct qcall_spec *spec, struct qm_call **ret_call)
 	atomic_init(&call->read_on, true);
 	atomic_init(&call->ended, false);
 	frame_reader_init(&call->reader, 0);
+	outbox_init(&call->requests, options->gzip);
 	call->path = strdup(spec->path);
-	if (!call->path || take_request(call, spec->request, spec->len) < 0)
+	if (!call->path)
 		return -ENOMEM;
-	for (size_t i = 0; i < options->n_metadata && r == 0; i++)
-		r = mdlist_add_own(&call->out, &options->metadata[i]);
+	r = take_metadata(call, options);
+	if (r == 0)
+		r = take_request(call, spec);
 	if (r < 0)
 		return r;
-	if (call->out.n > QCALL_MAX_HEADERS || call->out.bytes > QCALL_MAX_HEADER_BYTES)
-		return -EINVAL;
 	call->handler = *spec->handler;
 	call->arg = spec->arg;
 	call->idempotent = options->idempotent;
+	call->gzip = options->gzip;
+	call->one_answer = spec->kind == QM_UNARY || spec->kind == QM_CLIENT_STREAM;
 	if (options->timeout_ms > 0)
-		call->deadline = now_ms() + options->timeout_ms;
+		call->deadline = qcall_now_ms() + options->timeout_ms;
+	if (spec->delay_ms > 0)
+		call->retry_at = qcall_now_ms() + spec->delay_ms;
 	*ret_call = TAKE(call);
 	return 0;
+}
+
+/* Counts only at the very end: in front of a body it is not yet true. */
+static void forget_status(struct qm_call *call)
+{
+	call->has_grpc_status = false;
+	call->grpc_status = 0;
+	free(call->grpc_message);
+	free(call->details);
+	call->grpc_message = NULL;
+	call->details = NULL;
+	call->details_len = 0;
 }
 
 /* The answer so far: metadata, status parts, buffered bytes. */
 static void drop_answer(struct qm_call *call)
 {
 	frame_reader_done(&call->reader);
+	text_done(&call->inflated);
 	mdlist_done(&call->md);
-	free(call->grpc_message);
-	free(call->details);
-	call->grpc_message = NULL;
-	call->details = NULL;
-	call->details_len = 0;
+	forget_status(call);
 	status_done(&call->status);
 }
 
@@ -107,9 +133,7 @@ void qcall_unref(struct qm_call *call)
 	if (!call || atomic_fetch_sub(&call->refs, 1) != 1)
 		return;
 	drop_answer(call);
-	if (call->request)
-		explicit_bzero(call->request, call->request_len);
-	free(call->request);
+	outbox_done(&call->requests);
 	mdlist_done(&call->out);
 	free(call->path);
 	if (call->channel)
@@ -122,21 +146,13 @@ void qcall_reset(struct qm_call *call, size_t max_message)
 	drop_answer(call);
 	frame_reader_init(&call->reader, max_message);
 	call->stream_id = 0;
-	call->sent_len = 0;
 	call->headers_sent = false;
 	call->held_len = 0;
 	call->http_status = 0;
 	call->got_headers = call->is_grpc = call->committed = call->trailing = false;
-	call->has_grpc_status = call->compressed = false;
-	call->grpc_status = 0;
-	call->pushback_ms = 0;
-}
-
-static void set_code(struct status *s, enum grpc_code code, const char *message)
-{
-	status_done(s);
-	s->code = code;
-	s->message = strdup(message ? message : "");
+	call->encoding = ENCODING_IDENTITY;
+	call->n_messages = 0;
+	call->pushback_ms = QCALL_PUSHBACK_NONE;
 }
 
 static bool is(const char *name, size_t len, const char *want)
@@ -159,6 +175,14 @@ static unsigned number(const char *value, size_t len, unsigned max)
 	return (unsigned)n;
 }
 
+/* What is no number means the same as a negative one: do not come again (gRFC A6). */
+static int64_t pushback(const char *value, size_t len)
+{
+	unsigned n = number(value, len, PUSHBACK_MAX_MS);
+
+	return n <= PUSHBACK_MAX_MS ? (int64_t)n : QCALL_PUSHBACK_NEVER;
+}
+
 static int take_details(struct qm_call *call, const char *value, size_t len)
 {
 	free(call->details);
@@ -171,6 +195,19 @@ static int take_details(struct qm_call *call, const char *value, size_t len)
 	return 0;
 }
 
+/* Answers in another codec are none that anybody here can read. */
+static bool is_our_type(const char *value, size_t len)
+{
+	static const char grpc[] = "application/grpc", proto[] = "application/grpc+proto";
+	const char *parameters = memchr(value, ';', len);
+
+	if (parameters)
+		len = (size_t)(parameters - value);
+	while (len > 0 && value[len - 1] == ' ')
+		len--;
+	return is(value, len, grpc) || is(value, len, proto);
+}
+
 /* The headers that are the protocol's own. 1: taken. */
 static int take_own(struct qm_call *call, const char *name, size_t name_len, const char *value,
 		    size_t value_len)
@@ -180,10 +217,11 @@ static int take_own(struct qm_call *call, const char *name, size_t name_len, con
 	if (is(name, name_len, ":status")) {
 		call->http_status = number(value, value_len, 999);
 	} else if (is(name, name_len, "content-type")) {
-		call->is_grpc = value_len >= 16 && memcmp(value, "application/grpc", 16) == 0 &&
-				(value_len == 16 || value[16] == '+' || value[16] == ';');
+		call->is_grpc = is_our_type(value, value_len);
 	} else if (is(name, name_len, "grpc-encoding")) {
-		call->compressed = !is(value, value_len, "identity");
+		call->encoding = is(value, value_len, "identity") ? ENCODING_IDENTITY
+				 : is(value, value_len, "gzip")   ? ENCODING_GZIP
+								  : ENCODING_FOREIGN;
 	} else if (is(name, name_len, "grpc-status")) {
 		call->has_grpc_status = true;
 		call->grpc_status = number(value, value_len, 16);
@@ -197,7 +235,7 @@ static int take_own(struct qm_call *call, const char *name, size_t name_len, con
 	} else if (is(name, name_len, "grpc-status-details-bin")) {
 		return take_details(call, value, value_len) < 0 ? -ENOMEM : 1;
 	} else if (is(name, name_len, "grpc-retry-pushback-ms")) {
-		call->pushback_ms = number(value, value_len, 60000);
+		call->pushback_ms = pushback(value, value_len);
 	} else {
 		return name_len > 0 && (name[0] == ':' || strncmp(name, "grpc-", 5) == 0);
 	}
@@ -242,13 +280,62 @@ int qcall_headers_end(struct qm_call *call, bool end_stream)
 		mdlist_done(&call->md);
 		return 0;
 	}
+	forget_status(call);
 	call->got_headers = true;
 	if (call->http_status != 200 || !call->is_grpc)
 		return 0;
 	call->committed = true;
+	outbox_commit(&call->requests);
 	if (call->handler.metadata && call->md.n > 0)
 		call->handler.metadata(call->arg, call->md.v, call->md.n);
 	mdlist_done(&call->md);
+	return 0;
+}
+
+static int refuse_message(struct qm_call *call, enum err e, const char *why)
+{
+	status_set(&call->status, e, "%s", why);
+	return 1;
+}
+
+static int too_large(struct qm_call *call)
+{
+	status_set(&call->status, ERR_MESSAGE_TOO_LARGE,
+		   "the answer is over the limit of %zu bytes", call->reader.max);
+	return 1;
+}
+
+/* Inflates a message in place of itself. The limit holds for both of its sizes. */
+static int open_message(struct qm_call *call, uint8_t flag, const uint8_t **p, size_t *len)
+{
+	int r;
+
+	if (flag == 0)
+		return 0;
+	if (flag != 1)
+		return refuse_message(call, ERR_MESSAGE_INVALID,
+				      "the server sent a message with an unknown flag");
+	if (call->encoding == ENCODING_IDENTITY)
+		return refuse_message(call, ERR_MESSAGE_INVALID,
+				      "the server sent a compressed message without grpc-encoding");
+	if (call->encoding == ENCODING_FOREIGN)
+		return refuse_message(call, ERR_MESSAGE_INVALID,
+				      "the server compressed a message in a way that was not "
+				      "offered to it");
+	if (*len == 0)
+		return 0;
+	text_done(&call->inflated);
+	call->inflated = TEXT_INIT(call->reader.max);
+	r = gzip_inflate(*p, *len, &call->inflated);
+	if (r == -EMSGSIZE)
+		return too_large(call);
+	if (r == -ENOMEM)
+		return refuse_message(call, ERR_INTERNAL, "out of memory");
+	if (r < 0)
+		return refuse_message(call, ERR_MESSAGE_INVALID,
+				      "the server sent a message that is no gzip");
+	*p = (const uint8_t *)(call->inflated.s ? call->inflated.s : "");
+	*len = call->inflated.len;
 	return 0;
 }
 
@@ -263,16 +350,15 @@ int qcall_deliver(struct qm_call *call)
 		r = frame_reader_next(&call->reader, &flag, &p, &len);
 		if (r == 0)
 			return 0;
-		if (r < 0) {
-			status_set(&call->status, ERR_MESSAGE_TOO_LARGE,
-				   "the answer is over the limit of %zu bytes", call->reader.max);
-			return 1;
-		}
-		if (flag != 0) {
-			status_set(&call->status, ERR_MESSAGE_INVALID,
-				   "the server sent a compressed message that was not asked for");
-			return 1;
-		}
+		if (r < 0)
+			return too_large(call);
+		r = open_message(call, flag, &p, &len);
+		if (r > 0)
+			return r;
+		if (call->one_answer && call->n_messages > 0)
+			return refuse_message(call, ERR_UNIMPLEMENTED,
+					      "the server answered with more than one message");
+		call->n_messages++;
 		if (call->handler.message)
 			call->handler.message(call->arg, p, len);
 	}
@@ -302,89 +388,20 @@ bool qcall_deliver_rest(struct qm_call *call)
 		return false;
 	if (qcall_has_waiting(call))
 		return true;
-	if (call->status.code == GRPC_OK && frame_reader_rest(&call->reader) > 0)
-		status_set(&call->status, ERR_MESSAGE_INVALID, "the answer ends inside a message");
+	outcome_check(call);
 	return false;
 }
 
-enum grpc_code qcall_code_of_http(unsigned http_status)
+static void tell_trailers(struct qm_call *call)
 {
-	switch (http_status) {
-	case 400:
-	case 431:
-		return GRPC_INTERNAL;
-	case 401:
-		return GRPC_UNAUTHENTICATED;
-	case 403:
-		return GRPC_PERMISSION_DENIED;
-	case 404:
-		return GRPC_UNIMPLEMENTED;
-	case 429:
-	case 502:
-	case 503:
-	case 504:
-		return GRPC_UNAVAILABLE;
-	default:
-		return GRPC_UNKNOWN;
-	}
-}
+	const struct qm_handler *h = &call->handler;
 
-enum grpc_code qcall_code_of_h2(uint32_t h2_error)
-{
-	switch (h2_error) {
-	case H2_REFUSED_STREAM:
-		return GRPC_UNAVAILABLE;
-	case H2_CANCEL:
-		return GRPC_CANCELLED;
-	case H2_ENHANCE_YOUR_CALM:
-		return GRPC_RESOURCE_EXHAUSTED;
-	case H2_INADEQUATE_SECURITY:
-		return GRPC_PERMISSION_DENIED;
-	default:
-		return GRPC_INTERNAL;
-	}
-}
-
-/* code, words and details from the trailers. */
-static void status_of_trailers(struct qm_call *call)
-{
-	struct status *s = &call->status;
-
-	if (call->grpc_status != 0 && call->details_len > 0 &&
-	    status_decode(call->details, call->details_len, s) == 0 &&
-	    (unsigned)s->code == call->grpc_status)
+	if (!call->trailing || !call->has_grpc_status || call->md.n == 0)
 		return;
-	set_code(s, (enum grpc_code)call->grpc_status, call->grpc_message);
-}
-
-enum qcall_end qcall_closed(struct qm_call *call, uint32_t h2_error)
-{
-	char words[128];
-
-	if (call->has_grpc_status) {
-		status_of_trailers(call);
-		if (call->status.code == GRPC_OK && frame_reader_rest(&call->reader) > 0 &&
-		    !qcall_has_waiting(call))
-			status_set(&call->status, ERR_MESSAGE_INVALID,
-				   "the answer ends inside a message");
-		return QCALL_FINAL;
-	}
-	if (h2_error == H2_REFUSED_STREAM && !call->got_headers) {
-		set_code(&call->status, GRPC_UNAVAILABLE, "the server refused the call unread");
-		return QCALL_UNTOUCHED;
-	}
-	if (call->got_headers && (call->http_status != 200 || !call->is_grpc)) {
-		snprintf(words, sizeof(words), "the server answered HTTP %u without a gRPC status",
-			 call->http_status);
-		set_code(&call->status, qcall_code_of_http(call->http_status), words);
-	} else if (h2_error != H2_NO_ERROR) {
-		snprintf(words, sizeof(words), "the server ended the call with HTTP/2 error %u",
-			 h2_error);
-		set_code(&call->status, qcall_code_of_h2(h2_error), words);
-	} else {
-		set_code(&call->status, GRPC_UNKNOWN, "the server ended the call without a status");
-	}
-	return QCALL_FINAL;
+	if (h->trailers)
+		h->trailers(call->arg, call->md.v, call->md.n);
+	else if (h->metadata)
+		h->metadata(call->arg, call->md.v, call->md.n);
 }
 
 void qcall_finish(struct qm_call *call)
@@ -392,8 +409,8 @@ void qcall_finish(struct qm_call *call)
 	if (atomic_exchange(&call->ended, true))
 		return;
 	call->place = QCALL_ENDED;
-	if (call->trailing && call->has_grpc_status && call->handler.metadata && call->md.n > 0)
-		call->handler.metadata(call->arg, call->md.v, call->md.n);
+	outbox_end(&call->requests);
+	tell_trailers(call);
 	call->handler.done(call->arg, &call->status);
 }
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "client/channel.h"
-#include "client/qcall.h"
 
 struct qm_client {
 	struct channel *channel;
@@ -45,14 +44,12 @@ int qm_client_set_pins(struct qm_client *client, const uint8_t (*pins)[32], size
 	return channel_set_pins(client->channel, pins, n);
 }
 
-int qm_start(struct qm_client *client, const char *path, const void *request, size_t len,
-	     const struct qm_call_options *options, const struct qm_handler *handler, void *arg,
-	     struct qm_call **ret_call)
+int qmesh_submit(struct qm_client *client, const struct qcall_spec *spec, struct qm_call **ret_call)
 {
 	_cleanup_(qcall_unrefp) struct qm_call *call = NULL;
 	int r;
 
-	r = qcall_new(&(struct qcall_spec){path, request, len, options, handler, arg}, &call);
+	r = qcall_new(spec, &call);
 	if (r < 0)
 		return r;
 	call->channel = channel_ref(client->channel);
@@ -60,6 +57,49 @@ int qm_start(struct qm_client *client, const char *path, const void *request, si
 	if (r == 0 && ret_call)
 		*ret_call = TAKE(call);
 	return r;
+}
+
+bool qmesh_is_io_thread(const struct qm_client *client)
+{
+	return channel_is_self(client->channel);
+}
+
+int qm_start(struct qm_client *client, const char *path, const void *request, size_t len,
+	     const struct qm_call_options *options, const struct qm_handler *handler, void *arg,
+	     struct qm_call **ret_call)
+{
+	struct qcall_spec spec = {path, request, len, options, handler, arg, QM_SERVER_STREAM, 0};
+
+	return qmesh_submit(client, &spec, ret_call);
+}
+
+int qm_open(struct qm_client *client, const char *path, const struct qm_call_options *options,
+	    const struct qm_handler *handler, void *arg, struct qm_call **ret_call)
+{
+	bool one_answer = options && options->one_answer;
+	struct qcall_spec spec = {.path = path,
+				  .options = options,
+				  .handler = handler,
+				  .arg = arg,
+				  .kind = one_answer ? QM_CLIENT_STREAM : QM_BIDI};
+
+	return qmesh_submit(client, &spec, ret_call);
+}
+
+int qm_call_send(struct qm_call *call, const void *request, size_t len)
+{
+	int r = outbox_add(&call->requests, request, len);
+
+	if (r == 0)
+		channel_poke(call->channel, call);
+	return r;
+}
+
+void qm_call_end(struct qm_call *call)
+{
+	outbox_end(&call->requests);
+	if (!atomic_load(&call->ended))
+		channel_poke(call->channel, call);
 }
 
 void qm_call_cancel(struct qm_call *call)
@@ -76,7 +116,7 @@ void qm_call_release(struct qm_call *call)
 void qm_call_read(struct qm_call *call, bool on)
 {
 	if (atomic_exchange(&call->read_on, on) != on && on && !atomic_load(&call->ended))
-		channel_read(call->channel, call);
+		channel_poke(call->channel, call);
 }
 
 /* A blocking call being collected. The waiter owns it and outlives done. */
@@ -86,26 +126,35 @@ struct unary {
 	bool done;
 	struct qm_reply reply;
 	struct mdlist md;
-	unsigned n_messages;
+	size_t n_initial;
 	bool no_memory;
 };
 
-static void unary_metadata(void *arg, const struct qm_md *md, size_t n)
+static void note_metadata(struct unary *u, const struct qm_md *md, size_t n)
 {
-	struct unary *u = arg;
-
 	for (size_t i = 0; i < n; i++)
 		if (mdlist_add(&u->md, md[i].name, strlen(md[i].name), md[i].value,
 			       md[i].value_len) < 0)
 			u->no_memory = true;
 }
 
+static void unary_metadata(void *arg, const struct qm_md *md, size_t n)
+{
+	struct unary *u = arg;
+
+	note_metadata(u, md, n);
+	u->n_initial = u->md.n;
+}
+
+static void unary_trailers(void *arg, const struct qm_md *md, size_t n)
+{
+	note_metadata(arg, md, n);
+}
+
 static void unary_message(void *arg, const uint8_t *p, size_t len)
 {
 	struct unary *u = arg;
 
-	if (u->n_messages++ > 0)
-		return;
 	u->reply.message = malloc(len + 1);
 	if (!u->reply.message) {
 		u->no_memory = true;
@@ -144,13 +193,11 @@ static int settle(struct unary *u)
 
 	u->reply.metadata = u->md.v;
 	u->reply.n_metadata = u->md.n;
+	u->reply.n_initial = u->n_initial;
 	if (u->no_memory) {
 		qm_reply_done(&u->reply);
 		return -ENOMEM;
 	}
-	if (s->code == GRPC_OK && u->n_messages != 1)
-		status_set(s, ERR_UNIMPLEMENTED, "the server answered with %u messages, not one",
-			   u->n_messages);
 	if (s->code != GRPC_OK)
 		drop_message(&u->reply);
 	return 0;
@@ -159,14 +206,19 @@ static int settle(struct unary *u)
 int qm_unary(struct qm_client *client, const char *path, const void *request, size_t len,
 	     const struct qm_call_options *options, struct qm_reply *ret_reply)
 {
-	static const struct qm_handler handler = {unary_metadata, unary_message, unary_done};
+	static const struct qm_handler handler = {.metadata = unary_metadata,
+						  .message = unary_message,
+						  .done = unary_done,
+						  .trailers = unary_trailers};
 	struct unary u = {.lock = PTHREAD_MUTEX_INITIALIZER, .ready = PTHREAD_COND_INITIALIZER};
 	int r;
 
 	/* The I/O thread would wait for itself. */
 	if (channel_is_self(client->channel))
 		return -EINVAL;
-	r = qm_start(client, path, request, len, options, &handler, &u, NULL);
+	r = qmesh_submit(
+		client,
+		&(struct qcall_spec){path, request, len, options, &handler, &u, QM_UNARY, 0}, NULL);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&u.lock);
@@ -187,7 +239,7 @@ void qm_reply_done(struct qm_reply *reply)
 	drop_message(reply);
 	mdlist_done(&md);
 	reply->metadata = NULL;
-	reply->n_metadata = 0;
+	reply->n_metadata = reply->n_initial = 0;
 }
 
 const char *qm_reply_get(const struct qm_reply *reply, const char *name)

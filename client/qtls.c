@@ -13,9 +13,13 @@
 
 struct qtls {
 	SSL_CTX *ctx;
+	/* The last session that the server gave, and what it was trusted by. */
+	SSL_SESSION *resumable;
+	struct pin_set resumable_pins;
 };
 
 struct qtls_session {
+	struct qtls *tls;
 	SSL *ssl;
 	struct pin_set pins;
 	bool wants_write;
@@ -38,6 +42,25 @@ static int verify_chain(X509_STORE_CTX *store, void *arg)
 	s->pin_refused = true;
 	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
 	return 0;
+}
+
+/* Keeps the newest; 1: the session is ours now. */
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct qtls_session *s = SSL_get_app_data(ssl);
+
+	SSL_SESSION_free(s->tls->resumable);
+	s->tls->resumable = session;
+	s->tls->resumable_pins = s->pins;
+	return 1;
+}
+
+/* A resumed session is not verified again, so it must rest on the very same pins. */
+static bool may_resume(const struct qtls *tls, const struct pin_set *pins)
+{
+	return tls->resumable && SSL_SESSION_is_resumable(tls->resumable) &&
+	       tls->resumable_pins.n == pins->n &&
+	       memcmp(tls->resumable_pins.pins, pins->pins, pins->n * PIN_LEN) == 0;
 }
 
 static int load_trust(SSL_CTX *ctx, const char *ca_file)
@@ -66,12 +89,16 @@ int qtls_new(const char *ca_file, struct qtls **ret_tls)
 	SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION);
 	/* What RFC 9113 allows with TLS 1.2; 1.3 has its own list. */
 	SSL_CTX_set_cipher_list(tls->ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
-	SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					      SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_mode(tls->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					   SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(tls->ctx, verify_chain, NULL);
+	SSL_CTX_set_session_cache_mode(tls->ctx,
+				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(tls->ctx, on_new_session);
 	r = load_trust(tls->ctx, ca_file);
 	if (r == 0 && SSL_CTX_set_alpn_protos(tls->ctx, h2, sizeof(h2)) != 0)
 		r = -ENOMEM;
@@ -88,6 +115,7 @@ void qtls_free(struct qtls *tls)
 {
 	if (!tls)
 		return;
+	SSL_SESSION_free(tls->resumable);
 	SSL_CTX_free(tls->ctx);
 	free(tls);
 }
@@ -112,6 +140,7 @@ int qtls_session_new(struct qtls *tls, int fd, const char *name, const struct pi
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
+	s->tls = tls;
 	s->pins = *pins;
 	s->ssl = SSL_new(tls->ctx);
 	if (!s->ssl || !SSL_set_fd(s->ssl, fd) || !set_name(s->ssl, name)) {
@@ -121,6 +150,9 @@ int qtls_session_new(struct qtls *tls, int fd, const char *name, const struct pi
 	}
 	SSL_set_app_data(s->ssl, s);
 	SSL_set_connect_state(s->ssl);
+	/* One that cannot be offered costs a full handshake, no more. */
+	if (may_resume(tls, pins))
+		(void)SSL_set_session(s->ssl, tls->resumable);
 	*ret_session = s;
 	return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TLS of the client: 1.2 or newer, ALPN h2, trust by CA file, by the system's
- * CAs or by pins. A context is shared by all connections of a client; a
- * session belongs to one connection and its I/O thread.
+ * CAs or by pins. A context is shared by all connections of a client and
+ * remembers the server's last ticket, so that the next handshake is short; a
+ * session belongs to one connection. Both are the I/O thread's.
  */
 #ifndef QM_QTLS_H
 #define QM_QTLS_H

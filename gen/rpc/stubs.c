@@ -81,6 +81,19 @@ static int start(struct qm_client *client, const char *path, bool idempotent,
 	return r;
 }
 
+static int send(struct qm_call *call, const ProtobufCMessage *in)
+{
+	size_t len = 0;
+	uint8_t *p = packed(in, &len);
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	r = qm_call_send(call, p, len);
+	wipe_free(p, len);
+	return r;
+}
+
 int qm_health_check(struct qm_client *client, const struct qm_call_options *options,
 		const Grpc__Health__V1__HealthCheckRequest *in, struct qm_reply *ret_reply,
 		Grpc__Health__V1__HealthCheckResponse **ret_out)
@@ -101,6 +114,40 @@ int qm_health_watch_start(struct qm_client *client,
 {
 	return start(client, "/grpc.health.v1.Health/Watch", true, options,
 		     &in->base, handler, arg, ret_call);
+}
+
+int qm_reflection_v1_server_reflection_info_open(struct qm_client *client,
+		const struct qm_call_options *options, const struct qm_handler *handler,
+		void *arg, struct qm_call **ret_call)
+{
+	struct qm_call_options o = merged(options, true);
+
+	o.one_answer = false;
+	return qm_open(client, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &o, handler, arg,
+		       ret_call);
+}
+
+int qm_reflection_v1_server_reflection_info_send(struct qm_call *call,
+		const Grpc__Reflection__V1__ServerReflectionRequest *in)
+{
+	return send(call, &in->base);
+}
+
+int qm_reflection_v1alpha_server_reflection_info_open(struct qm_client *client,
+		const struct qm_call_options *options, const struct qm_handler *handler,
+		void *arg, struct qm_call **ret_call)
+{
+	struct qm_call_options o = merged(options, true);
+
+	o.one_answer = false;
+	return qm_open(client, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &o, handler, arg,
+		       ret_call);
+}
+
+int qm_reflection_v1alpha_server_reflection_info_send(struct qm_call *call,
+		const Grpc__Reflection__V1alpha__ServerReflectionRequest *in)
+{
+	return send(call, &in->base);
 }
 
 int qm_login(struct qm_client *client, const struct qm_call_options *options,

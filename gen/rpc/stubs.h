@@ -15,11 +15,16 @@
  * options may be NULL. A method that the contract calls idempotent is sent as
  * such whatever options->idempotent says.
  *
- * Streams: qm_*_start is qm_start with a typed request; messages arrive in
- * handler->message as bytes for the answer's unpack.
+ * Streams of answers: qm_*_start is qm_start with a typed request; messages
+ * arrive in handler->message as bytes for the answer's unpack.
+ *
+ * Streams of requests, with one answer or many: qm_*_open is qm_open,
+ * qm_*_send is qm_call_send with a typed request, qm_call_end ends them.
  */
 #include "client/qmesh.h"
 #include "grpc/health/v1/health.pb-c.h"
+#include "grpc/reflection/v1/reflection.pb-c.h"
+#include "grpc/reflection/v1alpha/reflection.pb-c.h"
 #include "quazzar/mesh/v1/admin.pb-c.h"
 #include "quazzar/mesh/v1/agent.pb-c.h"
 #include "quazzar/mesh/v1/auth.pb-c.h"
@@ -38,6 +43,18 @@ int qm_health_watch_start(struct qm_client *client,
 		const struct qm_call_options *options,
 		const Grpc__Health__V1__HealthCheckRequest *in, const struct qm_handler *handler,
 		void *arg, struct qm_call **ret_call);
+/* /grpc.reflection.v1.ServerReflection/ServerReflectionInfo */
+int qm_reflection_v1_server_reflection_info_open(struct qm_client *client,
+		const struct qm_call_options *options, const struct qm_handler *handler,
+		void *arg, struct qm_call **ret_call);
+int qm_reflection_v1_server_reflection_info_send(struct qm_call *call,
+		const Grpc__Reflection__V1__ServerReflectionRequest *in);
+/* /grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo */
+int qm_reflection_v1alpha_server_reflection_info_open(struct qm_client *client,
+		const struct qm_call_options *options, const struct qm_handler *handler,
+		void *arg, struct qm_call **ret_call);
+int qm_reflection_v1alpha_server_reflection_info_send(struct qm_call *call,
+		const Grpc__Reflection__V1alpha__ServerReflectionRequest *in);
 /* /quazzar.mesh.v1.AuthService/Login */
 int qm_login(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__LoginRequest *in, struct qm_reply *ret_reply,

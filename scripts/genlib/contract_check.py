@@ -10,8 +10,9 @@ SHAPES = {"", "uuid", "ip4", "ip6", "hostport", "slug"}
 # Types as published by others: their bounds are the whole message's.
 FOREIGN = ("google.",)
 # Names that client/qmesh.h has already.
-CLIENT_NAMES = {"unary", "start", "call_cancel", "call_release", "call_read", "client_new",
-                "client_free", "client_set_pins", "reply_done", "reply_get"}
+CLIENT_NAMES = {"unary", "start", "open", "call_cancel", "call_release", "call_read", "call_send",
+                "call_end", "client_new", "client_free", "client_set_pins", "reply_done",
+                "reply_get", "stream_open", "stream_send", "watch_start"}
 PATH_TYPES = TEXTS | NUMBERS | {F.TYPE_ENUM, F.TYPE_BOOL}
 
 
@@ -164,22 +165,32 @@ def check_equal_routes(contract, complain):
         seen.setdefault(shape, route)
 
 
+STUB_PREFIXES = {"grpc.health.v1.Health": "health_",
+                 "grpc.reflection.v1.ServerReflection": "reflection_v1_",
+                 "grpc.reflection.v1alpha.ServerReflection": "reflection_v1alpha_"}
+
+
 def stub_name(method):
-    prefix = "health_" if method.service.full_name.startswith("grpc.health.") else ""
-    return prefix + method.snake
+    return STUB_PREFIXES.get(method.service.full_name, "") + method.snake
+
+
+def stub_functions(method):
+    """What the stubs of a method are called, without qm_."""
+    name = stub_name(method)
+    if method.client_streaming:
+        return [name + "_open", name + "_send"]
+    return [name + "_start"] if method.server_streaming else [name]
 
 
 def check_names(contract, complain):
     seen = {}
     for method in contract.methods():
-        if method.client_streaming:
-            continue  # has no stub
-        name = stub_name(method)
-        if name in CLIENT_NAMES:
-            complain(method.place, f"{method.name}: qm_{name} is taken by client/qmesh.h")
-        elif name in seen:
-            complain(method.place, f"{method.name}: qm_{name} is also {seen[name].place}")
-        seen.setdefault(name, method)
+        for name in stub_functions(method):
+            if name in CLIENT_NAMES:
+                complain(method.place, f"{method.name}: qm_{name} is taken by client/qmesh.h")
+            elif name in seen:
+                complain(method.place, f"{method.name}: qm_{name} is also {seen[name].place}")
+            seen.setdefault(name, method)
     stems = {}
     for service in contract.services:
         if service.stem in stems:

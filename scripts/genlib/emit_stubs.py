@@ -16,8 +16,11 @@ HEADER_WORDS = """/*
  * options may be NULL. A method that the contract calls idempotent is sent as
  * such whatever options->idempotent says.
  *
- * Streams: qm_*_start is qm_start with a typed request; messages arrive in
- * handler->message as bytes for the answer's unpack.
+ * Streams of answers: qm_*_start is qm_start with a typed request; messages
+ * arrive in handler->message as bytes for the answer's unpack.
+ *
+ * Streams of requests, with one answer or many: qm_*_open is qm_open,
+ * qm_*_send is qm_call_send with a typed request, qm_call_end ends them.
  */
 """
 
@@ -103,6 +106,22 @@ static int start(struct qm_client *client, const char *path, bool idempotent,
 """
 
 
+SEND_HELPER = """
+static int send(struct qm_call *call, const ProtobufCMessage *in)
+{
+\tsize_t len = 0;
+\tuint8_t *p = packed(in, &len);
+\tint r;
+
+\tif (!p)
+\t\treturn -ENOMEM;
+\tr = qm_call_send(call, p, len);
+\twipe_free(p, len);
+\treturn r;
+}
+"""
+
+
 def c_bool(value):
     return "true" if value else "false"
 
@@ -121,20 +140,29 @@ def stream_signature(method):
             "\t\tvoid *arg, struct qm_call **ret_call)")
 
 
-def stub_methods(contract):
-    return [m for m in contract.methods() if not m.client_streaming]
+def open_signature(method):
+    return (f"int qm_{stub_name(method)}_open(struct qm_client *client,\n"
+            "\t\tconst struct qm_call_options *options, const struct qm_handler *handler,\n"
+            "\t\tvoid *arg, struct qm_call **ret_call)")
 
 
-def signature(method):
-    return stream_signature(method) if method.server_streaming else unary_signature(method)
+def send_signature(method):
+    return (f"int qm_{stub_name(method)}_send(struct qm_call *call,\n"
+            f"\t\tconst {type_name(method.input)} *in)")
+
+
+def signatures(method):
+    if method.client_streaming:
+        return [open_signature(method), send_signature(method)]
+    return [stream_signature(method) if method.server_streaming else unary_signature(method)]
 
 
 def stubs_header(contract):
-    methods = stub_methods(contract)
+    methods = list(contract.methods())
     rows = []
     for method in methods:
-        words = f"/* {method.path} */\n"
-        rows.append(words + signature(method) + ";\n")
+        rows.append(f"/* {method.path} */\n")
+        rows.extend(signature + ";\n" for signature in signatures(method))
     body = (HEADER_WORDS + '#include "client/qmesh.h"\n'
             + includes(m for method in methods for m in (method.input, method.output))
             + "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n" + "".join(rows)
@@ -142,8 +170,20 @@ def stubs_header(contract):
     return header("stubs.h", "Client stubs.", body)
 
 
+def open_body(method):
+    return (f"{open_signature(method)}\n{{\n"
+            f"\tstruct qm_call_options o = merged(options, {c_bool(method.policy.idempotent)});\n\n"
+            f"\to.one_answer = {c_bool(not method.server_streaming)};\n"
+            f"\treturn qm_open(client, {quote(method.path)}, &o, handler, arg,\n"
+            "\t\t       ret_call);\n}\n"
+            f"\n{send_signature(method)}\n{{\n"
+            "\treturn send(call, &in->base);\n}\n")
+
+
 def stub_body(method):
     idempotent = c_bool(method.policy.idempotent)
+    if method.client_streaming:
+        return open_body(method)
     if method.server_streaming:
         return (f"{stream_signature(method)}\n{{\n"
                 f"\treturn start(client, {quote(method.path)}, {idempotent}, options,\n"
@@ -158,7 +198,10 @@ def stub_body(method):
 
 
 def emit_stubs(contract):
-    methods = stub_methods(contract)
-    source = (banner("Client stubs.") + '#include "gen/rpc/stubs.h"\n' + HELPERS + "\n"
+    methods = list(contract.methods())
+    helpers = HELPERS
+    if any(method.client_streaming for method in methods):
+        helpers += SEND_HELPER
+    source = (banner("Client stubs.") + '#include "gen/rpc/stubs.h"\n' + helpers + "\n"
               + "\n".join(stub_body(method) for method in methods))
     return {"rpc/stubs.h": stubs_header(contract), "rpc/stubs.c": source}

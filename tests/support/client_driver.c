@@ -18,6 +18,8 @@
 
 #include "base/text.h"
 #include "client/qmesh.h"
+#include "client/qstream.h"
+#include "client/qwatch.h"
 
 #define MAX_MD 16
 
@@ -25,8 +27,11 @@ static struct {
 	struct qm_options client;
 	struct qm_call_options call;
 	const char *path, *request;
-	bool stream, hash, quiet;
-	unsigned pause_after, pause_ms, cancel_after, threads, repeat, gap_ms, big_request;
+	bool stream, hash, quiet, watch;
+	/* 'c' or 'b': a client stream or a bidi call of many requests. */
+	char many;
+	unsigned many_requests, pause_after, pause_ms, cancel_after, threads, repeat, gap_ms,
+		big_request;
 	struct qm_md md[MAX_MD];
 	uint8_t pins[4][32];
 } o = {.threads = 1, .repeat = 1};
@@ -139,7 +144,8 @@ static void on_done(void *arg, const struct status *status)
 
 static int one_stream(struct qm_client *client, const char *request, size_t len)
 {
-	static const struct qm_handler handler = {on_metadata, on_message, on_done};
+	static const struct qm_handler handler = {
+		.metadata = on_metadata, .message = on_message, .done = on_done};
 	struct run run = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, NULL};
 	int r;
 
@@ -154,6 +160,139 @@ static int one_stream(struct qm_client *client, const char *request, size_t len)
 		qm_call_release(run.call);
 	}
 	return r;
+}
+
+static void print_messages(struct qm_stream *s, bool all)
+{
+	uint8_t *p;
+	size_t len;
+
+	while (qm_stream_receive(s, &p, &len) > 0) {
+		if (!o.quiet)
+			print_message(p, len);
+		free(p);
+		if (!all)
+			break;
+	}
+}
+
+/* A client stream sends all and reads one; a bidi call sends and reads in turn. */
+static int one_many(struct qm_client *client, const char *request, size_t len)
+{
+	enum qm_kind kind = o.many == 'c' ? QM_CLIENT_STREAM : QM_BIDI;
+	const struct status *status;
+	struct qm_stream *s;
+	size_t n;
+	int r;
+
+	r = qm_stream_open(client, o.path, kind, &o.call, &s);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < o.many_requests && r == 0; i++) {
+		r = qm_stream_send(s, request, len);
+		if (r == 0 && kind == QM_BIDI)
+			print_messages(s, false);
+		if (r == 0 && o.cancel_after == i + 1)
+			qm_stream_cancel(s);
+	}
+	if (r < 0)
+		printf("send=%d\n", -r);
+	qm_stream_end(s);
+	print_messages(s, true);
+	status = qm_stream_status(s);
+	atomic_fetch_add(status->code == GRPC_OK ? &n_ok : &n_failed, 1);
+	if (!o.quiet) {
+		const struct qm_md *md = qm_stream_headers(s, &n);
+
+		print_md(md, n);
+		md = qm_stream_trailers(s, &n);
+		print_md(md, n);
+		print_status(status);
+	}
+	qm_stream_free(s);
+	return 0;
+}
+
+struct watching {
+	struct run run;
+	struct qm_watch *watch;
+};
+
+static void *resume_watch(void *arg)
+{
+	struct watching *w = arg;
+
+	usleep(o.pause_ms * 1000);
+	printf("resumed\n");
+	qm_watch_read(w->watch, true);
+	return NULL;
+}
+
+static void on_change(void *arg, const uint8_t *p, size_t len, uint64_t version)
+{
+	struct watching *w = arg;
+	pthread_t thread;
+
+	(void)p;
+	(void)len;
+	printf("version=%llu\n", (unsigned long long)version);
+	fflush(stdout);
+	/* The handle may not be stored yet when the first message comes. */
+	pthread_mutex_lock(&w->run.lock);
+	pthread_mutex_unlock(&w->run.lock);
+	w->run.n_messages++;
+	if (o.pause_after == w->run.n_messages) {
+		printf("paused\n");
+		qm_watch_read(w->watch, false);
+		pthread_create(&thread, NULL, resume_watch, w);
+		pthread_detach(thread);
+	}
+	if (o.cancel_after == w->run.n_messages)
+		qm_watch_cancel(w->watch);
+}
+
+static void on_lost(void *arg, const struct status *status, uint64_t pause_ms)
+{
+	(void)arg;
+	printf("lost=%d\npause=%llu\n", (int)status->code, (unsigned long long)pause_ms);
+	fflush(stdout);
+}
+
+static void on_watch_done(void *arg, const struct status *status)
+{
+	struct watching *w = arg;
+
+	on_done(&w->run, status);
+}
+
+static int one_watch(struct qm_client *client, const char *request, size_t len)
+{
+	static const struct qm_watch_handler handler = {
+		.message = on_change, .done = on_watch_done, .lost = on_lost};
+	struct qm_watch_options options = {.path = o.path,
+					   .request = request,
+					   .request_len = len,
+					   .request_field = 1,
+					   .answer_field = 1,
+					   .call = &o.call,
+					   .first_pause_ms = o.gap_ms,
+					   .last_pause_ms = o.gap_ms * 4};
+	struct watching w = {
+		.run = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, NULL}};
+	int r;
+
+	pthread_mutex_lock(&w.run.lock);
+	r = qm_watch_start(client, &options, &handler, &w, &w.watch);
+	while (r == 0 && !w.run.done)
+		pthread_cond_wait(&w.run.ready, &w.run.lock);
+	pthread_mutex_unlock(&w.run.lock);
+	if (r < 0)
+		return r;
+	if (o.pause_after)
+		usleep(o.pause_ms * 1000 + 100000);
+	printf("last=%llu\n", (unsigned long long)qm_watch_version(w.watch));
+	qm_watch_release(w.watch);
+	return 0;
 }
 
 static int one_unary(struct qm_client *client, const char *request, size_t len)
@@ -188,12 +327,24 @@ static void *calls(void *arg)
 	for (unsigned i = 0; i < o.repeat; i++) {
 		if (i > 0 && o.gap_ms)
 			usleep(o.gap_ms * 1000);
-		r = o.stream ? one_stream(client, request, len) : one_unary(client, request, len);
+		if (o.many)
+			r = one_many(client, request, len);
+		else if (o.watch)
+			r = one_watch(client, request, len);
+		else if (o.stream)
+			r = one_stream(client, request, len);
+		else
+			r = one_unary(client, request, len);
 		if (r < 0)
 			printf("errno=%d\n", -r);
 	}
 	free(request);
 	return NULL;
+}
+
+static uint32_t number(const char *value)
+{
+	return (uint32_t)strtoul(value, NULL, 10);
 }
 
 static int set(int c, char *value)
@@ -214,13 +365,13 @@ static int set(int c, char *value)
 		o.client.max_message = strtoul(value, NULL, 10);
 		break;
 	case 'k':
-		o.client.keepalive_ms = (uint32_t)strtoul(value, NULL, 10);
+		o.client.keepalive_ms = number(value);
 		break;
 	case 'c':
-		o.client.connect_ms = (uint32_t)strtoul(value, NULL, 10);
+		o.client.connect_ms = number(value);
 		break;
 	case 't':
-		o.call.timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+		o.call.timeout_ms = number(value);
 		break;
 	case 'd':
 		equal = strchr(value, '=');
@@ -232,20 +383,22 @@ static int set(int c, char *value)
 		break;
 	case 'P':
 		return sscanf(value, "%u,%u", &o.pause_after, &o.pause_ms) == 2 ? 0 : -EINVAL;
+	case 'N':
+		return sscanf(value, "%c%u", &o.many, &o.many_requests) == 2 ? 0 : -EINVAL;
 	case 'C':
-		o.cancel_after = (unsigned)strtoul(value, NULL, 10);
+		o.cancel_after = number(value);
 		break;
 	case 'T':
-		o.threads = (unsigned)strtoul(value, NULL, 10);
+		o.threads = number(value);
 		break;
 	case 'R':
-		o.repeat = (unsigned)strtoul(value, NULL, 10);
+		o.repeat = number(value);
 		break;
 	case 'g':
-		o.gap_ms = (unsigned)strtoul(value, NULL, 10);
+		o.gap_ms = number(value);
 		break;
 	case 'b':
-		o.big_request = (unsigned)strtoul(value, NULL, 10);
+		o.big_request = number(value);
 		break;
 	default:
 		return -EINVAL;
@@ -257,13 +410,17 @@ static int parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "a:p:n:m:k:c:t:d:P:C:T:R:g:b:ishq")) != -1) {
+	while ((c = getopt(argc, argv, "a:p:n:m:k:c:t:d:P:C:T:R:g:b:N:ishqzw")) != -1) {
 		if (c == 'i')
 			o.call.idempotent = true;
 		else if (c == 's')
 			o.stream = true;
 		else if (c == 'h')
 			o.hash = true;
+		else if (c == 'z')
+			o.call.gzip = true;
+		else if (c == 'w')
+			o.watch = true;
 		else if (c == 'q')
 			o.quiet = true;
 		else if (set(c, optarg) < 0)

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/gzip.h"
+#include "client/outcome.h"
 #include "client/qcall.h"
 
 struct seen {
@@ -44,16 +46,21 @@ static void on_done(void *arg, const struct status *status)
 	seen->err = status->err;
 }
 
-static const struct qm_handler handler = {on_metadata, on_message, on_done};
+static const struct qm_handler handler = {
+	.metadata = on_metadata, .message = on_message, .done = on_done};
 
 static struct qm_call *make(struct seen *seen)
 {
+	struct qcall_spec spec = {.path = "/a.B/C",
+				  .request = "xyz",
+				  .len = 3,
+				  .handler = &handler,
+				  .arg = seen,
+				  .kind = QM_SERVER_STREAM};
 	struct qm_call *call;
 
 	memset(seen, 0, sizeof(*seen));
-	assert_int_equal(
-		qcall_new(&(struct qcall_spec){"/a.B/C", "xyz", 3, NULL, &handler, seen}, &call),
-		0);
+	assert_int_equal(qcall_new(&spec, &call), 0);
 	qcall_reset(call, 100);
 	return call;
 }
@@ -73,31 +80,65 @@ static void good_head(struct qm_call *call)
 
 static void test_arguments(void **state)
 {
-	static const struct qm_handler no_done = {on_metadata, on_message, NULL};
+	static const struct qm_handler no_done = {.metadata = on_metadata, .message = on_message};
 	struct qm_call *call;
+	uint8_t bytes[8];
+	bool last;
 
 	(void)state;
-	assert_int_equal(
-		qcall_new(&(struct qcall_spec){"/a.B/C", NULL, 3, NULL, &handler, NULL}, &call),
-		-EINVAL);
-	assert_int_equal(
-		qcall_new(&(struct qcall_spec){"/a.B/C", "", 0, NULL, &no_done, NULL}, &call),
-		-EINVAL);
-	assert_int_equal(
-		qcall_new(&(struct qcall_spec){"a.B/C", "", 0, NULL, &handler, NULL}, &call),
-		-EINVAL);
-	assert_int_equal(qcall_new(&(struct qcall_spec){"/aB", "", 0, NULL, &handler, NULL}, &call),
+	assert_int_equal(qcall_new(&(struct qcall_spec){.path = "/a.B/C",
+							.request = NULL,
+							.len = 3,
+							.handler = &handler,
+							.arg = NULL},
+				   &call),
 			 -EINVAL);
-	assert_int_equal(qcall_new(&(struct qcall_spec){NULL, "", 0, NULL, &handler, NULL}, &call),
+	assert_int_equal(qcall_new(&(struct qcall_spec){.path = "/a.B/C",
+							.request = "",
+							.len = 0,
+							.handler = &no_done,
+							.arg = NULL},
+				   &call),
 			 -EINVAL);
-	assert_int_equal(
-		qcall_new(&(struct qcall_spec){"/a B/C", "", 0, NULL, &handler, NULL}, &call),
-		-EINVAL);
-	assert_int_equal(
-		qcall_new(&(struct qcall_spec){"/a.B/C", "xyz", 3, NULL, &handler, NULL}, &call),
-		0);
-	assert_int_equal(call->request_len, 8);
-	assert_memory_equal(call->request, "\0\0\0\0\3xyz", 8);
+	assert_int_equal(qcall_new(&(struct qcall_spec){.path = "a.B/C",
+							.request = "",
+							.len = 0,
+							.handler = &handler,
+							.arg = NULL},
+				   &call),
+			 -EINVAL);
+	assert_int_equal(qcall_new(&(struct qcall_spec){.path = "/aB",
+							.request = "",
+							.len = 0,
+							.handler = &handler,
+							.arg = NULL},
+				   &call),
+			 -EINVAL);
+	assert_int_equal(qcall_new(&(struct qcall_spec){.path = NULL,
+							.request = "",
+							.len = 0,
+							.handler = &handler,
+							.arg = NULL},
+				   &call),
+			 -EINVAL);
+	assert_int_equal(qcall_new(&(struct qcall_spec){.path = "/a B/C",
+							.request = "",
+							.len = 0,
+							.handler = &handler,
+							.arg = NULL},
+				   &call),
+			 -EINVAL);
+	assert_int_equal(qcall_new(&(struct qcall_spec){.path = "/a.B/C",
+							.request = "xyz",
+							.len = 3,
+							.handler = &handler,
+							.arg = NULL},
+				   &call),
+			 0);
+	assert_int_equal(outbox_ready(&call->requests, 100, &last), 8);
+	assert_true(last);
+	outbox_take(&call->requests, bytes, 8);
+	assert_memory_equal(bytes, "\0\0\0\0\3xyz", 8);
 	qcall_unref(call);
 }
 
@@ -122,7 +163,7 @@ static void test_answer(void **state)
 	assert_int_equal(head(call, "grpc-status", "0"), 0);
 	assert_int_equal(head(call, "x-b", "2"), 0);
 	assert_int_equal(qcall_headers_end(call, true), 0);
-	assert_int_equal(qcall_closed(call, 0), QCALL_FINAL);
+	assert_int_equal(outcome_of(call, 0), QCALL_FINAL);
 	assert_int_equal(seen.n_done, 0);
 	qcall_finish(call);
 	qcall_finish(call);
@@ -144,7 +185,7 @@ static void test_pause(void **state)
 	assert_int_equal(seen.n_messages, 0);
 	assert_int_equal(head(call, "grpc-status", "0"), 0);
 	assert_int_equal(qcall_headers_end(call, true), 0);
-	assert_int_equal(qcall_closed(call, 0), QCALL_FINAL);
+	assert_int_equal(outcome_of(call, 0), QCALL_FINAL);
 	assert_true(qcall_has_waiting(call));
 	assert_true(qcall_deliver_rest(call));
 	atomic_store(&call->read_on, true);
@@ -179,16 +220,16 @@ static void test_ends(void **state)
 
 	(void)state;
 	call = make(&seen);
-	assert_int_equal(qcall_closed(call, 7), QCALL_UNTOUCHED);
+	assert_int_equal(outcome_of(call, 7), QCALL_REFUSED);
 	qcall_unref(call);
 	call = make(&seen);
 	good_head(call);
-	assert_int_equal(qcall_closed(call, 7), QCALL_FINAL);
+	assert_int_equal(outcome_of(call, 7), QCALL_FINAL);
 	assert_int_equal(call->status.code, GRPC_UNAVAILABLE);
 	qcall_unref(call);
 	call = make(&seen);
 	good_head(call);
-	assert_int_equal(qcall_closed(call, 0), QCALL_FINAL);
+	assert_int_equal(outcome_of(call, 0), QCALL_FINAL);
 	assert_int_equal(call->status.code, GRPC_UNKNOWN);
 	qcall_unref(call);
 	/* Trailers beat the reset that follows them. */
@@ -197,26 +238,127 @@ static void test_ends(void **state)
 	assert_int_equal(head(call, "grpc-status", "5"), 0);
 	assert_int_equal(head(call, "grpc-message", "a%20b"), 0);
 	assert_int_equal(qcall_headers_end(call, true), 0);
-	assert_int_equal(qcall_closed(call, 8), QCALL_FINAL);
+	assert_int_equal(outcome_of(call, 8), QCALL_FINAL);
 	assert_int_equal(call->status.code, GRPC_NOT_FOUND);
 	assert_string_equal(call->status.message, "a b");
 	qcall_unref(call);
 }
 
-static void test_codes(void **state)
+static int frame(struct qm_call *call, uint8_t flag, const void *p, size_t len)
 {
-	static const struct {
-		unsigned from;
-		enum grpc_code to;
-	} http[] = {{400, 13}, {401, 16}, {403, 7},  {404, 12}, {429, 14}, {431, 13},
-		    {502, 14}, {503, 14}, {504, 14}, {500, 2},  {200, 2},  {0, 2}},
-	  h2[] = {{0, 13}, {1, 13}, {7, 14}, {8, 1}, {11, 8}, {12, 7}, {13, 13}, {1000, 13}};
+	uint8_t bytes[300];
+
+	frame_head(bytes, flag, (uint32_t)len);
+	memcpy(bytes + FRAME_HEAD_LEN, p, len);
+	return qcall_data(call, bytes, FRAME_HEAD_LEN + len);
+}
+
+static void test_gzip(void **state)
+{
+	_cleanup_(text_done) struct text small = TEXT_INIT(300), bomb = TEXT_INIT(300);
+	char large[101] = "";
+	struct seen seen;
+	struct qm_call *call;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(http) / sizeof(http[0]); i++)
-		assert_int_equal(qcall_code_of_http(http[i].from), http[i].to);
-	for (size_t i = 0; i < sizeof(h2) / sizeof(h2[0]); i++)
-		assert_int_equal(qcall_code_of_h2(h2[i].from), h2[i].to);
+	assert_int_equal(gzip_deflate("hello", 5, &small), 0);
+	memset(large, 'x', sizeof(large));
+	assert_int_equal(gzip_deflate(large, sizeof(large), &bomb), 0);
+
+	call = make(&seen);
+	assert_int_equal(head(call, "grpc-encoding", "gzip"), 0);
+	good_head(call);
+	assert_int_equal(frame(call, 1, small.s, small.len), 0);
+	assert_string_equal(seen.last, "hello");
+	assert_int_equal(frame(call, 0, "plain", 5), 0);
+	assert_string_equal(seen.last, "plain");
+	assert_int_equal(frame(call, 1, "", 0), 0);
+	assert_string_equal(seen.last, "");
+	/* 100 bytes are the limit, and what inflates to 101 is over it. */
+	assert_int_equal(frame(call, 1, bomb.s, bomb.len), 1);
+	assert_int_equal(call->status.err, ERR_MESSAGE_TOO_LARGE);
+	qcall_unref(call);
+
+	call = make(&seen);
+	assert_int_equal(head(call, "grpc-encoding", "gzip"), 0);
+	good_head(call);
+	assert_int_equal(frame(call, 1, "no gzip", 7), 1);
+	assert_int_equal(call->status.code, GRPC_INTERNAL);
+	qcall_unref(call);
+
+	/* Flagged, but in no way that was agreed upon. */
+	for (int i = 0; i < 3; i++) {
+		static const char *const encodings[] = {NULL, "identity", "br"};
+
+		call = make(&seen);
+		if (encodings[i])
+			assert_int_equal(head(call, "grpc-encoding", encodings[i]), 0);
+		good_head(call);
+		assert_int_equal(frame(call, 1, small.s, small.len), 1);
+		assert_int_equal(call->status.code, GRPC_INTERNAL);
+		qcall_unref(call);
+	}
+}
+
+static void end_well(struct qm_call *call)
+{
+	assert_int_equal(head(call, "grpc-status", "0"), 0);
+	assert_int_equal(qcall_headers_end(call, true), 0);
+	assert_int_equal(outcome_of(call, 0), QCALL_FINAL);
+}
+
+static void test_one_answer(void **state)
+{
+	struct seen seen;
+	struct qm_call *call;
+
+	(void)state;
+	call = make(&seen);
+	call->one_answer = true;
+	good_head(call);
+	end_well(call);
+	assert_int_equal(call->status.code, GRPC_UNIMPLEMENTED);
+	qcall_unref(call);
+	call = make(&seen);
+	call->one_answer = true;
+	good_head(call);
+	assert_int_equal(frame(call, 0, "a", 1), 0);
+	end_well(call);
+	assert_int_equal(call->status.code, GRPC_OK);
+	qcall_unref(call);
+	call = make(&seen);
+	call->one_answer = true;
+	good_head(call);
+	assert_int_equal(frame(call, 0, "a", 1), 0);
+	assert_int_equal(frame(call, 0, "b", 1), 1);
+	assert_int_equal(call->status.code, GRPC_UNIMPLEMENTED);
+	assert_int_equal(seen.n_messages, 1);
+	qcall_unref(call);
+}
+
+static void test_pushback(void **state)
+{
+	static const struct {
+		const char *value;
+		int64_t ms;
+	} cases[] = {{"0", 0},
+		     {"250", 250},
+		     {"3600000", 3600000},
+		     {"3600001", QCALL_PUSHBACK_NEVER},
+		     {"-1", QCALL_PUSHBACK_NEVER},
+		     {"", QCALL_PUSHBACK_NEVER},
+		     {"soon", QCALL_PUSHBACK_NEVER}};
+	struct seen seen;
+	struct qm_call *call;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		call = make(&seen);
+		assert_int_equal(call->pushback_ms, QCALL_PUSHBACK_NONE);
+		assert_int_equal(head(call, "grpc-retry-pushback-ms", cases[i].value), 0);
+		assert_int_equal(call->pushback_ms, cases[i].ms);
+		qcall_unref(call);
+	}
 }
 
 static void test_timeouts(void **state)
@@ -237,9 +379,10 @@ static void test_timeouts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_arguments), cmocka_unit_test(test_answer),
-		cmocka_unit_test(test_pause),     cmocka_unit_test(test_over_the_limit),
-		cmocka_unit_test(test_ends),      cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_arguments),  cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_pause),      cmocka_unit_test(test_over_the_limit),
+		cmocka_unit_test(test_ends),       cmocka_unit_test(test_gzip),
+		cmocka_unit_test(test_one_answer), cmocka_unit_test(test_pushback),
 		cmocka_unit_test(test_timeouts),
 	};
 

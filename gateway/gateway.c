@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "gateway/answer.h"
 #include "gateway/connect.h"
@@ -22,6 +21,7 @@
 #include "gateway/sse.h"
 #include "gateway/webcall.h"
 #include "gen/rpc/routes.h"
+#include "server/rpc/health.h"
 
 struct gateway {
 	struct gateway_options options;
@@ -37,27 +37,21 @@ static bool claims(const struct exchange *x)
 	return true;
 }
 
-static void answer_text(struct exchange *x, unsigned http, const char *json)
+/* The same report behind both: one says whether to ask, the other only that we live. */
+static void answer_health(struct exchange *x, struct health *health, bool must_be_ready)
 {
+	_cleanup_(text_done) struct text out = TEXT_INIT(16384);
+	struct health_report report;
+	bool ready = health_ask(health, &report);
 	struct answer a;
 
-	answer_init_api(&a, "application/json", NULL);
-	answer_send(x, http, &a, json, strlen(json));
-}
-
-static void answer_ready(struct exchange *x, const struct gateway_options *o)
-{
-	_cleanup_(text_done) struct text out = TEXT_INIT(1024);
-	const char *why = NULL;
-
-	if (!o->ready || o->ready(o->owner, &why)) {
-		answer_text(x, 200, "{\"status\":\"ready\"}");
+	health_json(&report, &out);
+	if (out.failed) {
+		answer_refuse(x, 500, NULL, "Out of memory.");
 		return;
 	}
-	text_adds(&out, "{\"status\":\"not ready\",\"why\":");
-	json_quote(&out, why ? why : "");
-	text_adds(&out, "}");
-	answer_text(x, 503, out.failed ? "{\"status\":\"not ready\"}" : out.s);
+	answer_init_api(&a, "application/json", NULL);
+	answer_send(x, must_be_ready && !ready ? 503 : 200, &a, out.s, out.len);
 }
 
 /* What has no route: health, the page, or nothing. */
@@ -65,10 +59,12 @@ static void open_other(struct exchange *x, const struct gateway *gw)
 {
 	bool is_get = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
 
-	if (is_get && strcmp(x->path, "/healthz") == 0)
-		answer_text(x, 200, "{\"status\":\"ok\"}");
-	else if (is_get && strcmp(x->path, "/readyz") == 0)
-		answer_ready(x, &gw->options);
+	struct health *health = gw->options.health;
+
+	if (is_get && health && strcmp(x->path, "/healthz") == 0)
+		answer_health(x, health, false);
+	else if (is_get && health && strcmp(x->path, "/readyz") == 0)
+		answer_health(x, health, true);
 	else if (!gw->options.page || !page_serve(x))
 		answer_refuse(x, 404, NULL, "Nothing is served at this path.");
 }

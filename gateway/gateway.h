@@ -24,16 +24,12 @@
 #include "server/rpc/server.h"
 
 struct gateway;
+struct health;
 
 struct gateway_options {
-	bool cp_routes; /* also bind /cp/api/v1/...: the Control Panel */
-	bool page;      /* serve the page; "/" redirects to /vpn/mesh */
-	/*
-	 * For /readyz: true when ready, else *ret_why in plain words (static text). Any
-	 * loop's thread, must not block. NULL: always ready. /healthz needs nothing.
-	 */
-	bool (*ready)(void *owner, const char **ret_why);
-	void *owner;
+	bool cp_routes;        /* also bind /cp/api/v1/...: the Control Panel */
+	bool page;             /* serve the page; "/" redirects to /vpn/mesh */
+	struct health *health; /* for /healthz and /readyz, which are there with it only */
 	/* Sites whose pages may call gRPC-Web and Connect; see cors_new. NULL or "": none. */
 	const char *cors_origins;
 };

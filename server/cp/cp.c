@@ -192,7 +192,7 @@ struct services *cp_services(struct cp *cp)
 	    service_add(s, &auth_service_desc, auth_service_handlers(&auth), cp) ||
 	    service_add(s, &agent_service_desc, agent_service_handlers(&agent), cp) ||
 	    service_add(s, &admin_service_desc, admin_service_handlers(&admin), cp) ||
-	    health_add(s) || reflection_add(s)) {
+	    health_add(s, cp->health) || reflection_add(s)) {
 		services_free(s);
 		return NULL;
 	}

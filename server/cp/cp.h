@@ -9,6 +9,7 @@
 #include "server/store/store.h"
 
 struct denials;
+struct health;
 struct hub;
 struct keyring;
 struct licensing;
@@ -33,6 +34,7 @@ struct cp {
 	struct denials *denials;
 	struct watch *watch;
 	struct ticker *ticker;
+	struct health *health; /* the daemon's; before cp_services */
 };
 
 /* Everything but the server: opens the store, loads keys, starts the threads. */

@@ -16,6 +16,7 @@
 #include "base/sign.h"
 #include "gateway/gateway.h"
 #include "server/cp/cp.h"
+#include "server/cp/cphealth.h"
 #include "server/cp/hub.h"
 #include "server/cp/keyring.h"
 #include "server/cp/licensing.h"
@@ -98,8 +99,10 @@ static int serve(struct cp *cp, const sigset_t *signals)
 	_cleanup_(gateway_freep) struct gateway *gateway = NULL;
 	_cleanup_(server_freep) struct server *server = NULL;
 	_cleanup_(gauge_freep) struct gauge *gauge = NULL;
-	const struct gateway_options doors = {
-		.cp_routes = true, .page = true, .cors_origins = cp->conf.cors_origins};
+	const struct gateway_options doors = {.cp_routes = true,
+					      .page = true,
+					      .health = cp->health,
+					      .cors_origins = cp->conf.cors_origins};
 	struct server_options options = {.loops = (unsigned)cp->conf.loops,
 					 .workers = (unsigned)cp->conf.workers,
 					 .conn_age_ms = cp->conf.conn_age_ms,
@@ -124,6 +127,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 	if (!r) {
 		log_info("cpd", "ready");
 		wait_for_end(cp, signals);
+		health_drain(cp->health);
 		hub_drain(cp->hub, RECONNECT_MS);
 		server_stop(server, GRACE_MS);
 	}
@@ -158,7 +162,11 @@ static int run(const struct cp_conf *conf)
 	if (!r)
 		r = cp_new(conf, &cp);
 	if (!r)
+		r = health_new(cphealth_probe, cp, &cp->health);
+	if (!r)
 		r = serve(cp, &signals);
+	if (cp)
+		health_free(cp->health);
 	cp_free(cp);
 	return r;
 }

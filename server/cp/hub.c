@@ -463,7 +463,6 @@ static void tick(struct hub *hub)
 
 	hub->next_tick_ms = clock_boot_ms() + TICK_MS;
 	each_room(hub, expire_one, &now);
-	watch_tick(hub->cp->watch);
 }
 
 static void wait_filled(struct hub *hub)

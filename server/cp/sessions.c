@@ -155,6 +155,34 @@ int sessions_login(struct call *call, const Pb__LoginRequest *in, Pb__LoginRespo
 	return r ? err_trace(r) : fill_login(cp, call, &l, out);
 }
 
+struct checked {
+	struct caller caller;
+	struct session_row session;
+};
+
+static int read_session(struct txn *txn, void *ctx)
+{
+	struct checked *c = ctx;
+
+	return session_row_get(txn, &c->caller.tenant_id, &c->caller.session_id, &c->session);
+}
+
+int sessions_check(struct call *call)
+{
+	struct checked c = {.caller = call->caller};
+	struct cp *cp = call->owner;
+	int r;
+
+	if (uuid_is_nil(&c.caller.session_id))
+		return 0;
+	r = store_read(cp->store, read_session, &c);
+	if (r < 0)
+		return err_trace(r);
+	if (r || c.session.ended)
+		return call_fail(call, ERR_TOKEN_INVALID, "The session has ended. Sign in again.");
+	return 0;
+}
+
 struct ending {
 	struct caller caller;
 	int64_t now_ms;

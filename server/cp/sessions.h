@@ -12,6 +12,10 @@ int sessions_who_am_i(struct call *call, const Pb__WhoAmIRequest *in, Pb__WhoAmI
 int sessions_change_password(struct call *call, const Pb__ChangePasswordRequest *in,
 			     Pb__ChangePasswordResponse *out);
 
+/* Is the session that the guards accepted still alive? 0, ERR_TOKEN_INVALID, < 0. Reads the store.
+ */
+int sessions_check(struct call *call);
+
 /* Session ids that ended in a write, for the hub to tell nodes of after the commit. */
 struct sessions_ended {
 	uint8_t (*ids)[16];

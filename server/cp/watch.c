@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "server/cp/overview.h"
+#include "server/cp/sessions.h"
 
 enum { GATHER_MS = 100, PER_SESSION = 4, QUEUE_MAX = 64 };
 
@@ -125,6 +126,10 @@ int watch_state(struct call *call, const Pb__WatchStateRequest *in)
 		call_finish(surplus, ERR_CANCELLED);
 		call_unref(surplus);
 	}
+	/* It may have ended between the guards and now: then nobody ends the stream. */
+	r = sessions_check(call);
+	if (r)
+		return r;
 	r = in->version < version
 		    ? tell(w, call, version, WATCH_STATE | WATCH_DEVICES | WATCH_NODES)
 		    : 0;
@@ -181,37 +186,23 @@ void watch_flush(struct watch *w)
 	}
 }
 
-/* Ends streams for which done says so; session NULL: those that ran out. */
-static void end_some(struct watch *w, const struct uuid *session)
+void watch_revoked(struct watch *w, const struct uuid *session)
 {
-	int64_t now = clock_wall_ms();
 	struct call *call;
 
 	do {
 		call = NULL;
 		pthread_mutex_lock(&w->lock);
 		for (struct stream *s = w->streams; s && !call; s = s->next) {
-			const struct caller *who = &s->call->caller;
-			bool over = session ? uuid_equal(&who->session_id, session)
-					    : who->expires_at_ms && who->expires_at_ms <= now;
-
-			if (over && !call_is_over(s->call))
+			if (uuid_equal(&s->call->caller.session_id, session) &&
+			    !call_is_over(s->call))
 				call = call_ref(s->call);
 		}
 		pthread_mutex_unlock(&w->lock);
 		if (call) {
-			call_finish(call, ERR_TOKEN_INVALID);
+			call_finish(call, call_fail(call, ERR_TOKEN_INVALID,
+						    "The session has ended. Sign in again."));
 			call_unref(call);
 		}
 	} while (call);
-}
-
-void watch_revoked(struct watch *w, const struct uuid *session)
-{
-	end_some(w, session);
-}
-
-void watch_tick(struct watch *w)
-{
-	end_some(w, NULL);
 }

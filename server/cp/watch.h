@@ -21,8 +21,7 @@ int watch_state(struct call *call, const Pb__WatchStateRequest *in);
 void watch_changed(struct watch *w, const struct uuid *tenant, unsigned topics);
 /* The streams of a session end with it. */
 void watch_revoked(struct watch *w, const struct uuid *session);
-/* The hub's thread: sends what changed; ends streams whose session ran out. */
+/* The hub's thread: sends what changed. */
 void watch_flush(struct watch *w);
-void watch_tick(struct watch *w);
 
 #endif

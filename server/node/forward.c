@@ -10,9 +10,11 @@
 
 #include "base/key.h"
 #include "client/qmesh.h"
+#include "gen/rpc/auth_service.h"
 #include "server/node/link.h"
 #include "server/node/node.h"
 #include "server/node/nodeauth.h"
+#include "server/node/watchers.h"
 
 #define MAX_TIMEOUT_MS 20000
 
@@ -71,11 +73,22 @@ static void on_message(void *arg, const uint8_t *bytes, size_t len)
 	}
 }
 
+/* The Control Panel tells all nodes; here it holds before the person is told that it does. */
+static void end_session(struct call *call)
+{
+	struct node *n = call->owner;
+
+	if (replica_revoke(&n->replica, &call->caller.session_id) == 0)
+		watchers_end_revoked(n->watchers);
+}
+
 static void finish(struct passage *p, const struct status *status)
 {
 	struct call *call = p->call;
 	const char *credential;
 
+	if (status->code == GRPC_OK && call->method == &auth_service_methods[METHOD_AUTH_LOGOUT])
+		end_session(call);
 	if (status->code == GRPC_OK && p->answer) {
 		call_finish_bytes(call, p->answer, p->answer_len);
 		return;

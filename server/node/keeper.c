@@ -40,7 +40,8 @@ enum note_kind {
 	NOTE_STOP,
 	NOTE_ON_SNAPSHOT,
 	NOTE_ON_STATUS,
-	NOTE_ON_DUMP
+	NOTE_ON_DUMP,
+	NOTE_FORGET
 };
 
 struct waiter {
@@ -121,6 +122,17 @@ static void add_waiter(struct waiters *w, const struct inbox_note *note)
 		return;
 	}
 	w->rows[w->n++] = (struct waiter){.fn = note->fn, .arg = note->arg};
+}
+
+static void forget_waiter(struct waiters *w, const struct inbox_note *note)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->rows[i].fn != note->fn || w->rows[i].arg != note->arg)
+			continue;
+		w->rows[i] = w->rows[--w->n];
+		note->fn(note->arg, ERR_CANCELLED);
+		return;
+	}
 }
 
 static void take_peers(struct keeper *k, const Pb__PeersUpdated *event)
@@ -263,6 +275,9 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 		break;
 	case NOTE_ON_DUMP:
 		note->fn(note->arg, applier_poll(&k->applier));
+		break;
+	case NOTE_FORGET:
+		forget_waiter(&k->on_snapshot, note);
 		break;
 	}
 }
@@ -482,6 +497,11 @@ static int post_waiter(struct keeper *k, enum note_kind kind, void (*fn)(void *a
 int keeper_on_snapshot(struct keeper *k, void (*fn)(void *arg, int result), void *arg)
 {
 	return post_waiter(k, NOTE_ON_SNAPSHOT, fn, arg);
+}
+
+void keeper_forget(struct keeper *k, void (*fn)(void *arg, int result), void *arg)
+{
+	(void)!post_waiter(k, NOTE_FORGET, fn, arg); /* without memory it waits on, that is all */
 }
 
 int keeper_on_dump(struct keeper *k, void (*fn)(void *arg, int result), void *arg)

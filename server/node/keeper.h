@@ -38,6 +38,8 @@ bool keeper_has_interest(struct keeper *k);
 /* fn runs on the keeper's thread after the next whole snapshot was applied, or with an error
  * (enum err) when the link is lost; once. */
 int keeper_on_snapshot(struct keeper *k, void (*fn)(void *arg, int result), void *arg) _must_check_;
+/* Nobody waits any more: fn runs soon, with ERR_CANCELLED, unless it ran already. */
+void keeper_forget(struct keeper *k, void (*fn)(void *arg, int result), void *arg);
 /* The same with the interface just read: keeper_dump works inside fn only. */
 int keeper_on_dump(struct keeper *k, void (*fn)(void *arg, int result), void *arg) _must_check_;
 void keeper_dump(struct keeper *k, const struct view **ret_view,

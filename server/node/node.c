@@ -53,7 +53,7 @@ struct services *node_services(struct node *n)
 		return NULL;
 	if (service_add(s, &mesh_service_desc, mesh_service_handlers(&mesh_handlers), n) ||
 	    service_add(s, &auth_service_desc, auth_service_handlers(&auth_handlers), n) ||
-	    health_add(s) || reflection_add(s)) {
+	    health_add(s, n->health) || reflection_add(s)) {
 		services_free(s);
 		return NULL;
 	}

@@ -12,6 +12,7 @@
 #include "server/node/replica.h"
 #include "server/rpc/service.h"
 
+struct health;
 struct keeper;
 struct link;
 struct rings;
@@ -25,6 +26,7 @@ struct node {
 	struct link *link;
 	struct watchers *watchers;
 	struct rings *rings;
+	struct health *health; /* the daemon's; before node_services */
 	bool has_replica;
 };
 

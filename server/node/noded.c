@@ -20,6 +20,7 @@
 #include "server/node/applier.h"
 #include "server/node/node.h"
 #include "server/node/nodecount.h"
+#include "server/node/nodehealth.h"
 #include "server/rpc/cert.h"
 #include "server/rpc/gauge.h"
 #include "server/rpc/grpc.h"
@@ -125,19 +126,6 @@ static int listen_all(struct node *n, struct server *s)
 	return r;
 }
 
-static bool is_ready(void *owner, const char **ret_why)
-{
-	struct node *n = owner;
-	bool active;
-
-	pthread_rwlock_rdlock(&n->replica.lock);
-	active = n->replica.interface.active;
-	pthread_rwlock_unlock(&n->replica.lock);
-	if (!active)
-		*ret_why = "the interface is not up";
-	return active;
-}
-
 /* Keys pass through this process: no core files, no ptrace by the same user. */
 static void harden(void)
 {
@@ -166,7 +154,7 @@ static int serve(struct node *n, const sigset_t *waiting)
 					       .conn_age_ms = n->conf.conn_age_ms,
 					       .conn_grace_ms = n->conf.conn_grace_ms};
 	const struct gateway_options page = {
-		.page = true, .ready = is_ready, .owner = n, .cors_origins = n->conf.cors_origins};
+		.page = true, .health = n->health, .cors_origins = n->conf.cors_origins};
 	int r;
 
 	if (!services)
@@ -188,6 +176,7 @@ static int serve(struct node *n, const sigset_t *waiting)
 	while (!stop_asked)
 		sigsuspend(waiting);
 	log_info("node", "stopping; the interface stays");
+	health_drain(n->health);
 	server_stop(server, DRAIN_MS);
 	return 0;
 }
@@ -205,11 +194,14 @@ static int teardown(struct node *n)
 
 static int run(struct node *n, const sigset_t *waiting)
 {
-	int r = node_start(n, must_stop);
+	int r = health_new(nodehealth_probe, n, &n->health);
 
+	if (!r)
+		r = node_start(n, must_stop);
 	if (!r)
 		r = serve(n, waiting);
 	node_stop(n);
+	health_free(n->health);
 	if (r && must_stop())
 		return 0;
 	return r ? 1 : 0;

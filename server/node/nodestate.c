@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "server/node/keeper.h"
 #include "server/node/link.h"
 #include "server/node/node.h"
@@ -275,6 +274,12 @@ static void too_late(struct call *call, void *arg)
 				    "here stays in force."));
 }
 
+/* Nobody waits any more: nor does the keeper on his behalf. */
+static void refresh_over(struct call *call, void *arg)
+{
+	keeper_forget(arg, on_snapshot, call);
+}
+
 int nodestate_refresh(struct call *call, const Pb__RefreshRequest *in, Pb__RefreshResponse *out)
 {
 	struct node *n = call->owner;
@@ -287,30 +292,25 @@ int nodestate_refresh(struct call *call, const Pb__RefreshRequest *in, Pb__Refre
 				 "The Control Panel cannot be reached. What is applied here stays "
 				 "in force.");
 	r = park(call, keeper_on_snapshot(n->keeper, on_snapshot, call_ref(call)));
-	if (r == CALL_PARKED)
-		call_after(call, REFRESH_TIMEOUT_MS, too_late, NULL);
+	if (r != CALL_PARKED)
+		return r;
+	call_on_end(call, refresh_over, n->keeper);
+	call_after(call, REFRESH_TIMEOUT_MS, too_late, NULL);
 	return r;
 }
 
 /* --- events --- */
 
-static void session_over(struct call *call, void *arg)
-{
-	(void)arg;
-	call_finish(call, call_fail(call, ERR_TOKEN_INVALID, "The session has ended."));
-}
-
 int nodestate_watch(struct call *call, const Pb__WatchStateRequest *in)
 {
 	struct node *n = call->owner;
-	int64_t left_ms = call->caller.expires_at_ms - clock_wall_ms();
 	int r;
 
 	keeper_interest(n->keeper);
 	r = watchers_add(n->watchers, call, in->version);
 	if (r)
 		return r;
-	if (call->caller.expires_at_ms)
-		call_after(call, left_ms > 0 ? (uint64_t)left_ms : 0, session_over, NULL);
+	/* It may have ended between the guards and now. */
+	watchers_end_revoked(n->watchers);
 	return CALL_PARKED;
 }

@@ -242,6 +242,24 @@ int replica_take_revocations(struct replica *r, const Pb__Revocations *event)
 	return 0;
 }
 
+int replica_revoke(struct replica *r, const struct uuid *session_id)
+{
+	WRITE_LOCKED(r);
+	struct uuid *revoked;
+
+	if (uuid_is_nil(session_id) || replica_is_revoked(r, session_id))
+		return 0;
+	if (r->n_revoked == REVOKED_MAX)
+		return err_origin(-ENOBUFS);
+	revoked = reallocarray(r->revoked, r->n_revoked + 1, sizeof(*revoked));
+	if (!revoked)
+		return err_origin(-ENOMEM);
+	r->revoked = revoked;
+	revoked[r->n_revoked++] = *session_id;
+	qsort(revoked, r->n_revoked, sizeof(*revoked), compare_ids);
+	return 0;
+}
+
 static int64_t wall_ms(const Google__Protobuf__Timestamp *t)
 {
 	if (!t || t->seconds < 0 || t->seconds > INT64_MAX / 1000 - 1)

@@ -87,6 +87,8 @@ enum replica_result {
 int replica_take_peers(struct replica *r, const Pb__PeersUpdated *event) _must_check_;
 int replica_take_keys(struct replica *r, const Pb__Keys *keys) _must_check_;
 int replica_take_revocations(struct replica *r, const Pb__Revocations *event) _must_check_;
+/* A session that ended here: known before the Control Panel says so. -ENOMEM, -ENOBUFS. */
+int replica_revoke(struct replica *r, const struct uuid *session_id) _must_check_;
 int replica_take_status(struct replica *r, const Pb__DeviceStatusUpdate *event) _must_check_;
 /* A promotion of ours; again is fine. -ENOMEM. */
 int replica_promote(struct replica *r, const struct uuid *device_id, uint32_t key_version)

@@ -15,6 +15,7 @@
 
 #define MAX_WATCHERS 1024
 #define QUEUE_MAX 16
+#define ENDED_AT_ONCE 64
 
 struct watcher {
 	struct call *call;
@@ -127,22 +128,36 @@ size_t watchers_count(struct watchers *w)
 	return n;
 }
 
-void watchers_end_revoked(struct watchers *w)
+/* As many as ret has room for; referenced. */
+static size_t find_revoked(struct watchers *w, struct call *ret[ENDED_AT_ONCE])
 {
 	struct replica *r = &w->node->replica;
-	struct call *ended[64];
 	size_t n = 0;
 
 	pthread_mutex_lock(&w->lock);
 	pthread_rwlock_rdlock(&r->lock);
-	for (size_t i = 0; i < w->n && n < ARRAY_LEN(ended); i++)
-		if (replica_is_revoked(r, &w->rows[i].call->caller.session_id))
-			ended[n++] = call_ref(w->rows[i].call);
+	for (size_t i = 0; i < w->n && n < ENDED_AT_ONCE; i++) {
+		struct call *call = w->rows[i].call;
+
+		if (!call_is_over(call) && replica_is_revoked(r, &call->caller.session_id))
+			ret[n++] = call_ref(call);
+	}
 	pthread_rwlock_unlock(&r->lock);
 	pthread_mutex_unlock(&w->lock);
-	for (size_t i = 0; i < n; i++) {
-		call_finish(ended[i],
-			    call_fail(ended[i], ERR_TOKEN_INVALID, "The session has ended."));
-		call_unref(ended[i]);
-	}
+	return n;
+}
+
+void watchers_end_revoked(struct watchers *w)
+{
+	struct call *ended[ENDED_AT_ONCE];
+	size_t n;
+
+	do {
+		n = find_revoked(w, ended);
+		for (size_t i = 0; i < n; i++) {
+			call_finish(ended[i], call_fail(ended[i], ERR_TOKEN_INVALID,
+							"The session has ended. Sign in again."));
+			call_unref(ended[i]);
+		}
+	} while (n == ENDED_AT_ONCE);
 }

@@ -224,6 +224,8 @@ static void end(struct live *l)
 
 	if (l->loop)
 		unlist(l);
+	if (l->server)
+		l->server->count.open_calls--;
 	if (!l->on_end_told)
 		tell_on_end(l);
 	settle_status(l, l->result);

@@ -176,7 +176,8 @@ struct server_door {
 #define SERVER_MAX_DOORS 8
 
 struct server_counters {
-	atomic_ullong conns, refused_conns, requests, calls, cancelled, deadlines, abuse, refused;
+	atomic_ullong conns, refused_conns, requests, calls, open_calls, cancelled, deadlines,
+		abuse, refused;
 };
 
 struct server {

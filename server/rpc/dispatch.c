@@ -329,8 +329,10 @@ void dispatch(struct services *s, struct call *call)
 	(void)s;
 	service_find(l->services, call->method->path, strlen(call->method->path), &l->fn,
 		     &call->owner);
-	if (l->server)
+	if (l->server) {
 		l->server->count.calls++;
+		l->server->count.open_calls++;
+	}
 	call_ref(call);
 	l->running = true; /* nobody else knows the call yet */
 	call_queue_add(l);

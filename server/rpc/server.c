@@ -313,6 +313,7 @@ void server_metrics(struct server *s, struct text *out)
 		{"qmesh_connections_refused_total", s->count.refused_conns},
 		{"qmesh_requests_total", s->count.requests},
 		{"qmesh_requests_refused_total", s->count.refused},
+		{"qmesh_calls", s->count.open_calls},
 		{"qmesh_calls_total", s->count.calls},
 		{"qmesh_calls_cancelled_total", s->count.cancelled},
 		{"qmesh_calls_deadline_total", s->count.deadlines},

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -49,6 +50,8 @@ struct store {
 	struct job *first, **last;
 	bool closing;
 	uint64_t n_batches, n_writes;
+	atomic_int health;   /* enum store_health; the writer's thread sets it */
+	atomic_bool mending; /* a try to open it again is queued */
 
 	pthread_cond_t reader_free;
 	struct sql_db *readers[READERS_MAX];
@@ -133,6 +136,7 @@ static void reopen(struct store *store)
 	sql_close(store->writer);
 	store->writer = NULL;
 	r = sql_open(store->path, true, &db);
+	store->health = r ? STORE_CLOSED : STORE_REFUSES;
 	if (r) {
 		log_error("store", "%s cannot be opened again", store->path);
 		return;
@@ -154,6 +158,7 @@ static int commit(struct store *store, struct txn *txn)
 		return ERR_OUTCOME_UNKNOWN;
 	}
 	KILL_POINT("store.after_commit");
+	store->health = STORE_WELL;
 	if (txn->touched_failed) {
 		if (store->options.reopened)
 			store->options.reopened(store->options.arg);
@@ -173,6 +178,7 @@ static int run_batch(struct store *store, struct job *jobs, struct job ***ret_mo
 
 	r = sql_script(txn.db, "BEGIN IMMEDIATE");
 	if (r) {
+		store->health = STORE_REFUSES;
 		for (struct job *j = jobs; j; j = j->next)
 			j->result = r;
 		return 0;
@@ -213,10 +219,11 @@ static void run_singly(struct store *store, struct job *jobs)
 		j->next = NULL;
 		if (!store->writer)
 			reopen(store);
-		if (!store->writer)
-			j->result = -EIO;
-		else if (run_batch(store, j, &tail, 0) < 0 && !j->result)
-			j->result = -EIO;
+		if (!store->writer || run_batch(store, j, &tail, 0) < 0) {
+			store->health = store->writer ? STORE_REFUSES : STORE_CLOSED;
+			if (!store->writer || !j->result)
+				j->result = -EIO;
+		}
 		j->next = next;
 	}
 }
@@ -294,6 +301,32 @@ int store_post(struct store *store, store_fn fn, void *ctx, void (*free_ctx)(voi
 	if (r)
 		free(job);
 	return r;
+}
+
+/* Any job makes the writer open the file again. */
+static int do_nothing(struct txn *txn, void *ctx)
+{
+	(void)txn;
+	(void)ctx;
+	return 0;
+}
+
+static void mended(void *ctx)
+{
+	struct store *store = ctx;
+
+	store->mending = false;
+}
+
+enum store_health store_look(struct store *store)
+{
+	enum store_health health = (enum store_health)store->health;
+	bool was = false;
+
+	if (health == STORE_CLOSED && atomic_compare_exchange_strong(&store->mending, &was, true) &&
+	    store_post(store, do_nothing, store, mended))
+		store->mending = false;
+	return health;
 }
 
 void store_touch(struct txn *txn, const struct uuid *tenant)

@@ -59,6 +59,15 @@ int store_write(struct store *store, store_fn fn, store_denied_fn denied, void *
 /* The same without waiting; free_ctx (may be NULL) runs on the writer's thread. -ENOMEM. */
 int store_post(struct store *store, store_fn fn, void *ctx, void (*free_ctx)(void *ctx));
 
+enum store_health {
+	STORE_WELL,
+	STORE_REFUSES, /* the last transaction could not begin or commit */
+	STORE_CLOSED,  /* there is no connection to write with */
+};
+
+/* How the writer fares; one that has no connection is made to try again. Does not block. */
+enum store_health store_look(struct store *store);
+
 /* Marks that a tenant's generation moved: committed is told. From within a write. */
 void store_touch(struct txn *txn, const struct uuid *tenant);
 

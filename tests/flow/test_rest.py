@@ -469,9 +469,14 @@ def test_page(s):
 
 
 def test_health(s):
-    check("healthz", s.ask("GET", "/healthz").status, 200)
-    a = s.ask("GET", "/readyz")
-    check("not ready", (a.status, a.json()), (503, {"status": "not ready", "why": 'not "yet"'}))
+    known = {"reason": "WORTH_KNOWING", "blocks": False, "message": "this is nothing bad"}
+    not_ready = {"status": "not ready",
+                 "reasons": [known, {"reason": "NOT_YET", "blocks": True, "message": 'not "yet"'}]}
+    for path, status in (("/healthz", 200), ("/readyz", 503)):
+        a = s.ask("GET", path)
+        check(path, (a.status, a.json()), (status, not_ready))
+        b = s.ask("HEAD", path)
+        check("HEAD " + path, (b.status, b.body, b.header("content-length")), (status, b"", str(len(a.body))))
     s.proc.stdin.write("x")
     s.proc.stdin.flush()
     for _ in range(100):
@@ -479,7 +484,7 @@ def test_health(s):
         if a.status == 200:
             break
         time.sleep(0.05)
-    check("ready", a.status, 200)
+    check("ready", (a.status, a.json()), (200, {"status": "ready", "reasons": [known]}))
 
 
 def test_export(s):

@@ -488,12 +488,12 @@ static void parse(int argc, char **argv, struct wishes *w)
 	w->tcp.address = w->address;
 }
 
-static struct server *make_server(struct services *services, struct web *web)
+static struct server *make_server(struct services *services, struct health *health, struct web *web)
 {
 	struct server *server;
 
 	if (!services || service_add(services, &interop_desc, handlers, NULL) ||
-	    health_add(services) ||
+	    health_add(services, health) ||
 	    server_new(&(struct server_options){.loops = 2, .services = services}, &server))
 		die("out of memory");
 	if (server_add_door(server, &grpcweb_door, web) ||
@@ -506,6 +506,7 @@ static struct server *make_server(struct services *services, struct web *web)
 int main(int argc, char **argv)
 {
 	struct services *services = services_new(NULL);
+	struct health *health = NULL;
 	struct web web = {.services = services};
 	struct wishes w = {
 		.tcp = {.kind = LISTENER_PLAIN, .http2 = true},
@@ -525,7 +526,9 @@ int main(int argc, char **argv)
 	status_leave_reasons_out();
 	if (w.origins && cors_new(w.origins, &web.cors))
 		die("out of memory");
-	server = make_server(services, &web);
+	if (health_new(NULL, NULL, &health) < 0)
+		die("out of memory");
+	server = make_server(services, health, &web);
 	if (server_listen(server, &w.tcp, &port) ||
 	    (w.path.address && server_listen(server, &w.path, NULL)) || server_start(server))
 		die("cannot listen");
@@ -535,6 +538,7 @@ int main(int argc, char **argv)
 	server_stop(server, GRACE_MS);
 	server_free(server);
 	services_free(services);
+	health_free(health);
 	cors_free(web.cors);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "gen/rpc/mesh_service.h"
 #include "server/rpc/call.h"
 #include "server/rpc/grpc.h"
+#include "server/rpc/health.h"
 #include "server/rpc/server.h"
 
 #define TOKEN "good-token"
@@ -221,11 +222,12 @@ static const struct auth_service auth = {.login = login, .logout = logout};
 
 /* --- the server --- */
 
-static bool ready(void *owner, const char **ret_why)
+static void probe(void *owner, struct health_report *report)
 {
 	(void)owner;
-	*ret_why = "not \"yet\"";
-	return is_ready;
+	health_say(report, "WORTH_KNOWING", false, "this is nothing bad");
+	if (!is_ready)
+		health_say(report, "NOT_YET", true, "not \"yet\"");
 }
 
 static int listen_on(struct server *srv, struct listener_options o, const char *name)
@@ -265,19 +267,22 @@ static int start(struct server *srv, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const struct service_hooks hooks = {.authenticate = authenticate};
+	struct health *health = NULL;
+	int r = health_new(probe, NULL, &health);
 	const struct gateway_options options = {
-		.page = true, .cp_routes = argc > 4, .ready = ready};
+		.page = true, .cp_routes = argc > 4, .health = health};
 	struct services *services = services_new(&hooks);
 	struct server_options so = {.loops = 2, .services = services};
 	struct gateway *gw = NULL;
 	struct server *srv = NULL;
-	int r;
 
-	if (argc < 2 || !services)
+	if (argc < 2 || !services || r)
 		return 2;
 	r = service_add(services, &mesh_service_desc, mesh_service_handlers(&mesh), NULL);
 	if (r == 0)
 		r = service_add(services, &auth_service_desc, auth_service_handlers(&auth), NULL);
+	if (r == 0)
+		r = health_add(services, health);
 	if (r == 0)
 		r = server_new(&so, &srv);
 	if (r == 0)
@@ -292,9 +297,11 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (getchar() != EOF)
 		is_ready = true;
+	health_drain(health);
 	server_stop(srv, 500);
 	server_free(srv);
 	gateway_free(gw);
 	services_free(services);
+	health_free(health);
 	return 0;
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks the store, which knows how its last writes went. */
+#include "server/cp/cphealth.h"
+
+#include "server/cp/cp.h"
+
+void cphealth_probe(void *owner, struct health_report *report)
+{
+	struct cp *cp = owner;
+
+	switch (store_look(cp->store)) {
+	case STORE_WELL:
+		break;
+	case STORE_REFUSES:
+		health_say(report, "STORE_REFUSES", false,
+			   "The last write to the store failed. What was stored is served; see the "
+			   "log and the disk's free space.");
+		break;
+	case STORE_CLOSED:
+		health_say(report, "STORE_CLOSED", true,
+			   "The store cannot be opened for writing; see the log.");
+	}
+}

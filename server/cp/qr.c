@@ -6,7 +6,9 @@
  */
 #include "server/cp/qr.h"
 
+#include <malloc.h>
 #include <qrencode.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -14,12 +16,66 @@
 
 enum { QUIET = 4, MODULE_PX = 4 };
 
+/*
+ * The library copies the text, its bits and its code words into a dozen blocks
+ * and frees them as they are. So this program's free is our own: on a thread
+ * that is making a code it wipes. A block that grows is copied by us, because
+ * the C library would free the old one unseen.
+ */
+static __thread bool wiping;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+size_t __sanitizer_get_allocated_size(const volatile void *p);
+void __sanitizer_free_hook(const volatile void *p);
+
+void __sanitizer_free_hook(const volatile void *p)
+{
+	if (wiping && p)
+		explicit_bzero((void *)(uintptr_t)p, __sanitizer_get_allocated_size(p));
+}
+#else
+void __libc_free(void *p);
+void *__libc_realloc(void *p, size_t len);
+
+void free(void *p)
+{
+	if (wiping && p)
+		explicit_bzero(p, malloc_usable_size(p));
+	__libc_free(p);
+}
+
+void *realloc(void *p, size_t len)
+{
+	size_t old_len;
+	void *copy;
+
+	if (!wiping || !p || len == 0)
+		return __libc_realloc(p, len);
+	old_len = malloc_usable_size(p);
+	copy = malloc(len);
+	if (!copy)
+		return NULL;
+	memcpy(copy, p, old_len < len ? old_len : len);
+	free(p);
+	return copy;
+}
+#endif
+
 static void code_freep(QRcode **code)
 {
-	if (!*code)
-		return;
-	key_wipe_bytes((*code)->data, (size_t)(*code)->width * (size_t)(*code)->width);
+	wiping = true;
 	QRcode_free(*code);
+	wiping = false;
+}
+
+static QRcode *encode(const char *text, size_t len)
+{
+	QRcode *code;
+
+	wiping = true;
+	code = QRcode_encodeData((int)len, (const unsigned char *)text, 0, QR_ECLEVEL_M);
+	wiping = false;
+	return code;
 }
 
 /* One row of path commands; formatted by hand: printf was half of the whole cost. */
@@ -87,7 +143,7 @@ int qr_svg(const char *config, struct text *out)
 
 	if (len > QR_TEXT_MAX)
 		return err_origin(-EMSGSIZE);
-	code = QRcode_encodeData((int)len, (const unsigned char *)config, 0, QR_ECLEVEL_M);
+	code = encode(config, len);
 	if (!code)
 		return err_origin(-errno);
 	side = code->width + 2 * QUIET;

@@ -89,7 +89,8 @@ const uint8_t *conn_input(const struct conn *c, size_t *ret_len)
 
 void conn_consume(struct conn *c, size_t len)
 {
-	explicit_bzero(sock_of(c)->input->bytes, len);
+	if (len > 0)
+		explicit_bzero(sock_of(c)->input->bytes, len);
 	h2o_buffer_consume(&sock_of(c)->input, len);
 }
 

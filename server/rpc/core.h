@@ -49,6 +49,8 @@ struct loop {
 	atomic_uint n_conns; /* for others to read */
 	unsigned drain;      /* 0, then the step of loop_drain */
 	bool stop;
+	int64_t date_s; /* of the text below */
+	char date[32];
 	struct loop_engine *engine; /* h2o's part */
 };
 
@@ -136,6 +138,11 @@ struct exchange_ops {
 	void (*pause)(struct exchange *x, bool on);
 };
 
+/*
+ * Now, as the Date field has it (RFC 9110 6.6.1). Answers of gRPC go without: no client of it reads
+ * one, and over HTTP/2 it would be a fifth of a small answer.
+ */
+const char *exchange_date(struct exchange *x);
 /* Host check, then the first door that claims it. x->door is set afterwards. */
 void exchange_begin(struct exchange *x, struct conn *c);
 /* No door gets it: exchange_deny with this status. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -80,6 +81,19 @@ int exchange_timer_set(struct exchange *x, struct timer *t, uint64_t ms)
 void exchange_timer_clear(struct exchange *x, struct timer *t)
 {
 	timer_clear(&x->loop->timers, t);
+}
+
+const char *exchange_date(struct exchange *x)
+{
+	struct loop *l = x->loop;
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (l->date_s != now && gmtime_r(&now, &tm)) {
+		strftime(l->date, sizeof(l->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		l->date_s = now;
+	}
+	return l->date;
 }
 
 static enum grpc_code code_of(unsigned status)

@@ -47,6 +47,36 @@ static char *next_line(char **at)
 	return line;
 }
 
+bool h1_host_ok(const char *s)
+{
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr(".-_:[]%", *s))
+			return false;
+	return true;
+}
+
+/*
+ * "http://host/path" (RFC 9112 3.2.2): the host moves one to the left, to have room for its NUL.
+ * Returns the path; NULL when it is none.
+ */
+static char *absolute_target(char *target, struct h1_head *ret)
+{
+	size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+			: strncasecmp(target, "https://", 8) == 0 ? 8
+								  : 0;
+	char *host = target + scheme, *path;
+	size_t len;
+
+	if (!scheme)
+		return NULL;
+	len = strcspn(host, "/");
+	path = host + len;
+	memmove(host - 1, host, len);
+	host[len - 1] = '\0';
+	ret->target_host = host - 1;
+	return len > 0 && *path == '/' && h1_host_ok(ret->target_host) ? path : NULL;
+}
+
 static unsigned request_line(char *line, struct h1_head *ret)
 {
 	char *target, *version, *p = line;
@@ -59,7 +89,7 @@ static unsigned request_line(char *line, struct h1_head *ret)
 	target = p;
 	while (*p > 0x20 && *p < 0x7f)
 		p++;
-	if (*target != '/' || *p != ' ')
+	if (*p != ' ')
 		return 400;
 	*p++ = '\0';
 	version = p;
@@ -69,10 +99,12 @@ static unsigned request_line(char *line, struct h1_head *ret)
 		ret->minor = 0;
 	else
 		return strncmp(version, "HTTP/", 5) == 0 ? 505 : 400;
+	if (*target != '/')
+		target = absolute_target(target, ret);
+	if (!target || strchr(target, '#'))
+		return 400;
 	ret->method = line;
 	ret->path = target;
-	if (strchr(target, '#'))
-		return 400;
 	p = strchr(target, '?');
 	if (p) {
 		*p = '\0';
@@ -102,14 +134,6 @@ static unsigned field_line(char *line, struct header *ret)
 	return 0;
 }
 
-static bool host_ok(const char *s)
-{
-	for (; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr(".-_:[]%", *s))
-			return false;
-	return true;
-}
-
 /* Is a word in a comma-separated list? */
 static bool list_has(const char *list, const char *word)
 {
@@ -135,7 +159,7 @@ static unsigned steer(struct h1_head *h, const struct header *f, struct seen *se
 {
 	if (strcmp(f->name, "host") == 0) {
 		h->host = f->value;
-		return ++seen->hosts > 1 || !host_ok(f->value) ? 400 : 0;
+		return ++seen->hosts > 1 || !h1_host_ok(f->value) ? 400 : 0;
 	}
 	if (strcmp(f->name, "content-length") == 0) {
 		if (++seen->lengths > 1 ||
@@ -191,6 +215,10 @@ unsigned h1_head_parse(char *p, size_t len, struct h1_head *ret)
 	}
 	if (ret->minor == 1 && seen.hosts != 1)
 		return 400;
+	if (ret->target_host && seen.hosts && strcasecmp(ret->target_host, ret->host) != 0)
+		return 400;
+	if (ret->target_host)
+		ret->host = ret->target_host;
 	if (ret->chunked && (seen.lengths || ret->minor == 0))
 		return 400;
 	return 0;

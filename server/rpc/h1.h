@@ -19,8 +19,9 @@
 struct h1_head {
 	const char *method;
 	const char *path;
-	const char *query; /* NULL: none */
-	const char *host;  /* "" if none (HTTP/1.0) */
+	const char *query;       /* NULL: none */
+	const char *host;        /* "" if none (HTTP/1.0) */
+	const char *target_host; /* of an absolute target, which Host must repeat; NULL: none */
 	unsigned minor;
 	struct header headers[LIMIT_FIELDS];
 	size_t n_headers;
@@ -56,5 +57,7 @@ ssize_t h1_chunks_eat(struct h1_chunks *s, const uint8_t *p, size_t len, const u
 		      size_t *ret_len, bool *ret_done) _must_check_;
 
 const char *h1_reason(unsigned status);
+/* Only what a host with a port is made of; "" too. */
+bool h1_host_ok(const char *s);
 
 #endif

@@ -208,7 +208,8 @@ static void op_head(struct exchange *x, unsigned status, const struct header *he
 	h->status = status;
 	h->bodyless = status == 204 || status == 304 || status < 200;
 	h->answer_head = TEXT_INIT(4 * LIMIT_HEAD_BYTES);
-	text_addf(&h->answer_head, "HTTP/1.1 %u %s\r\n", status, h1_reason(status));
+	text_addf(&h->answer_head, "HTTP/1.1 %u %s\r\ndate: %s\r\n", status, h1_reason(status),
+		  exchange_date(x));
 	for (size_t i = 0; i < n; i++) {
 		text_addf(&h->answer_head, "%s: ", headers[i].name);
 		text_add(&h->answer_head, headers[i].value, headers[i].value_len);

@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "server/rpc/h1.h"
 
 struct h2head *h2head_new(size_t n, size_t text_len)
 {
@@ -55,4 +58,40 @@ bool h2head_printable(const char *p, size_t len)
 		if ((uint8_t)p[i] <= 0x20 || (uint8_t)p[i] >= 0x7f)
 			return false;
 	return len > 0;
+}
+
+static bool of_connection(const char *name)
+{
+	static const char *const names[] = {"connection", "keep-alive", "proxy-connection",
+					    "transfer-encoding", "upgrade"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+unsigned h2head_check(struct exchange *x)
+{
+	const char *host = NULL;
+	unsigned n_hosts = 0;
+
+	for (size_t i = 0; i < x->n_headers; i++) {
+		const struct header *h = &x->headers[i];
+
+		if (h->name[0] == '\0' || of_connection(h->name))
+			return 400;
+		if (strcmp(h->name, "host") == 0) {
+			host = h->value;
+			n_hosts++;
+		}
+	}
+	if (n_hosts > 1 || strchr(x->path, '#') || (x->query && strchr(x->query, '#')) ||
+	    strcmp(x->method, "CONNECT") == 0)
+		return 400;
+	if (host && x->authority[0] == '\0')
+		x->authority = host;
+	if (host && strcasecmp(host, x->authority) != 0)
+		return 400;
+	return x->authority[0] && h1_host_ok(x->authority) ? 0 : 400;
 }

@@ -25,6 +25,12 @@ void h2head_free(struct h2head *head); /* NULL is fine */
 char *h2head_text(struct h2head *head, const char *p, size_t len);
 /* The :path into path and query; false when it is none. */
 bool h2head_target(struct h2head *head, const char *p, size_t len, struct exchange *x);
+/*
+ * What RFC 9113 8.2 and 8.3 and gRFC A41 ask of a head, as far as the engine does not: one host
+ * and no other authority, no fields of HTTP/1.1's connections. A host stands in for an :authority
+ * that is not there. 0 or 400.
+ */
+unsigned h2head_check(struct exchange *x);
 /* Not empty, ASCII without blanks and controls. */
 bool h2head_printable(const char *p, size_t len);
 

@@ -80,7 +80,7 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 {
 	struct conn *c = s->h->c;
 	const h2o_iovec_t *method = &req->input.method, *path = &req->input.path;
-	const h2o_iovec_t *authority = &req->input.authority;
+	const h2o_iovec_t none = {.base = NULL}, *authority = &req->input.authority;
 	size_t n = req->headers.size;
 	size_t total = path->len + authority->len + method->len + 3;
 	struct h2head *head;
@@ -88,6 +88,8 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 
 	for (size_t i = 0; i < n; i++)
 		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 2;
+	if (authority->base == req->conn->hosts[0]->authority.hostport.base)
+		authority = &none; /* h2o's own name, where the peer gave none */
 	head = s->head = h2head_new(n, total);
 	if (!head)
 		return -ENOMEM;
@@ -120,7 +122,7 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 	       h2head_printable(method->base, method->len);
 	if (total > LIMIT_HEAD_BYTES)
 		return 431;
-	return good ? 0 : 400;
+	return good ? (int)h2head_check(&s->x) : 400;
 }
 
 int h2open_request(void *handler, void *request)

@@ -38,6 +38,8 @@ static void op_head(struct exchange *x, unsigned status, const struct header *he
 		return;
 	h2block_status(&b, status);
 	add_all(&b, headers, n);
+	if (strcmp(x->door->name, "grpc") != 0)
+		h2block_add(&b, "date", exchange_date(x), strlen(exchange_date(x)));
 	s->head_sent = true;
 	s->bodyless = status == 204 || status == 304 || strcmp(x->method, "HEAD") == 0;
 	h2send_headers(s, buf, b.len, false);

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/1.1: what two parsers could read in two ways is refused; the rest works, streams, and is reused."""
+import email.utils
 import os
+import re
 import sys
 import time
 
@@ -34,7 +36,14 @@ REFUSED = {
     "field without a name": (b"GET / HTTP/1.1\r\n" + HOST + b": y\r\n\r\n", 400),
     "field without a colon": (b"GET / HTTP/1.1\r\n" + HOST + b"xy\r\n\r\n", 400),
     "two blanks": (b"GET  / HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "absolute target": (b"GET http://localhost/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "absolute target of another host": (b"GET http://evil.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "absolute target with a user": (b"GET http://me@localhost/ HTTP/1.1\r\nhost: me@localhost\r\n\r\n", 400),
+    "absolute target without a host": (b"GET http:///x HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "absolute target without a path": (b"GET http://localhost HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "absolute target of another scheme": (b"GET ftp://localhost/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "authority as target": (b"GET localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "asterisk as target": (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "empty target": (b"GET  HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "fragment": (b"GET /#x HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "CONNECT": (b"CONNECT localhost:1 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "HTTP/1.2": (b"GET / HTTP/1.2\r\n" + HOST + b"\r\n", 505),
@@ -94,6 +103,8 @@ def t_good(server, kind, check):
     c.send(b"HEAD /stats HTTP/1.1\r\n" + HOST + b"\r\n")
     head = c.raw(b"\r\n\r\n")
     check("HEAD has a length and no body", b"content-length: " in head and head.endswith(b"\r\n\r\n"), head)
+    date = re.search(rb"\r\ndate: (\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)\r\n", head)
+    check("Date", date and abs(email.utils.parsedate_to_datetime(date[1].decode()).timestamp() - time.time()) < 30, head)
     c.send(b"GET /empty HTTP/1.1\r\n" + HOST + b"\r\n")
     first = c.answer()
     check("204 has no length", first and first[0] == 204 and "content-length" not in first[1], first)
@@ -106,6 +117,22 @@ def t_good(server, kind, check):
     c = H1(server, kind)
     c.send(SECOND * 50)
     check("fifty at once", all(c.answer()[0] == 200 for _ in range(50)), "")
+
+
+def t_absolute(server, kind, check):
+    """RFC 9112 3.2.2: accepted, and its host is the one that counts."""
+    for target, host in ((b"http://localhost/x", b"localhost"), (b"HTTPS://LocalHost:1/x?y", b"localhost:1"),
+                         (b"http://[::1]:9/x", b"[::1]:9")):
+        c = H1(server, kind)
+        c.send(b"POST " + target + b" HTTP/1.1\r\nhost: " + host + b"\r\ncontent-length: 2\r\n\r\nok")
+        seen = c.answer()
+        check("absolute target " + target.decode(), seen and seen[0] == 200 and seen[2] == b"ok", seen)
+        c.close()
+    c = H1(server, kind)
+    c.send(b"GET http://evil.example/x HTTP/1.1\r\nhost: evil.example\r\n\r\n")
+    seen = c.answer()
+    check("its host is checked", seen and seen[0] == (421 if kind == "plain" else 200), seen)
+    c.close()
 
 
 def t_streams(server, kind, check):

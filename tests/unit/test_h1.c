@@ -54,6 +54,25 @@ static void good_heads(void **state)
 	assert_false(h.keep_alive);
 }
 
+static void absolute_targets(void **state)
+{
+	struct h1_head h;
+
+	(void)state;
+	assert_int_equal(parse("GET http://a.b:7/c?d HTTP/1.1\r\nhost: A.b:7\r\n\r\n", &h), 0);
+	assert_string_equal(h.host, "a.b:7");
+	assert_string_equal(h.path, "/c");
+	assert_string_equal(h.query, "d");
+	assert_int_equal(parse("GET https://a/ HTTP/1.0\r\n\r\n", &h), 0);
+	assert_string_equal(h.host, "a");
+	assert_int_equal(parse("GET http://a/ HTTP/1.1\r\nhost: b\r\n\r\n", &h), 400);
+	assert_int_equal(parse("GET http://a/ HTTP/1.1\r\n\r\n", &h), 400);
+	assert_int_equal(parse("GET http:// HTTP/1.1\r\nhost: b\r\n\r\n", &h), 400);
+	assert_int_equal(parse("GET :// HTTP/1.1\r\nhost: b\r\n\r\n", &h), 400);
+	assert_int_equal(parse("GET ://b/ HTTP/1.1\r\nhost: b\r\n\r\n", &h), 400);
+	assert_int_equal(parse("GET ht://b/ HTTP/1.1\r\nhost: b\r\n\r\n", &h), 400);
+}
+
 static void parts_of_heads(void **state)
 {
 	static const char whole[] = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -117,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_heads),
+		cmocka_unit_test(absolute_targets),
 		cmocka_unit_test(parts_of_heads),
 		cmocka_unit_test(chunks),
 	};

@@ -52,11 +52,45 @@ static void refuses(void **state)
 	}
 }
 
+static unsigned check(const char *authority, const char *name, const char *value,
+		      struct exchange *x)
+{
+	static struct header headers[2];
+
+	headers[0] = (struct header){.name = "a", .value = "b", .value_len = 1};
+	headers[1] = (struct header){.name = name, .value = value, .value_len = strlen(value)};
+	*x = (struct exchange){.method = "GET",
+			       .authority = authority,
+			       .path = "/",
+			       .headers = headers,
+			       .n_headers = 2};
+	return h2head_check(x);
+}
+
+static void hosts_and_connections(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	assert_int_equal(check("a:1", "host", "A:1", &x), 0);
+	assert_int_equal(check("", "host", "a", &x), 0);
+	assert_string_equal(x.authority, "a");
+	assert_int_equal(check("a", "x", "", &x), 0);
+	assert_int_equal(check("", "x", "", &x), 400);
+	assert_int_equal(check("a", "host", "b", &x), 400);
+	assert_int_equal(check("a", "host", "", &x), 400);
+	assert_int_equal(check("a/b", "x", "", &x), 400);
+	assert_int_equal(check("a", "", "x", &x), 400);
+	assert_int_equal(check("a", "keep-alive", "x", &x), 400);
+	assert_int_equal(check("a", "upgrade", "x", &x), 400);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fills_to_the_last_byte),
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(hosts_and_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,37 @@ static int run_tenant_set_plan(struct cli *cli)
 	return EXIT_DONE;
 }
 
+static int run_tenant_set_sso(struct cli *cli)
+{
+	_cleanup_(reach_free) Pb__UpdateTenantResponse *out = NULL;
+	Pb__UpdateTenantRequest in = PB__UPDATE_TENANT_REQUEST__INIT;
+	const char *word = cli->args.words[1];
+	struct qm_reply reply;
+	int code;
+
+	if (strcmp(word, "required") && strcmp(word, "off")) {
+		print_problem("required or off", "no such setting: %s", word);
+		return EXIT_USAGE;
+	}
+	code = reach_open_operator(cli);
+	if (code)
+		return code;
+	in.tenant = (char *)cli->args.words[0];
+	in.sso_choice_case = PB__UPDATE_TENANT_REQUEST__SSO_CHOICE_SSO_REQUIRED;
+	in.sso_required = !strcmp(word, "required");
+	code = reach_outcome(cli, qm_update_tenant(cli->client, &cli->call, &in, &reply, &out),
+			     &reply);
+	if (code)
+		return code;
+	qm_reply_done(&reply);
+	if (cli->json)
+		return print_json(stdout, "qmesh.tenant/1", &out->base) < 0 ? EXIT_OTHER : 0;
+	if (out->tenant)
+		print_line(stdout, "%s: single sign-on %s", out->tenant->name,
+			   out->tenant->sso_required ? "required" : "off");
+	return EXIT_DONE;
+}
+
 static void print_users(Pb__User *const *users, size_t n)
 {
 	struct print_table t;
@@ -570,6 +601,8 @@ const struct command cmd_admin_table[] = {
 	{"admin tenant list", "", "All tenants", 0, 0, page_flags, run_tenant_list},
 	{"admin tenant set-plan", "TENANT PLAN",
 	 "Set a tenant's plan for a trial; \"licence\" ends it", 2, 2, NULL, run_tenant_set_plan},
+	{"admin tenant set-sso", "TENANT required|off", "Demand single sign-on (Enterprise)", 2, 2,
+	 NULL, run_tenant_set_sso},
 	{"admin user add", "[TENANT] NAME", "Make an account", 1, 2, user_add_flags, run_user_add},
 	{"admin user list", "[TENANT]", "A tenant's accounts", 0, 1, user_list_flags,
 	 run_user_list},

@@ -50,6 +50,7 @@ struct command {
 
 /* Tables, each ended by a NULL name. */
 extern const struct command cmd_session_table[];
+extern const struct command cmd_token_table[];
 extern const struct command cmd_status_table[];
 extern const struct command cmd_audit_table[];
 extern const struct command cmd_device_table[];

@@ -2,7 +2,7 @@
 /* quazzar.mesh.v1.AuthService: methods and policy. Made from proto/ by scripts/gen; never edited. */
 #include "gen/rpc/auth_service.h"
 
-const struct method auth_service_methods[4] = {
+const struct method auth_service_methods[8] = {
 	[METHOD_AUTH_LOGIN] = {
 		.path = "/quazzar.mesh.v1.AuthService/Login",
 		.name = "Login",
@@ -81,10 +81,88 @@ const struct method auth_service_methods[4] = {
 			.http_status = 204,
 		},
 	},
+	[METHOD_AUTH_EXCHANGE_TOKEN] = {
+		.path = "/quazzar.mesh.v1.AuthService/ExchangeToken",
+		.name = "ExchangeToken",
+		.service = &auth_service_desc,
+		.index = METHOD_AUTH_EXCHANGE_TOKEN,
+		.kind = METHOD_UNARY,
+		.in = &pb__exchange_token_request__descriptor,
+		.out = &pb__exchange_token_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_PUBLIC,
+			.runs_on = RUNS_ON_FORWARD,
+			.rate = RATE_WINDOW_LOGIN,
+			.audit = "session.exchange",
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+		},
+	},
+	[METHOD_AUTH_CREATE_SERVICE_TOKEN] = {
+		.path = "/quazzar.mesh.v1.AuthService/CreateServiceToken",
+		.name = "CreateServiceToken",
+		.service = &auth_service_desc,
+		.index = METHOD_AUTH_CREATE_SERVICE_TOKEN,
+		.kind = METHOD_UNARY,
+		.in = &pb__create_service_token_request__descriptor,
+		.out = &pb__create_service_token_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_USER,
+			.runs_on = RUNS_ON_FORWARD,
+			.rate = RATE_WINDOW_NONE,
+			.audit = "token.create",
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 201,
+		},
+	},
+	[METHOD_AUTH_LIST_SERVICE_TOKENS] = {
+		.path = "/quazzar.mesh.v1.AuthService/ListServiceTokens",
+		.name = "ListServiceTokens",
+		.service = &auth_service_desc,
+		.index = METHOD_AUTH_LIST_SERVICE_TOKENS,
+		.kind = METHOD_UNARY,
+		.in = &pb__list_service_tokens_request__descriptor,
+		.out = &pb__list_service_tokens_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_USER,
+			.runs_on = RUNS_ON_FORWARD,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+			.idempotent = true,
+			.no_side_effects = true,
+		},
+	},
+	[METHOD_AUTH_REVOKE_SERVICE_TOKEN] = {
+		.path = "/quazzar.mesh.v1.AuthService/RevokeServiceToken",
+		.name = "RevokeServiceToken",
+		.service = &auth_service_desc,
+		.index = METHOD_AUTH_REVOKE_SERVICE_TOKEN,
+		.kind = METHOD_UNARY,
+		.in = &pb__revoke_service_token_request__descriptor,
+		.out = &pb__revoke_service_token_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_USER,
+			.runs_on = RUNS_ON_FORWARD,
+			.rate = RATE_WINDOW_NONE,
+			.audit = "token.revoke",
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 204,
+			.self_or_admin = true,
+		},
+	},
 };
 
 const struct service auth_service_desc = {
 	.name = "quazzar.mesh.v1.AuthService",
 	.methods = auth_service_methods,
-	.n_methods = 4,
+	.n_methods = 8,
 };

@@ -18,6 +18,14 @@ struct auth_service {
 		Pb__WhoAmIResponse *out);
 	int (*change_password)(struct call *call, const Pb__ChangePasswordRequest *in,
 		Pb__ChangePasswordResponse *out);
+	int (*exchange_token)(struct call *call, const Pb__ExchangeTokenRequest *in,
+		Pb__ExchangeTokenResponse *out);
+	int (*create_service_token)(struct call *call, const Pb__CreateServiceTokenRequest *in,
+		Pb__CreateServiceTokenResponse *out);
+	int (*list_service_tokens)(struct call *call, const Pb__ListServiceTokensRequest *in,
+		Pb__ListServiceTokensResponse *out);
+	int (*revoke_service_token)(struct call *call, const Pb__RevokeServiceTokenRequest *in,
+		Pb__RevokeServiceTokenResponse *out);
 };
 
 /* Indices in auth_service_methods. */
@@ -26,12 +34,16 @@ enum auth_service_method {
 	METHOD_AUTH_LOGOUT = 1,
 	METHOD_AUTH_WHO_AM_I = 2,
 	METHOD_AUTH_CHANGE_PASSWORD = 3,
+	METHOD_AUTH_EXCHANGE_TOKEN = 4,
+	METHOD_AUTH_CREATE_SERVICE_TOKEN = 5,
+	METHOD_AUTH_LIST_SERVICE_TOKENS = 6,
+	METHOD_AUTH_REVOKE_SERVICE_TOKEN = 7,
 };
 
-extern const struct method auth_service_methods[4];
+extern const struct method auth_service_methods[8];
 extern const struct service auth_service_desc;
 
-_Static_assert(sizeof(struct auth_service) == 4 * sizeof(int (*)(void)),
+_Static_assert(sizeof(struct auth_service) == 8 * sizeof(int (*)(void)),
 	       "handlers are an array of function pointers");
 
 static inline const void *auth_service_handlers(const struct auth_service *h)

@@ -7,10 +7,14 @@
 #include "gen/rpc/mesh_service.h"
 
 const struct route routes[] = {
+	{"POST", "/api/auth/exchange", &auth_service_methods[METHOD_AUTH_EXCHANGE_TOKEN], "*", NULL},
 	{"POST", "/api/auth/login", &auth_service_methods[METHOD_AUTH_LOGIN], "*", NULL},
 	{"POST", "/api/auth/logout", &auth_service_methods[METHOD_AUTH_LOGOUT], "*", NULL},
 	{"GET", "/api/auth/me", &auth_service_methods[METHOD_AUTH_WHO_AM_I], NULL, NULL},
 	{"POST", "/api/auth/password", &auth_service_methods[METHOD_AUTH_CHANGE_PASSWORD], "*", NULL},
+	{"GET", "/api/auth/tokens", &auth_service_methods[METHOD_AUTH_LIST_SERVICE_TOKENS], NULL, "tokens"},
+	{"POST", "/api/auth/tokens", &auth_service_methods[METHOD_AUTH_CREATE_SERVICE_TOKEN], "*", NULL},
+	{"DELETE", "/api/auth/tokens/{id}", &auth_service_methods[METHOD_AUTH_REVOKE_SERVICE_TOKEN], NULL, NULL},
 	{"GET", "/api/license/orbit-features", &mesh_service_methods[METHOD_MESH_GET_ORBIT_FEATURES], NULL, NULL},
 	{"GET", "/api/mesh/audit", &mesh_service_methods[METHOD_MESH_LIST_AUDIT], NULL, "entries"},
 	{"GET", "/api/mesh/changes/{generation}", &mesh_service_methods[METHOD_MESH_GET_CHANGE], NULL, NULL},
@@ -31,4 +35,4 @@ const struct route routes[] = {
 	{"DELETE", "/cp/api/v1/mesh/devices/{id}", &mesh_service_methods[METHOD_MESH_DELETE_DEVICE], NULL, NULL},
 	{"GET", "/cp/api/v1/mesh/peers/{node_id}", &agent_service_methods[METHOD_AGENT_GET_NODE_PEERS], NULL, NULL},
 };
-const size_t n_routes = 23;
+const size_t n_routes = 27;

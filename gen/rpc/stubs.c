@@ -202,6 +202,58 @@ int qm_change_password(struct qm_client *client, const struct qm_call_options *o
 	return r;
 }
 
+int qm_exchange_token(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__ExchangeTokenRequest *in, struct qm_reply *ret_reply,
+		Pb__ExchangeTokenResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/ExchangeToken", false, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__exchange_token_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
+int qm_create_service_token(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__CreateServiceTokenRequest *in, struct qm_reply *ret_reply,
+		Pb__CreateServiceTokenResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/CreateServiceToken", false, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__create_service_token_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
+int qm_list_service_tokens(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__ListServiceTokensRequest *in, struct qm_reply *ret_reply,
+		Pb__ListServiceTokensResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/ListServiceTokens", true, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__list_service_tokens_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
+int qm_revoke_service_token(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__RevokeServiceTokenRequest *in, struct qm_reply *ret_reply,
+		Pb__RevokeServiceTokenResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/RevokeServiceToken", false, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__revoke_service_token_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
 int qm_create_tenant(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__CreateTenantRequest *in, struct qm_reply *ret_reply,
 		Pb__CreateTenantResponse **ret_out)

@@ -71,6 +71,22 @@ int qm_who_am_i(struct qm_client *client, const struct qm_call_options *options,
 int qm_change_password(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__ChangePasswordRequest *in, struct qm_reply *ret_reply,
 		Pb__ChangePasswordResponse **ret_out);
+/* /quazzar.mesh.v1.AuthService/ExchangeToken */
+int qm_exchange_token(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__ExchangeTokenRequest *in, struct qm_reply *ret_reply,
+		Pb__ExchangeTokenResponse **ret_out);
+/* /quazzar.mesh.v1.AuthService/CreateServiceToken */
+int qm_create_service_token(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__CreateServiceTokenRequest *in, struct qm_reply *ret_reply,
+		Pb__CreateServiceTokenResponse **ret_out);
+/* /quazzar.mesh.v1.AuthService/ListServiceTokens */
+int qm_list_service_tokens(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__ListServiceTokensRequest *in, struct qm_reply *ret_reply,
+		Pb__ListServiceTokensResponse **ret_out);
+/* /quazzar.mesh.v1.AuthService/RevokeServiceToken */
+int qm_revoke_service_token(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__RevokeServiceTokenRequest *in, struct qm_reply *ret_reply,
+		Pb__RevokeServiceTokenResponse **ret_out);
 /* /quazzar.mesh.v1.AdminService/CreateTenant */
 int qm_create_tenant(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__CreateTenantRequest *in, struct qm_reply *ret_reply,

@@ -19,7 +19,8 @@ void audit_begin(const struct call *call, const char *action, struct audit_row *
 	switch (who->audience) {
 	case AUDIENCE_USER:
 		ret_row->actor_id = who->user_id;
-		snprintf(ret_row->actor, sizeof(ret_row->actor), "%s", who->name);
+		snprintf(ret_row->actor, sizeof(ret_row->actor),
+			 *who->token ? "%s (token %s)" : "%s", who->name, who->token);
 		break;
 	case AUDIENCE_AGENT:
 		ret_row->actor_id = who->node_id;

@@ -27,6 +27,7 @@
 #include "server/cp/progress.h"
 #include "server/cp/replay.h"
 #include "server/cp/rotation.h"
+#include "server/cp/servicetokens.h"
 #include "server/cp/sessions.h"
 #include "server/cp/tenants.h"
 #include "server/cp/ticker.h"
@@ -144,6 +145,9 @@ static const struct auth_service auth = {
 	.logout = sessions_logout,
 	.who_am_i = sessions_who_am_i,
 	.change_password = sessions_change_password,
+	.create_service_token = servicetokens_create,
+	.list_service_tokens = servicetokens_list,
+	.revoke_service_token = servicetokens_revoke,
 };
 
 static const struct agent_service agent = {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "server/cp/keyring.h"
 #include "server/cp/plan.h"
+#include "server/cp/servicetokens.h"
 #include "server/store/node_row.h"
 #include "server/store/session_row.h"
 #include "server/store/tenant_row.h"
@@ -77,12 +78,14 @@ static int take_agent(struct cp *cp, struct call *call, const char *token)
 	return 0;
 }
 
-/* aud: what the session must have been made for. */
+/* A service token, or a session: aud is what that must have been made for. */
 static int take_session(struct cp *cp, struct call *call, const char *token, const char *aud)
 {
 	struct lookup l = {.now_ms = clock_wall_ms()};
 	int r;
 
+	if (!strncmp(token, CLAIMS_SERVICE_PREFIX, strlen(CLAIMS_SERVICE_PREFIX)))
+		return servicetokens_take(cp, call, token);
 	r = keyring_open_session(cp->keyring, token, l.now_ms, &l.claims);
 	if (r || strcmp(l.claims.aud, aud))
 		return refuse(call);

@@ -17,6 +17,7 @@
 #include "server/cp/users.h"
 #include "server/store/session_row.h"
 #include "server/store/tenant_row.h"
+#include "server/store/token_row.h"
 #include "server/store/user_row.h"
 
 void sessions_ended_done(struct sessions_ended *e)
@@ -133,6 +134,10 @@ int sessions_login(struct call *call, const Pb__LoginRequest *in, Pb__LoginRespo
 	r = store_read(cp->store, find_account, &l);
 	if (r < 0)
 		return err_trace(r);
+	/* Said of the tenant, whoever asks: it tells nothing of its people. */
+	if (l.tenant.sso_required)
+		return call_fail(call, ERR_SSO_REQUIRED,
+				 "People of this tenant sign in through its own sign-in service.");
 	audit_begin(call, "session.login", &l.audit);
 	l.audit.tenant = l.user.tenant;
 	l.audit.actor_id = l.user.id;
@@ -163,7 +168,11 @@ struct checked {
 static int read_session(struct txn *txn, void *ctx)
 {
 	struct checked *c = ctx;
+	struct token_row token;
 
+	/* A service token has no session; one that was revoked has no row. */
+	if (*c->caller.token)
+		return token_row_get(txn, &c->caller.session_id, &token);
 	return session_row_get(txn, &c->caller.tenant_id, &c->caller.session_id, &c->session);
 }
 

@@ -50,6 +50,7 @@ static Pb__Tenant *fill(struct call *call, const struct tenant_row *row)
 	t->created_at = fields_time(call, row->created_ms);
 	t->plan_source = (Pb__PlanSource)row->plan_source;
 	t->cap = row->cap;
+	t->sso_required = row->sso_required;
 	if (overview_notices(row, &call->arena, &t->notices, &t->n_notices))
 		return NULL;
 	return t->id && t->name && t->range && t->range6 && t->created_at ? t : NULL;
@@ -174,44 +175,77 @@ int tenants_list(struct call *call, const Pb__ListTenantsRequest *in, Pb__ListTe
 
 struct update {
 	const char *name;
-	int trial_plan;
+	bool set_plan;
+	int trial_plan; /* 0: it ends */
+	int sso;        /* -1: unchanged */
 	struct licensing_look look;
 	const struct plan_caps *caps;
-	struct change change;
+	struct tenant_row tenant;
 	struct audit_row audit;
 };
+
+static int save_plan(struct txn *txn, struct update *u)
+{
+	struct change change;
+	int r;
+
+	/* The same again changes nothing that nodes would have to hear. */
+	if (u->tenant.trial_plan == u->trial_plan)
+		return 0;
+	r = change_begin(txn, &u->tenant.id, u->audit.time_ms, &change);
+	if (r)
+		return err_trace(r);
+	change.tenant.trial_plan = u->trial_plan;
+	licensing_apply(&u->look, u->caps, u->audit.time_ms, true, &change.tenant);
+	change.tenant.record_generation = change.tenant.generation;
+	r = change_end(txn, &change);
+	u->tenant = change.tenant;
+	return err_trace(r);
+}
 
 static int save(struct txn *txn, void *ctx)
 {
 	struct update *u = ctx;
-	struct tenant_row tenant;
 	int r;
 
-	r = tenants_find(txn, u->name, &tenant);
+	r = tenants_find(txn, u->name, &u->tenant);
 	if (r)
 		return r;
-	r = change_begin(txn, &tenant.id, u->audit.time_ms, &u->change);
-	if (r)
-		return err_trace(r);
-	u->change.tenant.trial_plan = u->trial_plan;
-	licensing_apply(&u->look, u->caps, u->audit.time_ms, true, &u->change.tenant);
-	u->change.tenant.record_generation = u->change.tenant.generation;
-	r = change_end(txn, &u->change);
-	if (r)
-		return err_trace(r);
-	u->audit.tenant = tenant.id;
-	audit_object(&u->audit, &tenant.id, tenant.name);
-	return audit_end(txn, &u->audit, 0);
+	u->audit.tenant = u->tenant.id;
+	audit_object(&u->audit, &u->tenant.id, u->tenant.name);
+	if (u->set_plan)
+		r = save_plan(txn, u);
+	if (!r && u->sso > 0 && !plan_has(&u->tenant, "saml_provisioning"))
+		return ERR_PLAN_LACKS_FEATURE;
+	if (!r && u->sso >= 0) {
+		r = tenant_row_set_sso(txn, &u->tenant.id, u->sso != 0);
+		u->tenant.sso_required = u->sso != 0;
+	}
+	return r ? err_trace(r) : audit_end(txn, &u->audit, 0);
+}
+
+static int refuse_sso(struct call *call, const struct tenant_row *tenant)
+{
+	call_fail(call, ERR_PLAN_LACKS_FEATURE, "To demand single sign-on needs the %s plan.",
+		  plans_name((int)plans_from("saml_provisioning")));
+	status_meta(&call->status, "feature", "saml_provisioning");
+	status_meta(&call->status, "needs", "%s", plans_name((int)plans_from("saml_provisioning")));
+	status_meta(&call->status, "plan", "%s", plans_name(tenant->plan));
+	return ERR_PLAN_LACKS_FEATURE;
 }
 
 int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
 		   Pb__UpdateTenantResponse *out)
 {
 	struct cp *cp = call->owner;
-	struct update u = {.name = in->tenant, .caps = &cp->conf.caps};
+	struct update u = {.name = in->tenant, .sso = -1, .caps = &cp->conf.caps};
 	int r;
 
-	if ((unsigned)in->plan > PLAN_ENTERPRISE || !in->plan == !in->end_trial)
+	if (in->sso_choice_case == PB__UPDATE_TENANT_REQUEST__SSO_CHOICE_SSO_REQUIRED)
+		u.sso = in->sso_required != 0;
+	u.set_plan = in->plan || in->end_trial;
+	if ((unsigned)in->plan > PLAN_ENTERPRISE || (in->plan && in->end_trial) ||
+	    (!u.set_plan && u.sso < 0))
 		return call_field(call, "plan",
 				  "must be FREE, PRO, TEAM or ENTERPRISE, or end_trial be set");
 	u.trial_plan = (int)in->plan;
@@ -220,9 +254,11 @@ int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
 	r = audit_write(call, save, NULL, &u);
 	if (r == ERR_NOT_FOUND)
 		return tenants_missing(call, in->tenant);
+	if (r == ERR_PLAN_LACKS_FEATURE)
+		return refuse_sso(call, &u.tenant);
 	if (r)
 		return err_trace(r);
-	out->tenant = fill(call, &u.change.tenant);
+	out->tenant = fill(call, &u.tenant);
 	r = licensing_settle(cp->licensing);
 	return r ? err_trace(r) : out->tenant ? 0 : -ENOMEM;
 }

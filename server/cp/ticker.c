@@ -12,6 +12,7 @@
 #include "server/store/replay_row.h"
 #include "server/store/session_row.h"
 #include "server/store/tenant_row.h"
+#include "server/store/token_row.h"
 
 enum { PERIOD_S = 1, PRUNE_MS = 3600000, KEEP_GENERATIONS = 10000 };
 
@@ -58,6 +59,8 @@ static int prune_aged(struct txn *txn, void *ctx)
 	int r;
 
 	r = session_row_prune(txn, p->now_ms);
+	if (!r)
+		r = token_row_prune(txn, p->now_ms);
 	return r ? r : replay_row_prune(txn, p->now_ms);
 }
 

@@ -13,6 +13,7 @@
 #include "server/cp/sessions.h"
 #include "server/cp/tenants.h"
 #include "server/store/session_row.h"
+#include "server/store/token_row.h"
 
 enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000 };
 
@@ -225,8 +226,14 @@ static int find_user(struct txn *txn, struct update *u)
 	return user_row_find(txn, &tenant.id, u->user_name, &u->user);
 }
 
+static int end_token(void *arg, const struct token_row *row)
+{
+	return sessions_ended_add(arg, &row->id);
+}
+
 static int save(struct txn *txn, void *ctx)
 {
+	struct token_filter of_user = {.limit = UINT32_MAX};
 	struct update *u = ctx;
 	struct session_row all = {0};
 	bool was_disabled;
@@ -249,6 +256,10 @@ static int save(struct txn *txn, void *ctx)
 	/* A role or password that changed must not live on in old tokens. */
 	if (!r && (u->role || u->hash || u->user.disabled))
 		r = session_row_end_user(txn, &all, u->now_ms, sessions_ended_add, &u->ended);
+	/* Tokens rest with their user; what they opened ends. */
+	of_user.user = u->user.id;
+	if (!r && (u->role || u->user.disabled))
+		r = token_row_list(txn, &u->user.tenant, &of_user, end_token, &u->ended);
 	if (!r && was_disabled != u->user.disabled)
 		r = set_devices_state(txn, u);
 	if (r)

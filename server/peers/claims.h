@@ -15,6 +15,7 @@
 
 #define CLAIMS_SESSION_TYP "qmesh-session+jwt"
 #define CLAIMS_AGENT_TYP "qmesh-agent+jwt"
+#define CLAIMS_SERVICE_PREFIX "qms1." /* a service token: no JWT, known to the CP alone */
 #define CLAIMS_AUD_CP "cp"
 #define CLAIMS_AUD_AGENT "cc-agent"
 #define CLAIMS_AUD_NODE_PREFIX "node:" /* and the node's id */

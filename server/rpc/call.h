@@ -42,7 +42,9 @@ struct caller {
 	struct uuid node_id;    /* AGENT, and USER through a node */
 	enum role role;         /* USER */
 	char name[129];         /* user or node */
+	char token[65];         /* name of the service token that speaks for the user; "": none */
 	bool via_agent;         /* a person's call that a node passed on */
+	bool pass_on;           /* only the Control Panel knows who it is */
 	int64_t expires_at_ms;  /* wall time; 0: never */
 	char address[64];       /* of the person or node; a trusted node may name its client's */
 };

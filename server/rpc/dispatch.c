@@ -136,9 +136,9 @@ static int check_audience(struct call *call)
 	case AUDIENCE_USER:
 		if (who->audience != AUDIENCE_USER)
 			break;
-		return role_fits ? 0
-				 : call_fail(call, ERR_ROLE_REQUIRED,
-					     "Your role does not allow this.");
+		return role_fits || who->pass_on ? 0
+						 : call_fail(call, ERR_ROLE_REQUIRED,
+							     "Your role does not allow this.");
 	case AUDIENCE_AGENT:
 		if (who->audience == AUDIENCE_AGENT)
 			return 0;
@@ -269,6 +269,15 @@ static int handle(struct live *l)
 	return l->fn(call, call->out, NULL);
 }
 
+static bool can_forward(const struct call *call)
+{
+	enum runs_on at = call->method->policy.runs_on;
+
+	if (call->caller.pass_on && at == RUNS_ON_BOTH)
+		return call->method->kind == METHOD_UNARY;
+	return at == RUNS_ON_FORWARD && !method_caller_streams(call->method);
+}
+
 static int answer(struct live *l)
 {
 	const struct service_hooks *hooks = service_hooks(l->services);
@@ -277,11 +286,14 @@ static int answer(struct live *l)
 
 	if (r < 0)
 		return r;
-	if (l->fn)
+	if (l->fn && !call->caller.pass_on)
 		return handle(l);
-	if (call->method->policy.runs_on == RUNS_ON_FORWARD && hooks->forward &&
-	    !method_caller_streams(call->method))
+	if (hooks->forward && can_forward(call))
 		return hooks->forward(call, hooks->owner);
+	if (call->caller.pass_on)
+		return call_fail(call, ERR_ROLE_REQUIRED,
+				 "This node answers that to sessions alone: a service token is "
+				 "known to the Control Panel only.");
 	return call_fail(call, ERR_UNIMPLEMENTED, "This method is not served here.");
 }
 

@@ -228,7 +228,27 @@ static const char step_3[] =
 	"INSERT INTO licence VALUES (1, randomblob(16), '', 0, 0);"
 	"PRAGMA user_version = 3;";
 
-static const char *const steps[] = {step_1, step_2, step_3};
+static const char step_4[] =
+	"ALTER TABLE tenants ADD COLUMN sso_required INTEGER NOT NULL DEFAULT 0"
+	" CHECK (sso_required IN (0, 1));"
+	"CREATE TABLE tokens ("
+	" tenant BLOB NOT NULL,"
+	" id BLOB PRIMARY KEY CHECK (length(id) = 16),"
+	" user BLOB NOT NULL,"
+	" name TEXT NOT NULL,"
+	" role INTEGER NOT NULL CHECK (role BETWEEN 1 AND 3),"
+	" methods TEXT NOT NULL,"
+	" hash BLOB NOT NULL CHECK (length(hash) = 32),"
+	" created_ms INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL,"
+	" used_ms INTEGER NOT NULL DEFAULT 0,"
+	" UNIQUE (tenant, user, name),"
+	" FOREIGN KEY (tenant, user) REFERENCES users (tenant, id)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX tokens_tenant ON tokens (tenant, id);"
+	"CREATE INDEX tokens_expires ON tokens (expires_ms);"
+	"PRAGMA user_version = 4;";
+
+static const char *const steps[] = {step_1, step_2, step_3, step_4};
 
 int schema_apply(struct sql_db *db)
 {

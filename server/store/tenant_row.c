@@ -10,7 +10,7 @@
 	"id, name, plan, cap, range4, range6, epoch, generation, record_generation, digest,"       \
 	" devices, nodes, next_node, next_device, lease_s, created_ms, plan_source, trial_plan,"   \
 	" features, licence_serial, licence_state, licensed_plan, licence_expires_ms,"             \
-	" licence_grace_ms"
+	" licence_grace_ms, sso_required"
 
 static void fill(struct sql_rows *rows, struct tenant_row *row)
 {
@@ -38,6 +38,7 @@ static void fill(struct sql_rows *rows, struct tenant_row *row)
 	row->licensed_plan = (int)sql_int(rows, 21);
 	row->licence_expires_ms = sql_int(rows, 22);
 	row->licence_grace_ms = sql_int(rows, 23);
+	row->sso_required = sql_int(rows, 24) != 0;
 }
 
 /* One row or ERR_NOT_FOUND; ends the statement. */
@@ -185,6 +186,12 @@ int tenant_row_save(struct txn *txn, const struct tenant_row *row, int64_t now_m
 		       " VALUES (?1, ?2, ?3, ?4)",
 		       SQL_ARGS(SQL_UUID(&row->id), SQL_INT(row->generation),
 				SQL_BLOB(row->digest, 32), SQL_INT(now_ms)));
+}
+
+int tenant_row_set_sso(struct txn *txn, const struct uuid *id, bool required)
+{
+	return sql_run(txn, "UPDATE tenants SET sso_required = ?2 WHERE id = ?1",
+		       SQL_ARGS(SQL_UUID(id), SQL_INT(required)));
 }
 
 int tenant_row_count_range(struct txn *txn, uint32_t range4, uint32_t *ret_n)

@@ -20,6 +20,7 @@ struct tenant_row {
 	int licence_state; /* enum plans_licence */
 	int licensed_plan;
 	int64_t licence_expires_ms, licence_grace_ms;
+	bool sso_required;
 	uint32_t range4;
 	uint8_t range6[16];
 	uint64_t epoch, generation;
@@ -51,6 +52,8 @@ int tenant_row_bump(struct txn *txn, const struct uuid *id, struct tenant_row *r
 /* Last step: digest, plan and licence, cap, host numbers, epoch; logs the generation and marks the
  * tenant. */
 int tenant_row_save(struct txn *txn, const struct tenant_row *row, int64_t now_ms) _must_check_;
+/* Of no record, so that no generation moves. */
+int tenant_row_set_sso(struct txn *txn, const struct uuid *id, bool required) _must_check_;
 /* Tenants that have this range. */
 int tenant_row_count_range(struct txn *txn, uint32_t range4, uint32_t *ret_n) _must_check_;
 /* Digest logged for a generation; ERR_NOT_FOUND when it is older than the log. */

@@ -44,7 +44,7 @@ scripts/licence-sign keygen "$LAB/vendor.key" --name "Example Ltd" >"$LAB/vendor
 lab_cp "provision_limit = 100" "licence_vendor_key_file = $LAB/vendor-keys" "listen_plain = 127.0.0.1:7480"
 lab_admin tenant add acme >/dev/null
 for user in anna bert; do
-	role=admin
+	role="admin"
 	[ $user = anna ] || role=member
 	printf '%s' "$PASSWORD" | lab_admin user add acme $user --role $role --password-file - >/dev/null
 done
@@ -127,6 +127,24 @@ if command -v dig >/dev/null; then lab_until 5 "the name is back" named; fi
 cp "$LAB/bert.session" "$LAB/n1.session"
 status_is 401 GET /api/mesh/devices || lab_fail "the old session lives again"
 ok "a disabled user: session, peers and names end at the node, and come back"
+
+cp "$LAB/anna.session" "$LAB/n1.session"
+token=$(api n1 POST /api/auth/tokens '{"name":"robot"}')
+(umask 077 && jq -er .token <<<"$token" >"$LAB/robot.session") || lab_fail "a token: $token"
+cp "$LAB/robot.session" "$LAB/n1.session"
+api n1 GET '/api/mesh/devices?all=true' | jq -e 'length == 6' >/dev/null || lab_fail "the token at the node"
+status_is 200 GET /api/mesh/state || lab_fail "state by token"
+api n1 GET /api/mesh/peers | jq -e '.details[0].reason == "ROLE_REQUIRED"' >/dev/null ||
+	lab_fail "a node's own method by a token that it cannot check"
+lab_stop cpd
+status_is 503 GET /api/mesh/devices || lab_fail "a token without the Control Panel"
+lab_cp_start
+lab_until 20 "node n1" status_is 200 GET /api/mesh/state
+cp "$LAB/anna.session" "$LAB/n1.session"
+api n1 DELETE "/api/auth/tokens/$(jq -r .info.id <<<"$token")" >/dev/null
+cp "$LAB/robot.session" "$LAB/n1.session"
+status_is 401 GET /api/mesh/devices || lab_fail "a revoked token"
+ok "a service token at a node: passed on, or refused"
 
 lab_check_logs
 printf 'passed %d failed 0 skipped 0\n' $passed

@@ -1224,7 +1224,7 @@ void   pb__verify_licence_response__free_unpacked
   assert(message->base.descriptor == &pb__verify_licence_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[12] =
+static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[13] =
 {
   {
     "id",
@@ -1370,6 +1370,18 @@ static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[12] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sso_required",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Tenant, sso_required),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__tenant__field_indices_by_name[] = {
   10,   /* field[10] = cap */
@@ -1384,11 +1396,12 @@ static const unsigned pb__tenant__field_indices_by_name[] = {
   9,   /* field[9] = plan_source */
   3,   /* field[3] = range */
   4,   /* field[4] = range6 */
+  12,   /* field[12] = sso_required */
 };
 static const ProtobufCIntRange pb__tenant__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor pb__tenant__descriptor =
 {
@@ -1398,7 +1411,7 @@ const ProtobufCMessageDescriptor pb__tenant__descriptor =
   "Pb__Tenant",
   "quazzar.mesh.v1",
   sizeof(Pb__Tenant),
-  12,
+  13,
   pb__tenant__field_descriptors,
   pb__tenant__field_indices_by_name,
   1,  pb__tenant__number_ranges,
@@ -1609,7 +1622,7 @@ const ProtobufCMessageDescriptor pb__list_tenants_response__descriptor =
   (ProtobufCMessageInit) pb__list_tenants_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descriptors[4] =
 {
   {
     "tenant",
@@ -1647,16 +1660,29 @@ static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sso_required",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Pb__UpdateTenantRequest, sso_choice_case),
+    offsetof(Pb__UpdateTenantRequest, sso_required),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__update_tenant_request__field_indices_by_name[] = {
   2,   /* field[2] = end_trial */
   1,   /* field[1] = plan */
+  3,   /* field[3] = sso_required */
   0,   /* field[0] = tenant */
 };
 static const ProtobufCIntRange pb__update_tenant_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor pb__update_tenant_request__descriptor =
 {
@@ -1666,7 +1692,7 @@ const ProtobufCMessageDescriptor pb__update_tenant_request__descriptor =
   "Pb__UpdateTenantRequest",
   "quazzar.mesh.v1",
   sizeof(Pb__UpdateTenantRequest),
-  3,
+  4,
   pb__update_tenant_request__field_descriptors,
   pb__update_tenant_request__field_indices_by_name,
   1,  pb__update_tenant_request__number_ranges,

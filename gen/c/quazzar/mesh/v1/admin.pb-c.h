@@ -99,10 +99,15 @@ struct  Pb__Tenant
    */
   size_t n_notices;
   char **notices;
+  /*
+   * People sign in through an issuer (ExchangeToken); passwords answer
+   * SSO_REQUIRED.
+   */
+  protobuf_c_boolean sso_required;
 };
 #define PB__TENANT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__tenant__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, 0, 0,NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, 0, 0,NULL, 0 }
 
 
 struct  Pb__CreateTenantRequest
@@ -168,6 +173,12 @@ struct  Pb__ListTenantsResponse
     , 0,NULL, (char *)protobuf_c_empty_string }
 
 
+typedef enum {
+  PB__UPDATE_TENANT_REQUEST__SSO_CHOICE__NOT_SET = 0,
+  PB__UPDATE_TENANT_REQUEST__SSO_CHOICE_SSO_REQUIRED = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__UPDATE_TENANT_REQUEST__SSO_CHOICE__CASE)
+} Pb__UpdateTenantRequest__SsoChoiceCase;
+
 struct  Pb__UpdateTenantRequest
 {
   ProtobufCMessage base;
@@ -176,17 +187,21 @@ struct  Pb__UpdateTenantRequest
    */
   char *tenant;
   /*
-   * Required but with end_trial.
+   * Unspecified: unchanged.
    */
   Pb__Plan plan;
   /*
    * Back to the licence's plan, FREE without one.
    */
   protobuf_c_boolean end_trial;
+  Pb__UpdateTenantRequest__SsoChoiceCase sso_choice_case;
+  union {
+    protobuf_c_boolean sso_required;
+  };
 };
 #define PB__UPDATE_TENANT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__update_tenant_request__descriptor) \
-    , (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, 0 }
+    , (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, 0, PB__UPDATE_TENANT_REQUEST__SSO_CHOICE__NOT_SET, {0} }
 
 
 struct  Pb__UpdateTenantResponse

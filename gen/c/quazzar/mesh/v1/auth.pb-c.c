@@ -414,6 +414,411 @@ void   pb__change_password_response__free_unpacked
   assert(message->base.descriptor == &pb__change_password_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__exchange_token_request__init
+                     (Pb__ExchangeTokenRequest         *message)
+{
+  static const Pb__ExchangeTokenRequest init_value = PB__EXCHANGE_TOKEN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__exchange_token_request__get_packed_size
+                     (const Pb__ExchangeTokenRequest *message)
+{
+  assert(message->base.descriptor == &pb__exchange_token_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__exchange_token_request__pack
+                     (const Pb__ExchangeTokenRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__exchange_token_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__exchange_token_request__pack_to_buffer
+                     (const Pb__ExchangeTokenRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__exchange_token_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ExchangeTokenRequest *
+       pb__exchange_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ExchangeTokenRequest *)
+     protobuf_c_message_unpack (&pb__exchange_token_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__exchange_token_request__free_unpacked
+                     (Pb__ExchangeTokenRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__exchange_token_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__exchange_token_response__init
+                     (Pb__ExchangeTokenResponse         *message)
+{
+  static const Pb__ExchangeTokenResponse init_value = PB__EXCHANGE_TOKEN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__exchange_token_response__get_packed_size
+                     (const Pb__ExchangeTokenResponse *message)
+{
+  assert(message->base.descriptor == &pb__exchange_token_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__exchange_token_response__pack
+                     (const Pb__ExchangeTokenResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__exchange_token_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__exchange_token_response__pack_to_buffer
+                     (const Pb__ExchangeTokenResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__exchange_token_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ExchangeTokenResponse *
+       pb__exchange_token_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ExchangeTokenResponse *)
+     protobuf_c_message_unpack (&pb__exchange_token_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__exchange_token_response__free_unpacked
+                     (Pb__ExchangeTokenResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__exchange_token_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__service_token__init
+                     (Pb__ServiceToken         *message)
+{
+  static const Pb__ServiceToken init_value = PB__SERVICE_TOKEN__INIT;
+  *message = init_value;
+}
+size_t pb__service_token__get_packed_size
+                     (const Pb__ServiceToken *message)
+{
+  assert(message->base.descriptor == &pb__service_token__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__service_token__pack
+                     (const Pb__ServiceToken *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__service_token__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__service_token__pack_to_buffer
+                     (const Pb__ServiceToken *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__service_token__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ServiceToken *
+       pb__service_token__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ServiceToken *)
+     protobuf_c_message_unpack (&pb__service_token__descriptor,
+                                allocator, len, data);
+}
+void   pb__service_token__free_unpacked
+                     (Pb__ServiceToken *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__service_token__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__create_service_token_request__init
+                     (Pb__CreateServiceTokenRequest         *message)
+{
+  static const Pb__CreateServiceTokenRequest init_value = PB__CREATE_SERVICE_TOKEN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__create_service_token_request__get_packed_size
+                     (const Pb__CreateServiceTokenRequest *message)
+{
+  assert(message->base.descriptor == &pb__create_service_token_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__create_service_token_request__pack
+                     (const Pb__CreateServiceTokenRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__create_service_token_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__create_service_token_request__pack_to_buffer
+                     (const Pb__CreateServiceTokenRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__create_service_token_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__CreateServiceTokenRequest *
+       pb__create_service_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__CreateServiceTokenRequest *)
+     protobuf_c_message_unpack (&pb__create_service_token_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__create_service_token_request__free_unpacked
+                     (Pb__CreateServiceTokenRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__create_service_token_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__create_service_token_response__init
+                     (Pb__CreateServiceTokenResponse         *message)
+{
+  static const Pb__CreateServiceTokenResponse init_value = PB__CREATE_SERVICE_TOKEN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__create_service_token_response__get_packed_size
+                     (const Pb__CreateServiceTokenResponse *message)
+{
+  assert(message->base.descriptor == &pb__create_service_token_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__create_service_token_response__pack
+                     (const Pb__CreateServiceTokenResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__create_service_token_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__create_service_token_response__pack_to_buffer
+                     (const Pb__CreateServiceTokenResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__create_service_token_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__CreateServiceTokenResponse *
+       pb__create_service_token_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__CreateServiceTokenResponse *)
+     protobuf_c_message_unpack (&pb__create_service_token_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__create_service_token_response__free_unpacked
+                     (Pb__CreateServiceTokenResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__create_service_token_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__list_service_tokens_request__init
+                     (Pb__ListServiceTokensRequest         *message)
+{
+  static const Pb__ListServiceTokensRequest init_value = PB__LIST_SERVICE_TOKENS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__list_service_tokens_request__get_packed_size
+                     (const Pb__ListServiceTokensRequest *message)
+{
+  assert(message->base.descriptor == &pb__list_service_tokens_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__list_service_tokens_request__pack
+                     (const Pb__ListServiceTokensRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__list_service_tokens_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__list_service_tokens_request__pack_to_buffer
+                     (const Pb__ListServiceTokensRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__list_service_tokens_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ListServiceTokensRequest *
+       pb__list_service_tokens_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ListServiceTokensRequest *)
+     protobuf_c_message_unpack (&pb__list_service_tokens_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__list_service_tokens_request__free_unpacked
+                     (Pb__ListServiceTokensRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__list_service_tokens_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__list_service_tokens_response__init
+                     (Pb__ListServiceTokensResponse         *message)
+{
+  static const Pb__ListServiceTokensResponse init_value = PB__LIST_SERVICE_TOKENS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__list_service_tokens_response__get_packed_size
+                     (const Pb__ListServiceTokensResponse *message)
+{
+  assert(message->base.descriptor == &pb__list_service_tokens_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__list_service_tokens_response__pack
+                     (const Pb__ListServiceTokensResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__list_service_tokens_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__list_service_tokens_response__pack_to_buffer
+                     (const Pb__ListServiceTokensResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__list_service_tokens_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ListServiceTokensResponse *
+       pb__list_service_tokens_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ListServiceTokensResponse *)
+     protobuf_c_message_unpack (&pb__list_service_tokens_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__list_service_tokens_response__free_unpacked
+                     (Pb__ListServiceTokensResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__list_service_tokens_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__revoke_service_token_request__init
+                     (Pb__RevokeServiceTokenRequest         *message)
+{
+  static const Pb__RevokeServiceTokenRequest init_value = PB__REVOKE_SERVICE_TOKEN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__revoke_service_token_request__get_packed_size
+                     (const Pb__RevokeServiceTokenRequest *message)
+{
+  assert(message->base.descriptor == &pb__revoke_service_token_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__revoke_service_token_request__pack
+                     (const Pb__RevokeServiceTokenRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__revoke_service_token_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__revoke_service_token_request__pack_to_buffer
+                     (const Pb__RevokeServiceTokenRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__revoke_service_token_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__RevokeServiceTokenRequest *
+       pb__revoke_service_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__RevokeServiceTokenRequest *)
+     protobuf_c_message_unpack (&pb__revoke_service_token_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__revoke_service_token_request__free_unpacked
+                     (Pb__RevokeServiceTokenRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__revoke_service_token_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__revoke_service_token_response__init
+                     (Pb__RevokeServiceTokenResponse         *message)
+{
+  static const Pb__RevokeServiceTokenResponse init_value = PB__REVOKE_SERVICE_TOKEN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__revoke_service_token_response__get_packed_size
+                     (const Pb__RevokeServiceTokenResponse *message)
+{
+  assert(message->base.descriptor == &pb__revoke_service_token_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__revoke_service_token_response__pack
+                     (const Pb__RevokeServiceTokenResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__revoke_service_token_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__revoke_service_token_response__pack_to_buffer
+                     (const Pb__RevokeServiceTokenResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__revoke_service_token_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__RevokeServiceTokenResponse *
+       pb__revoke_service_token_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__RevokeServiceTokenResponse *)
+     protobuf_c_message_unpack (&pb__revoke_service_token_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__revoke_service_token_response__free_unpacked
+                     (Pb__RevokeServiceTokenResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__revoke_service_token_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor pb__user__field_descriptors[5] =
 {
   {
@@ -869,5 +1274,535 @@ const ProtobufCMessageDescriptor pb__change_password_response__descriptor =
   pb__change_password_response__field_indices_by_name,
   0,  pb__change_password_response__number_ranges,
   (ProtobufCMessageInit) pb__change_password_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__exchange_token_request__field_descriptors[1] =
+{
+  {
+    "token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ExchangeTokenRequest, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__exchange_token_request__field_indices_by_name[] = {
+  0,   /* field[0] = token */
+};
+static const ProtobufCIntRange pb__exchange_token_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__exchange_token_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ExchangeTokenRequest",
+  "ExchangeTokenRequest",
+  "Pb__ExchangeTokenRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ExchangeTokenRequest),
+  1,
+  pb__exchange_token_request__field_descriptors,
+  pb__exchange_token_request__field_indices_by_name,
+  1,  pb__exchange_token_request__number_ranges,
+  (ProtobufCMessageInit) pb__exchange_token_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__exchange_token_response__field_descriptors[3] =
+{
+  {
+    "token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ExchangeTokenResponse, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ExchangeTokenResponse, expires_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ExchangeTokenResponse, user),
+    &pb__user__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__exchange_token_response__field_indices_by_name[] = {
+  1,   /* field[1] = expires_at */
+  0,   /* field[0] = token */
+  2,   /* field[2] = user */
+};
+static const ProtobufCIntRange pb__exchange_token_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor pb__exchange_token_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ExchangeTokenResponse",
+  "ExchangeTokenResponse",
+  "Pb__ExchangeTokenResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ExchangeTokenResponse),
+  3,
+  pb__exchange_token_response__field_descriptors,
+  pb__exchange_token_response__field_indices_by_name,
+  1,  pb__exchange_token_response__number_ranges,
+  (ProtobufCMessageInit) pb__exchange_token_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__service_token__field_descriptors[8] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ServiceToken, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ServiceToken, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ServiceToken, user),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ServiceToken, role),
+    &pb__role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "methods",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Pb__ServiceToken, n_methods),
+    offsetof(Pb__ServiceToken, methods),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_at",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ServiceToken, created_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ServiceToken, expires_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_used_at",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ServiceToken, last_used_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__service_token__field_indices_by_name[] = {
+  5,   /* field[5] = created_at */
+  6,   /* field[6] = expires_at */
+  0,   /* field[0] = id */
+  7,   /* field[7] = last_used_at */
+  4,   /* field[4] = methods */
+  1,   /* field[1] = name */
+  3,   /* field[3] = role */
+  2,   /* field[2] = user */
+};
+static const ProtobufCIntRange pb__service_token__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor pb__service_token__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ServiceToken",
+  "ServiceToken",
+  "Pb__ServiceToken",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ServiceToken),
+  8,
+  pb__service_token__field_descriptors,
+  pb__service_token__field_indices_by_name,
+  1,  pb__service_token__number_ranges,
+  (ProtobufCMessageInit) pb__service_token__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__create_service_token_request__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CreateServiceTokenRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CreateServiceTokenRequest, role),
+    &pb__role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "methods",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Pb__CreateServiceTokenRequest, n_methods),
+    offsetof(Pb__CreateServiceTokenRequest, methods),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "life_s",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CreateServiceTokenRequest, life_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__create_service_token_request__field_indices_by_name[] = {
+  3,   /* field[3] = life_s */
+  2,   /* field[2] = methods */
+  0,   /* field[0] = name */
+  1,   /* field[1] = role */
+};
+static const ProtobufCIntRange pb__create_service_token_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor pb__create_service_token_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.CreateServiceTokenRequest",
+  "CreateServiceTokenRequest",
+  "Pb__CreateServiceTokenRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__CreateServiceTokenRequest),
+  4,
+  pb__create_service_token_request__field_descriptors,
+  pb__create_service_token_request__field_indices_by_name,
+  1,  pb__create_service_token_request__number_ranges,
+  (ProtobufCMessageInit) pb__create_service_token_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__create_service_token_response__field_descriptors[2] =
+{
+  {
+    "token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CreateServiceTokenResponse, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "info",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CreateServiceTokenResponse, info),
+    &pb__service_token__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__create_service_token_response__field_indices_by_name[] = {
+  1,   /* field[1] = info */
+  0,   /* field[0] = token */
+};
+static const ProtobufCIntRange pb__create_service_token_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor pb__create_service_token_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.CreateServiceTokenResponse",
+  "CreateServiceTokenResponse",
+  "Pb__CreateServiceTokenResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__CreateServiceTokenResponse),
+  2,
+  pb__create_service_token_response__field_descriptors,
+  pb__create_service_token_response__field_indices_by_name,
+  1,  pb__create_service_token_response__number_ranges,
+  (ProtobufCMessageInit) pb__create_service_token_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__list_service_tokens_request__field_descriptors[3] =
+{
+  {
+    "all",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListServiceTokensRequest, all),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListServiceTokensRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListServiceTokensRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__list_service_tokens_request__field_indices_by_name[] = {
+  0,   /* field[0] = all */
+  1,   /* field[1] = page_size */
+  2,   /* field[2] = page_token */
+};
+static const ProtobufCIntRange pb__list_service_tokens_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor pb__list_service_tokens_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ListServiceTokensRequest",
+  "ListServiceTokensRequest",
+  "Pb__ListServiceTokensRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ListServiceTokensRequest),
+  3,
+  pb__list_service_tokens_request__field_descriptors,
+  pb__list_service_tokens_request__field_indices_by_name,
+  1,  pb__list_service_tokens_request__number_ranges,
+  (ProtobufCMessageInit) pb__list_service_tokens_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__list_service_tokens_response__field_descriptors[2] =
+{
+  {
+    "tokens",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__ListServiceTokensResponse, n_tokens),
+    offsetof(Pb__ListServiceTokensResponse, tokens),
+    &pb__service_token__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListServiceTokensResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__list_service_tokens_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = tokens */
+};
+static const ProtobufCIntRange pb__list_service_tokens_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor pb__list_service_tokens_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ListServiceTokensResponse",
+  "ListServiceTokensResponse",
+  "Pb__ListServiceTokensResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ListServiceTokensResponse),
+  2,
+  pb__list_service_tokens_response__field_descriptors,
+  pb__list_service_tokens_response__field_indices_by_name,
+  1,  pb__list_service_tokens_response__number_ranges,
+  (ProtobufCMessageInit) pb__list_service_tokens_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__revoke_service_token_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RevokeServiceTokenRequest, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__revoke_service_token_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange pb__revoke_service_token_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__revoke_service_token_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.RevokeServiceTokenRequest",
+  "RevokeServiceTokenRequest",
+  "Pb__RevokeServiceTokenRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__RevokeServiceTokenRequest),
+  1,
+  pb__revoke_service_token_request__field_descriptors,
+  pb__revoke_service_token_request__field_indices_by_name,
+  1,  pb__revoke_service_token_request__number_ranges,
+  (ProtobufCMessageInit) pb__revoke_service_token_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define pb__revoke_service_token_response__field_descriptors NULL
+#define pb__revoke_service_token_response__field_indices_by_name NULL
+#define pb__revoke_service_token_response__number_ranges NULL
+const ProtobufCMessageDescriptor pb__revoke_service_token_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.RevokeServiceTokenResponse",
+  "RevokeServiceTokenResponse",
+  "Pb__RevokeServiceTokenResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__RevokeServiceTokenResponse),
+  0,
+  pb__revoke_service_token_response__field_descriptors,
+  pb__revoke_service_token_response__field_indices_by_name,
+  0,  pb__revoke_service_token_response__number_ranges,
+  (ProtobufCMessageInit) pb__revoke_service_token_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

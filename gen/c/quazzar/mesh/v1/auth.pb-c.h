@@ -28,6 +28,15 @@ typedef struct Pb__WhoAmIRequest Pb__WhoAmIRequest;
 typedef struct Pb__WhoAmIResponse Pb__WhoAmIResponse;
 typedef struct Pb__ChangePasswordRequest Pb__ChangePasswordRequest;
 typedef struct Pb__ChangePasswordResponse Pb__ChangePasswordResponse;
+typedef struct Pb__ExchangeTokenRequest Pb__ExchangeTokenRequest;
+typedef struct Pb__ExchangeTokenResponse Pb__ExchangeTokenResponse;
+typedef struct Pb__ServiceToken Pb__ServiceToken;
+typedef struct Pb__CreateServiceTokenRequest Pb__CreateServiceTokenRequest;
+typedef struct Pb__CreateServiceTokenResponse Pb__CreateServiceTokenResponse;
+typedef struct Pb__ListServiceTokensRequest Pb__ListServiceTokensRequest;
+typedef struct Pb__ListServiceTokensResponse Pb__ListServiceTokensResponse;
+typedef struct Pb__RevokeServiceTokenRequest Pb__RevokeServiceTokenRequest;
+typedef struct Pb__RevokeServiceTokenResponse Pb__RevokeServiceTokenResponse;
 
 
 /* --- enums --- */
@@ -151,6 +160,163 @@ struct  Pb__ChangePasswordResponse
 };
 #define PB__CHANGE_PASSWORD_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__change_password_response__descriptor) \
+     }
+
+
+struct  Pb__ExchangeTokenRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The issuer's JWT.
+   */
+  char *token;
+};
+#define PB__EXCHANGE_TOKEN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__exchange_token_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Pb__ExchangeTokenResponse
+{
+  ProtobufCMessage base;
+  /*
+   * As Login's.
+   */
+  char *token;
+  Google__Protobuf__Timestamp *expires_at;
+  Pb__User *user;
+};
+#define PB__EXCHANGE_TOKEN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__exchange_token_response__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL, NULL }
+
+
+/*
+ * A token of a program, without its secret.
+ */
+struct  Pb__ServiceToken
+{
+  ProtobufCMessage base;
+  char *id;
+  char *name;
+  /*
+   * Sign-in name of the user whom it acts for.
+   */
+  char *user;
+  Pb__Role role;
+  /*
+   * "MeshService.ListDevices"; none: every method of MeshService.
+   */
+  size_t n_methods;
+  char **methods;
+  Google__Protobuf__Timestamp *created_at;
+  Google__Protobuf__Timestamp *expires_at;
+  /*
+   * To the minute; absent: never.
+   */
+  Google__Protobuf__Timestamp *last_used_at;
+};
+#define PB__SERVICE_TOKEN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__service_token__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PB__ROLE__ROLE_UNSPECIFIED, 0,NULL, NULL, NULL, NULL }
+
+
+struct  Pb__CreateServiceTokenRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Unique among the user's tokens; no control characters.
+   */
+  char *name;
+  /*
+   * Unspecified: the caller's. An ADMIN may give any, others their own.
+   */
+  Pb__Role role;
+  /*
+   * "MeshService.ListDevices"; none: every method of MeshService that the role
+   * allows.
+   */
+  size_t n_methods;
+  char **methods;
+  /*
+   * Seconds; 0: 90 days. At most a year.
+   */
+  uint32_t life_s;
+};
+#define PB__CREATE_SERVICE_TOKEN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__create_service_token_request__descriptor) \
+    , (char *)protobuf_c_empty_string, PB__ROLE__ROLE_UNSPECIFIED, 0,NULL, 0 }
+
+
+struct  Pb__CreateServiceTokenResponse
+{
+  ProtobufCMessage base;
+  /*
+   * "qms1.<id>.<secret>", for authorization: Bearer. Shown once.
+   */
+  char *token;
+  Pb__ServiceToken *info;
+};
+#define PB__CREATE_SERVICE_TOKEN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__create_service_token_response__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+struct  Pb__ListServiceTokensRequest
+{
+  ProtobufCMessage base;
+  /*
+   * All of the tenant: ADMIN only, else ROLE_REQUIRED.
+   */
+  protobuf_c_boolean all;
+  /*
+   * 0: 500.
+   */
+  uint32_t page_size;
+  /*
+   * From the page before; empty: the first page.
+   */
+  char *page_token;
+};
+#define PB__LIST_SERVICE_TOKENS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__list_service_tokens_request__descriptor) \
+    , 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Pb__ListServiceTokensResponse
+{
+  ProtobufCMessage base;
+  /*
+   * In the order of creation.
+   */
+  size_t n_tokens;
+  Pb__ServiceToken **tokens;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define PB__LIST_SERVICE_TOKENS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__list_service_tokens_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+struct  Pb__RevokeServiceTokenRequest
+{
+  ProtobufCMessage base;
+  char *id;
+};
+#define PB__REVOKE_SERVICE_TOKEN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__revoke_service_token_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Pb__RevokeServiceTokenResponse
+{
+  ProtobufCMessage base;
+};
+#define PB__REVOKE_SERVICE_TOKEN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__revoke_service_token_response__descriptor) \
      }
 
 
@@ -325,6 +491,177 @@ Pb__ChangePasswordResponse *
 void   pb__change_password_response__free_unpacked
                      (Pb__ChangePasswordResponse *message,
                       ProtobufCAllocator *allocator);
+/* Pb__ExchangeTokenRequest methods */
+void   pb__exchange_token_request__init
+                     (Pb__ExchangeTokenRequest         *message);
+size_t pb__exchange_token_request__get_packed_size
+                     (const Pb__ExchangeTokenRequest   *message);
+size_t pb__exchange_token_request__pack
+                     (const Pb__ExchangeTokenRequest   *message,
+                      uint8_t             *out);
+size_t pb__exchange_token_request__pack_to_buffer
+                     (const Pb__ExchangeTokenRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ExchangeTokenRequest *
+       pb__exchange_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__exchange_token_request__free_unpacked
+                     (Pb__ExchangeTokenRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__ExchangeTokenResponse methods */
+void   pb__exchange_token_response__init
+                     (Pb__ExchangeTokenResponse         *message);
+size_t pb__exchange_token_response__get_packed_size
+                     (const Pb__ExchangeTokenResponse   *message);
+size_t pb__exchange_token_response__pack
+                     (const Pb__ExchangeTokenResponse   *message,
+                      uint8_t             *out);
+size_t pb__exchange_token_response__pack_to_buffer
+                     (const Pb__ExchangeTokenResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ExchangeTokenResponse *
+       pb__exchange_token_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__exchange_token_response__free_unpacked
+                     (Pb__ExchangeTokenResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__ServiceToken methods */
+void   pb__service_token__init
+                     (Pb__ServiceToken         *message);
+size_t pb__service_token__get_packed_size
+                     (const Pb__ServiceToken   *message);
+size_t pb__service_token__pack
+                     (const Pb__ServiceToken   *message,
+                      uint8_t             *out);
+size_t pb__service_token__pack_to_buffer
+                     (const Pb__ServiceToken   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ServiceToken *
+       pb__service_token__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__service_token__free_unpacked
+                     (Pb__ServiceToken *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__CreateServiceTokenRequest methods */
+void   pb__create_service_token_request__init
+                     (Pb__CreateServiceTokenRequest         *message);
+size_t pb__create_service_token_request__get_packed_size
+                     (const Pb__CreateServiceTokenRequest   *message);
+size_t pb__create_service_token_request__pack
+                     (const Pb__CreateServiceTokenRequest   *message,
+                      uint8_t             *out);
+size_t pb__create_service_token_request__pack_to_buffer
+                     (const Pb__CreateServiceTokenRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__CreateServiceTokenRequest *
+       pb__create_service_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__create_service_token_request__free_unpacked
+                     (Pb__CreateServiceTokenRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__CreateServiceTokenResponse methods */
+void   pb__create_service_token_response__init
+                     (Pb__CreateServiceTokenResponse         *message);
+size_t pb__create_service_token_response__get_packed_size
+                     (const Pb__CreateServiceTokenResponse   *message);
+size_t pb__create_service_token_response__pack
+                     (const Pb__CreateServiceTokenResponse   *message,
+                      uint8_t             *out);
+size_t pb__create_service_token_response__pack_to_buffer
+                     (const Pb__CreateServiceTokenResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__CreateServiceTokenResponse *
+       pb__create_service_token_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__create_service_token_response__free_unpacked
+                     (Pb__CreateServiceTokenResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__ListServiceTokensRequest methods */
+void   pb__list_service_tokens_request__init
+                     (Pb__ListServiceTokensRequest         *message);
+size_t pb__list_service_tokens_request__get_packed_size
+                     (const Pb__ListServiceTokensRequest   *message);
+size_t pb__list_service_tokens_request__pack
+                     (const Pb__ListServiceTokensRequest   *message,
+                      uint8_t             *out);
+size_t pb__list_service_tokens_request__pack_to_buffer
+                     (const Pb__ListServiceTokensRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ListServiceTokensRequest *
+       pb__list_service_tokens_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__list_service_tokens_request__free_unpacked
+                     (Pb__ListServiceTokensRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__ListServiceTokensResponse methods */
+void   pb__list_service_tokens_response__init
+                     (Pb__ListServiceTokensResponse         *message);
+size_t pb__list_service_tokens_response__get_packed_size
+                     (const Pb__ListServiceTokensResponse   *message);
+size_t pb__list_service_tokens_response__pack
+                     (const Pb__ListServiceTokensResponse   *message,
+                      uint8_t             *out);
+size_t pb__list_service_tokens_response__pack_to_buffer
+                     (const Pb__ListServiceTokensResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ListServiceTokensResponse *
+       pb__list_service_tokens_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__list_service_tokens_response__free_unpacked
+                     (Pb__ListServiceTokensResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__RevokeServiceTokenRequest methods */
+void   pb__revoke_service_token_request__init
+                     (Pb__RevokeServiceTokenRequest         *message);
+size_t pb__revoke_service_token_request__get_packed_size
+                     (const Pb__RevokeServiceTokenRequest   *message);
+size_t pb__revoke_service_token_request__pack
+                     (const Pb__RevokeServiceTokenRequest   *message,
+                      uint8_t             *out);
+size_t pb__revoke_service_token_request__pack_to_buffer
+                     (const Pb__RevokeServiceTokenRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__RevokeServiceTokenRequest *
+       pb__revoke_service_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__revoke_service_token_request__free_unpacked
+                     (Pb__RevokeServiceTokenRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__RevokeServiceTokenResponse methods */
+void   pb__revoke_service_token_response__init
+                     (Pb__RevokeServiceTokenResponse         *message);
+size_t pb__revoke_service_token_response__get_packed_size
+                     (const Pb__RevokeServiceTokenResponse   *message);
+size_t pb__revoke_service_token_response__pack
+                     (const Pb__RevokeServiceTokenResponse   *message,
+                      uint8_t             *out);
+size_t pb__revoke_service_token_response__pack_to_buffer
+                     (const Pb__RevokeServiceTokenResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__RevokeServiceTokenResponse *
+       pb__revoke_service_token_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__revoke_service_token_response__free_unpacked
+                     (Pb__RevokeServiceTokenResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Pb__User_Closure)
@@ -354,6 +691,33 @@ typedef void (*Pb__ChangePasswordRequest_Closure)
 typedef void (*Pb__ChangePasswordResponse_Closure)
                  (const Pb__ChangePasswordResponse *message,
                   void *closure_data);
+typedef void (*Pb__ExchangeTokenRequest_Closure)
+                 (const Pb__ExchangeTokenRequest *message,
+                  void *closure_data);
+typedef void (*Pb__ExchangeTokenResponse_Closure)
+                 (const Pb__ExchangeTokenResponse *message,
+                  void *closure_data);
+typedef void (*Pb__ServiceToken_Closure)
+                 (const Pb__ServiceToken *message,
+                  void *closure_data);
+typedef void (*Pb__CreateServiceTokenRequest_Closure)
+                 (const Pb__CreateServiceTokenRequest *message,
+                  void *closure_data);
+typedef void (*Pb__CreateServiceTokenResponse_Closure)
+                 (const Pb__CreateServiceTokenResponse *message,
+                  void *closure_data);
+typedef void (*Pb__ListServiceTokensRequest_Closure)
+                 (const Pb__ListServiceTokensRequest *message,
+                  void *closure_data);
+typedef void (*Pb__ListServiceTokensResponse_Closure)
+                 (const Pb__ListServiceTokensResponse *message,
+                  void *closure_data);
+typedef void (*Pb__RevokeServiceTokenRequest_Closure)
+                 (const Pb__RevokeServiceTokenRequest *message,
+                  void *closure_data);
+typedef void (*Pb__RevokeServiceTokenResponse_Closure)
+                 (const Pb__RevokeServiceTokenResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -369,6 +733,15 @@ extern const ProtobufCMessageDescriptor pb__who_am_irequest__descriptor;
 extern const ProtobufCMessageDescriptor pb__who_am_iresponse__descriptor;
 extern const ProtobufCMessageDescriptor pb__change_password_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__change_password_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__exchange_token_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__exchange_token_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__service_token__descriptor;
+extern const ProtobufCMessageDescriptor pb__create_service_token_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__create_service_token_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__list_service_tokens_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__list_service_tokens_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__revoke_service_token_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__revoke_service_token_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

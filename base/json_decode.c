@@ -1,175 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Text -> message, in one pass that is driven by the descriptor: what the
- * message does not have is refused where it stands. The path to the present
- * value is kept while reading, for the refusal.
+ * message does not have is refused where it stands.
  */
-#include <stdarg.h>
+#include "base/json_decode.h"
+
 #include <string.h>
 
 #include "base/err.h"
-#include "base/json.h"
+#include "base/json_any.h"
 #include "base/json_field.h"
-#include "base/json_scan.h"
 #include "base/json_value.h"
 
 #define MAX_FIELDS 256
 #define MAX_MAP_ENTRIES 1024
 
-struct decoder {
-	struct json_scan scan;
-	struct json_error *error;
-	size_t path_len;
-	unsigned depth;
+/* A message that is being read, and what of it was there already. */
+struct target {
+	ProtobufCMessage *msg;
+	uint64_t seen[MAX_FIELDS / 64];
+	bool in_any, type_seen; /* "@type" stands among its members */
 };
 
-/* Which fields of a message were there already. */
-struct seen {
-	uint64_t bits[MAX_FIELDS / 64];
+/* A repeated field that is being read. */
+struct list {
+	ProtobufCMessage *msg;
+	const ProtobufCFieldDescriptor *f;
 };
 
-static int decode_message(struct decoder *d, ProtobufCMessage *msg);
+/* --- one value --- */
 
-/* Cuts at max bytes, never inside a UTF-8 sequence. */
-static void cut_utf8(char *s, size_t max)
+static int decode_word(struct json_read *r, const ProtobufCFieldDescriptor *f, void *at)
 {
-	size_t len = strlen(s);
+	const char *rule = NULL;
+	bool on = json_scan_word(&r->scan, "true");
+	int rc;
 
-	if (len <= max)
-		return;
-	while (max > 0 && ((unsigned char)s[max] & 0xc0) == 0x80)
-		max--;
-	s[max] = '\0';
+	if (!on && !json_scan_word(&r->scan, "false"))
+		return json_read_refuse(r, "not JSON");
+	rc = json_value_bool(f, on, at, &rule);
+	return rc == ERR_FIELD_INVALID ? json_read_refuse(r, rule) : rc;
 }
 
-static int refuse(struct decoder *d, const char *rule)
+static int decode_number(struct json_read *r, const ProtobufCFieldDescriptor *f, void *at)
 {
-	snprintf(d->error->rule, sizeof(d->error->rule), "%s", rule);
-	return ERR_FIELD_INVALID;
+	const char *rule = "not JSON", *number;
+	size_t len;
+	int rc = json_scan_number(&r->scan, &number, &len);
+
+	if (!rc)
+		rc = json_value_number(f, number, len, at, &rule);
+	return rc == ERR_FIELD_INVALID ? json_read_refuse(r, rule) : rc;
 }
 
-/* The scanner refused: its words. Anything negative goes up as it is. */
-static int refuse_scan(struct decoder *d, int r)
+static int decode_string(struct json_read *r, const ProtobufCFieldDescriptor *f, void *at)
 {
-	return r == ERR_FIELD_INVALID ? refuse(d, d->scan.rule) : err_trace(r);
-}
-
-/* ".name" or "[3]" is added; the length before is what path_pop wants. */
-static size_t _printf_(2, 3) path_push(struct decoder *d, const char *fmt, ...)
-{
-	size_t before = d->path_len;
-	size_t room = sizeof(d->error->path) - before;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(d->error->path + before, room, fmt, ap);
-	va_end(ap);
-	if (n > 0 && (size_t)n >= room)
-		cut_utf8(d->error->path, sizeof(d->error->path) - 5);
-	d->path_len = strlen(d->error->path);
-	return before;
-}
-
-static void path_pop(struct decoder *d, size_t before)
-{
-	d->path_len = before;
-	d->error->path[before] = '\0';
-}
-
-static size_t path_push_name(struct decoder *d, const char *name)
-{
-	return path_push(d, "%s%s", d->path_len ? "." : "", name);
-}
-
-static int enter(struct decoder *d)
-{
-	if (++d->depth > JSON_MAX_DEPTH)
-		return refuse(d, "nested too deeply");
-	return 0;
-}
-
-/* A message member in an object; its memory is made when the first byte looks right. */
-static int decode_object_at(struct decoder *d, const ProtobufCMessageDescriptor *desc,
-			    ProtobufCMessage **at)
-{
-	ProtobufCMessage *msg;
-	int r;
-
-	if (json_scan_peek(&d->scan) != '{')
-		return refuse(d, "expected an object");
-	msg = json_value_message(desc, d->scan.arena);
-	if (!msg)
-		return err_origin(-ENOMEM);
-	r = decode_message(d, msg);
-	if (!r)
-		*at = msg;
-	return r;
-}
-
-/* A wrapper is written as the value in it: from here on f and at mean that. */
-static int unwrap(struct decoder *d, const ProtobufCFieldDescriptor **f, void **at)
-{
-	ProtobufCMessage *msg;
-
-	if ((*f)->type != PROTOBUF_C_TYPE_MESSAGE ||
-	    json_field_form((*f)->descriptor) != JSON_FORM_WRAPPER)
-		return 0;
-	msg = json_value_message((*f)->descriptor, d->scan.arena);
-	if (!msg)
-		return err_origin(-ENOMEM);
-	*(ProtobufCMessage **)*at = msg;
-	*f = msg->descriptor->fields;
-	*at = json_field_at(msg, *f);
-	return 0;
-}
-
-/* One value that is not null, into the memory of the field. */
-static int decode_value(struct decoder *d, const ProtobufCFieldDescriptor *f, void *at)
-{
-	const char *rule = NULL, *number;
+	const char *rule = NULL;
 	size_t len;
 	char *s;
-	int r = unwrap(d, &f, &at);
+	int rc = json_read_string(r, &s, &len);
 
-	if (r)
-		return r;
-	switch (json_scan_peek(&d->scan)) {
+	if (rc)
+		return rc;
+	rc = json_value_string(f, s, len, r->scan.arena, at, &rule);
+	return rc == ERR_FIELD_INVALID ? json_read_refuse(r, rule) : rc;
+}
+
+static int decode_value(struct json_read *r, const ProtobufCFieldDescriptor *f, void *at)
+{
+	if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+		return json_decode_message(r, f->descriptor, at);
+	switch (json_scan_peek(&r->scan)) {
 	case '"':
-		r = json_scan_string(&d->scan, &s, &len);
-		if (r)
-			return refuse_scan(d, r);
-		r = json_value_string(f, s, len, d->scan.arena, at, &rule);
-		break;
+		return decode_string(r, f, at);
 	case 't':
 	case 'f':
-		if (json_scan_word(&d->scan, "true"))
-			r = json_value_bool(f, true, at, &rule);
-		else if (json_scan_word(&d->scan, "false"))
-			r = json_value_bool(f, false, at, &rule);
-		else
-			return refuse(d, "not JSON");
-		break;
-	case '{':
-		if (f->type != PROTOBUF_C_TYPE_MESSAGE ||
-		    json_field_form(f->descriptor) != JSON_FORM_OBJECT)
-			return refuse(d, json_value_wants(f));
-		return decode_object_at(d, f->descriptor, at);
-	case '[':
-		return refuse(d, json_value_wants(f));
+		return decode_word(r, f, at);
 	case 'n':
-		return refuse(d, "null is not allowed here");
+		if (json_field_is_null(f) && json_scan_word(&r->scan, "null"))
+			return 0;
+		return json_read_unexpected(r, json_value_wants(f));
+	case '{':
+	case '[':
 	case '\0':
-		return refuse(d, "the text ends too early");
+		return json_read_unexpected(r, json_value_wants(f));
 	default:
-		r = json_scan_number(&d->scan, &number, &len);
-		if (r)
-			return refuse(d, "not JSON");
-		r = json_value_number(f, number, len, at, &rule);
-		break;
+		return decode_number(r, f, at);
 	}
-	return r == ERR_FIELD_INVALID ? refuse(d, rule) : r;
 }
+
+/* --- many values --- */
 
 /* Room for one more value of a repeated field; NULL out of memory. Grows at powers of two. */
 static void *append(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, struct arena *arena)
@@ -190,36 +110,18 @@ static void *append(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, st
 	return *array + (*n)++ * size;
 }
 
-static int decode_array(struct decoder *d, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
+static int decode_item(struct json_read *r, void *arg)
 {
-	int r;
+	struct list *list = arg;
+	void *at = append(list->msg, list->f, r->scan.arena);
 
-	if (!json_scan_take(&d->scan, '['))
-		return refuse(d, "expected an array");
-	r = enter(d);
-	if (r)
-		return r;
-	if (json_scan_take(&d->scan, ']')) {
-		d->depth--;
-		return 0;
-	}
-	for (size_t i = 0;; i++) {
-		size_t before = path_push(d, "[%zu]", i);
-		void *at = append(msg, f, d->scan.arena);
+	return at ? decode_value(r, list->f, at) : err_origin(-ENOMEM);
+}
 
-		if (!at)
-			return err_origin(-ENOMEM);
-		r = decode_value(d, f, at);
-		if (r)
-			return r;
-		path_pop(d, before);
-		if (json_scan_take(&d->scan, ']'))
-			break;
-		if (!json_scan_take(&d->scan, ','))
-			return refuse(d, "expected , or ] in an array");
-	}
-	d->depth--;
-	return 0;
+static int decode_array(struct json_read *r, ProtobufCMessage *msg,
+			const ProtobufCFieldDescriptor *f)
+{
+	return json_read_array(r, decode_item, &(struct list){msg, f});
 }
 
 static bool map_has(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
@@ -243,90 +145,65 @@ static bool is_integer(const ProtobufCFieldDescriptor *f)
  * A key is always written as a string, and so is what a URL says. One number
  * has one spelling there: no "1e1".
  */
-static int decode_key(struct decoder *d, const ProtobufCFieldDescriptor *f, char *s, size_t len,
+static int decode_key(struct json_read *r, const ProtobufCFieldDescriptor *f, char *s, size_t len,
 		      void *at)
 {
 	const char *rule = NULL;
-	int r = unwrap(d, &f, &at);
+	int rc;
 
-	if (r)
-		return r;
 	if (is_integer(f) && strpbrk(s, ".eE"))
-		return refuse(d, json_value_wants(f));
+		return json_read_refuse(r, json_value_wants(f));
 	if (f->type != PROTOBUF_C_TYPE_BOOL)
-		r = json_value_string(f, s, len, d->scan.arena, at, &rule);
+		rc = json_value_string(f, s, len, r->scan.arena, at, &rule);
 	else if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0)
-		r = json_value_bool(f, *s == 't', at, &rule);
+		rc = json_value_bool(f, *s == 't', at, &rule);
 	else
-		return refuse(d, json_value_wants(f));
-	return r == ERR_FIELD_INVALID ? refuse(d, rule) : r;
+		return json_read_refuse(r, json_value_wants(f));
+	return rc == ERR_FIELD_INVALID ? json_read_refuse(r, rule) : rc;
 }
 
-static int decode_entry(struct decoder *d, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
+static int decode_entry(struct json_read *r, char *key, size_t len, void *arg)
 {
-	const ProtobufCMessageDescriptor *desc = f->descriptor;
-	ProtobufCMessage *entry = json_value_message(desc, d->scan.arena);
-	ProtobufCMessage **at;
-	size_t before, len;
-	char *key;
-	int r;
+	struct list *map = arg;
+	const ProtobufCMessageDescriptor *desc = map->f->descriptor;
+	ProtobufCMessage *entry = json_value_message(desc, r->scan.arena), **at;
+	int rc;
 
 	if (!entry)
 		return err_origin(-ENOMEM);
-	r = json_scan_string(&d->scan, &key, &len);
-	if (r)
-		return refuse_scan(d, r);
-	before = path_push(d, "[%s]", key);
-	r = decode_key(d, &desc->fields[0], key, len, json_field_at(entry, &desc->fields[0]));
-	if (r)
-		return r;
-	if (map_has(msg, f, entry))
-		return refuse(d, "given twice");
-	if (!json_scan_take(&d->scan, ':'))
-		return refuse(d, "expected : after a name");
-	r = decode_value(d, &desc->fields[1], json_field_at(entry, &desc->fields[1]));
-	if (r)
-		return r;
-	if (*json_field_count(msg, f) == MAX_MAP_ENTRIES)
-		return refuse(d, "too many entries");
-	at = append(msg, f, d->scan.arena);
+	rc = decode_key(r, &desc->fields[0], key, len, json_field_at(entry, &desc->fields[0]));
+	if (rc)
+		return rc;
+	if (map_has(map->msg, map->f, entry))
+		return json_read_refuse(r, "given twice");
+	rc = decode_value(r, &desc->fields[1], json_field_at(entry, &desc->fields[1]));
+	if (rc)
+		return rc;
+	if (*json_field_count(map->msg, map->f) == MAX_MAP_ENTRIES)
+		return json_read_refuse(r, "too many entries");
+	at = append(map->msg, map->f, r->scan.arena);
 	if (!at)
 		return err_origin(-ENOMEM);
 	*at = entry;
-	path_pop(d, before);
 	return 0;
 }
 
-static int decode_map(struct decoder *d, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
+static int decode_map(struct json_read *r, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
 {
-	int r;
-
-	if (!json_scan_take(&d->scan, '{'))
-		return refuse(d, "expected an object");
-	r = enter(d);
-	if (r)
-		return r;
-	if (!json_scan_take(&d->scan, '}')) {
-		do {
-			r = decode_entry(d, msg, f);
-			if (r)
-				return r;
-		} while (json_scan_take(&d->scan, ','));
-		if (!json_scan_take(&d->scan, '}'))
-			return refuse(d, "expected , or } in an object");
-	}
-	d->depth--;
-	return 0;
+	return json_read_object(r, true, decode_entry, &(struct list){msg, f});
 }
+
+/* --- a message --- */
 
 /* Marks the member of a oneof or an optional field as given. */
-static int mark_present(struct decoder *d, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
+static int mark_present(struct json_read *r, ProtobufCMessage *msg,
+			const ProtobufCFieldDescriptor *f)
 {
 	if (json_field_is_oneof(f)) {
 		uint32_t *which = json_field_case(msg, f);
 
 		if (*which)
-			return refuse(d, "excludes another field that is given too");
+			return json_read_refuse(r, "excludes another field that is given too");
 		*which = f->id;
 	} else if (f->label == PROTOBUF_C_LABEL_OPTIONAL && f->quantifier_offset) {
 		*(protobuf_c_boolean *)json_field_case(msg, f) = 1;
@@ -338,131 +215,235 @@ static int mark_present(struct decoder *d, ProtobufCMessage *msg, const Protobuf
  * The union of a oneof is not set up by init: its bytes are zeroed in the
  * arena, and a string in it must not stay NULL when reading it fails half-way.
  */
-static int decode_field(struct decoder *d, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
+static int decode_field(struct json_read *r, ProtobufCMessage *msg,
+			const ProtobufCFieldDescriptor *f)
 {
-	int r;
+	bool is_list = f->label == PROTOBUF_C_LABEL_REPEATED;
+	int rc;
 
-	if (json_scan_word(&d->scan, "null"))
+	if ((is_list || !json_field_takes_null(f)) && json_scan_word(&r->scan, "null"))
 		return 0;
-	if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-		return json_field_is_map(msg->descriptor, f) ? decode_map(d, msg, f)
-							     : decode_array(d, msg, f);
-	}
-	r = mark_present(d, msg, f);
-	return r ? r : decode_value(d, f, json_field_at(msg, f));
+	if (is_list)
+		return json_field_is_map(msg->descriptor, f) ? decode_map(r, msg, f)
+							     : decode_array(r, msg, f);
+	rc = mark_present(r, msg, f);
+	return rc ? rc : decode_value(r, f, json_field_at(msg, f));
 }
 
-static int decode_member(struct decoder *d, ProtobufCMessage *msg, struct seen *seen)
+static int decode_member(struct json_read *r, char *name, size_t len, void *arg)
 {
-	const ProtobufCMessageDescriptor *desc = msg->descriptor;
-	const ProtobufCFieldDescriptor *f;
-	size_t before, len, i;
-	char *name;
-	int r;
+	struct target *t = arg;
+	const ProtobufCFieldDescriptor *f = json_field_find(t->msg->descriptor, name);
+	size_t i;
 
-	if (json_scan_peek(&d->scan) != '"')
-		return refuse(d, "expected a name in quotes");
-	r = json_scan_string(&d->scan, &name, &len);
-	if (r)
-		return refuse_scan(d, r);
-	before = path_push_name(d, name);
-	f = json_field_find(desc, name);
+	(void)len;
+	if (!f && t->in_any && strcmp(name, JSON_ANY_TYPE) == 0)
+		return json_any_pass_type(r, &t->type_seen);
 	if (!f)
-		return refuse(d, "unknown field");
-	i = (size_t)(f - desc->fields);
-	if (seen->bits[i / 64] >> (i % 64) & 1)
-		return refuse(d, "given twice");
-	seen->bits[i / 64] |= 1ull << (i % 64);
-	if (!json_scan_take(&d->scan, ':'))
-		return refuse(d, "expected : after a name");
-	r = decode_field(d, msg, f);
-	if (r)
-		return r;
-	path_pop(d, before);
-	return 0;
+		return json_read_refuse(r, "unknown field");
+	i = (size_t)(f - t->msg->descriptor->fields);
+	if (t->seen[i / 64] >> (i % 64) & 1)
+		return json_read_refuse(r, "given twice");
+	t->seen[i / 64] |= 1ull << (i % 64);
+	return decode_field(r, t->msg, f);
 }
 
-/* At the opening brace. */
-static int decode_message(struct decoder *d, ProtobufCMessage *msg)
+int json_decode_object(struct json_read *r, const ProtobufCMessageDescriptor *desc, bool in_any,
+		       ProtobufCMessage **at)
 {
-	struct seen seen = {0};
-	int r;
+	struct target t = {.in_any = in_any};
+	int rc;
 
-	if (!json_scan_take(&d->scan, '{'))
-		return refuse(d, "expected an object");
-	if (msg->descriptor->n_fields > MAX_FIELDS ||
-	    json_field_form(msg->descriptor) != JSON_FORM_OBJECT)
+	/* Its memory is made when the first byte looks right. */
+	if (json_scan_peek(&r->scan) != '{')
+		return json_read_unexpected(r, "expected an object");
+	if (desc->n_fields > MAX_FIELDS)
 		return err_origin(-EBADMSG);
-	r = enter(d);
-	if (r)
-		return r;
-	if (!json_scan_take(&d->scan, '}')) {
-		do {
-			r = decode_member(d, msg, &seen);
-			if (r)
-				return r;
-		} while (json_scan_take(&d->scan, ','));
-		if (!json_scan_take(&d->scan, '}'))
-			return refuse(d, "expected , or } in an object");
+	t.msg = json_value_message(desc, r->scan.arena);
+	if (!t.msg)
+		return err_origin(-ENOMEM);
+	rc = json_read_object(r, false, decode_member, &t);
+	if (!rc)
+		*at = t.msg;
+	return rc;
+}
+
+static int decode_text(struct json_read *r, const ProtobufCMessageDescriptor *desc,
+		       ProtobufCMessage **at)
+{
+	const char *rule = NULL;
+	size_t len;
+	char *s;
+	int rc;
+
+	if (json_scan_peek(&r->scan) != '"')
+		return json_read_unexpected(r, json_value_wants_message(desc));
+	rc = json_read_string(r, &s, &len);
+	if (rc)
+		return rc;
+	rc = json_value_text(desc, s, len, r->scan.arena, at, &rule);
+	return rc == ERR_FIELD_INVALID ? json_read_refuse(r, rule) : rc;
+}
+
+/* What is next, as a message whose members are not written by their names. */
+static int decode_inside(struct json_read *r, ProtobufCMessage *msg, enum json_form form)
+{
+	const ProtobufCFieldDescriptor *f = msg->descriptor->fields;
+	static const char kinds[] = "n0\"t{["; /* as Value's members stand */
+	const char *kind;
+	char c;
+
+	if (form == JSON_FORM_STRUCT)
+		return decode_map(r, msg, f);
+	if (form == JSON_FORM_LIST)
+		return decode_array(r, msg, f);
+	if (form == JSON_FORM_WRAPPER)
+		return decode_value(r, f, json_field_at(msg, f));
+	c = json_scan_peek(&r->scan);
+	if ((c >= '0' && c <= '9') || c == '-')
+		c = '0';
+	kind = c ? strchr(kinds, c == 'f' ? 't' : c) : NULL;
+	if (!kind)
+		return json_read_unexpected(r, "expected a value");
+	f += kind - kinds;
+	*json_field_case(msg, f) = f->id;
+	return decode_value(r, f, json_field_at(msg, f));
+}
+
+int json_decode_message(struct json_read *r, const ProtobufCMessageDescriptor *desc,
+			ProtobufCMessage **at)
+{
+	enum json_form form = json_field_form(desc);
+	ProtobufCMessage *msg;
+	int rc;
+
+	switch (form) {
+	case JSON_FORM_OBJECT:
+		return json_decode_object(r, desc, false, at);
+	case JSON_FORM_ANY:
+		return json_any_decode(r, desc, at);
+	case JSON_FORM_TIMESTAMP:
+	case JSON_FORM_DURATION:
+	case JSON_FORM_MASK:
+		return decode_text(r, desc, at);
+	default:
+		msg = json_value_message(desc, r->scan.arena);
+		if (!msg)
+			return err_origin(-ENOMEM);
+		rc = decode_inside(r, msg, form);
+		if (!rc)
+			*at = msg;
+		return rc;
 	}
-	d->depth--;
+}
+
+int json_decode_as(const char *s, size_t len, const struct json_schema *schema, struct arena *arena,
+		   ProtobufCMessage **ret_msg, struct json_error *ret_error)
+{
+	struct json_read r = {
+		.scan = {.p = s, .end = s + len, .arena = arena},
+		.error = ret_error,
+		.types = schema->types,
+	};
+	ProtobufCMessage *msg = NULL;
+	int rc;
+
+	ret_error->path[0] = ret_error->rule[0] = '\0';
+	/* Whatever else stands there: an object is what people forgot. */
+	if (json_field_form(schema->desc) == JSON_FORM_OBJECT && json_scan_peek(&r.scan) != '{')
+		return json_read_refuse(&r, "expected an object");
+	rc = json_decode_message(&r, schema->desc, &msg);
+	if (rc)
+		return rc;
+	if (json_scan_peek(&r.scan) || r.scan.p != r.scan.end)
+		return json_read_refuse(&r, "bytes after the end of the object");
+	*ret_msg = msg;
 	return 0;
 }
 
 int json_decode(const char *s, size_t len, const ProtobufCMessageDescriptor *desc,
 		struct arena *arena, ProtobufCMessage **ret_msg, struct json_error *ret_error)
 {
-	struct decoder d = {
-		.scan = {.p = s, .end = s + len, .arena = arena},
-		.error = ret_error,
-	};
-	ProtobufCMessage *msg = json_value_message(desc, arena);
-	int r;
+	return json_decode_as(s, len, &(struct json_schema){.desc = desc}, arena, ret_msg,
+			      ret_error);
+}
 
-	ret_error->path[0] = ret_error->rule[0] = '\0';
+/* --- one field by its text --- */
+
+/* A wrapper is written as the value in it: from here on f and at mean that. */
+static int unwrap(struct json_read *r, const ProtobufCFieldDescriptor **f, void **at)
+{
+	ProtobufCMessage *msg;
+
+	if ((*f)->type != PROTOBUF_C_TYPE_MESSAGE ||
+	    json_field_form((*f)->descriptor) != JSON_FORM_WRAPPER)
+		return 0;
+	msg = json_value_message((*f)->descriptor, r->scan.arena);
 	if (!msg)
 		return err_origin(-ENOMEM);
-	r = decode_message(&d, msg);
-	if (r)
-		return r;
-	if (json_scan_peek(&d.scan) || d.scan.p != d.scan.end)
-		return refuse(&d, "bytes after the end of the object");
-	*ret_msg = msg;
+	*(ProtobufCMessage **)*at = msg;
+	*f = msg->descriptor->fields;
+	*at = json_field_at(msg, *f);
 	return 0;
+}
+
+static bool has_text(const ProtobufCFieldDescriptor *f)
+{
+	enum json_form form;
+
+	if (f->type != PROTOBUF_C_TYPE_MESSAGE)
+		return false;
+	form = json_field_form(f->descriptor);
+	return form == JSON_FORM_TIMESTAMP || form == JSON_FORM_DURATION || form == JSON_FORM_MASK;
+}
+
+static int decode_url_value(struct json_read *r, const ProtobufCFieldDescriptor *f, char *s,
+			    size_t len, void *at)
+{
+	const char *rule = NULL;
+	int rc = unwrap(r, &f, &at);
+
+	if (rc)
+		return rc;
+	if (!has_text(f))
+		return f->type == PROTOBUF_C_TYPE_MESSAGE ? json_read_refuse(r, json_value_wants(f))
+							  : decode_key(r, f, s, len, at);
+	rc = json_value_text(f->descriptor, s, len, r->scan.arena, at, &rule);
+	return rc == ERR_FIELD_INVALID ? json_read_refuse(r, rule) : rc;
 }
 
 /* The text of a URL: as in a JSON string, and true and false without quotes. */
 static int set_leaf(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const char *value,
-		    struct decoder *d)
+		    struct json_read *r)
 {
 	size_t len = strlen(value);
 	void *at = json_field_at(msg, f);
 	char *copy;
-	int r;
+	int rc;
 
 	if (!text_utf8_ok(value, len))
-		return refuse(d, "must be valid UTF-8");
+		return json_read_refuse(r, "must be valid UTF-8");
 	if (json_field_is_map(msg->descriptor, f))
-		return refuse(d, "cannot be given in a URL");
+		return json_read_refuse(r, "cannot be given in a URL");
 	if (f->label == PROTOBUF_C_LABEL_REPEATED)
-		at = append(msg, f, d->scan.arena);
-	copy = arena_strndup(d->scan.arena, value, len);
+		at = append(msg, f, r->scan.arena);
+	copy = arena_strndup(r->scan.arena, value, len);
 	if (!at || !copy)
 		return err_origin(-ENOMEM);
-	r = f->label == PROTOBUF_C_LABEL_REPEATED ? 0 : mark_present(d, msg, f);
-	return r ? r : decode_key(d, f, copy, len, at);
+	rc = f->label == PROTOBUF_C_LABEL_REPEATED ? 0 : mark_present(r, msg, f);
+	return rc ? rc : decode_url_value(r, f, copy, len, at);
 }
 
 /* The message of one step on the way to the leaf; made when it is not there. */
-static int step_into(ProtobufCMessage **msg, const ProtobufCFieldDescriptor *f, struct decoder *d)
+static int step_into(ProtobufCMessage **msg, const ProtobufCFieldDescriptor *f, struct json_read *r)
 {
 	ProtobufCMessage **at = json_field_at(*msg, f);
 
 	if (f->type != PROTOBUF_C_TYPE_MESSAGE || f->label == PROTOBUF_C_LABEL_REPEATED ||
 	    json_field_is_oneof(f) || json_field_form(f->descriptor) != JSON_FORM_OBJECT)
-		return refuse(d, "cannot be given in a URL");
+		return json_read_refuse(r, "cannot be given in a URL");
 	if (!*at)
-		*at = json_value_message(f->descriptor, d->scan.arena);
+		*at = json_value_message(f->descriptor, r->scan.arena);
 	if (!*at)
 		return err_origin(-ENOMEM);
 	*msg = *at;
@@ -472,29 +453,29 @@ static int step_into(ProtobufCMessage **msg, const ProtobufCFieldDescriptor *f, 
 int json_set_text(ProtobufCMessage *msg, const char *path, const char *value, struct arena *arena,
 		  struct json_error *ret_error)
 {
-	struct decoder d = {.scan = {.arena = arena}, .error = ret_error};
+	struct json_read r = {.scan = {.arena = arena}, .error = ret_error};
 
 	ret_error->rule[0] = ret_error->path[0] = '\0';
-	path_push(&d, "%s", path);
+	json_read_push(&r, "%s", path);
 	for (unsigned depth = 0; depth < JSON_MAX_DEPTH; depth++) {
 		const ProtobufCFieldDescriptor *f;
 		size_t len = strcspn(path, ".");
 		char name[128];
-		int r;
+		int rc;
 
 		if (len >= sizeof(name))
-			return refuse(&d, "unknown field");
+			return json_read_refuse(&r, "unknown field");
 		memcpy(name, path, len);
 		name[len] = '\0';
 		f = json_field_find(msg->descriptor, name);
 		if (!f)
-			return refuse(&d, "unknown field");
+			return json_read_refuse(&r, "unknown field");
 		if (!path[len])
-			return set_leaf(msg, f, value, &d);
-		r = step_into(&msg, f, &d);
-		if (r)
-			return r;
+			return set_leaf(msg, f, value, &r);
+		rc = step_into(&msg, f, &r);
+		if (rc)
+			return rc;
 		path += len + 1;
 	}
-	return refuse(&d, "unknown field");
+	return json_read_refuse(&r, "unknown field");
 }

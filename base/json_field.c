@@ -139,24 +139,41 @@ static bool is_wrapper(const ProtobufCMessageDescriptor *desc)
 	       strcmp(desc->fields[0].name, "value") == 0;
 }
 
+/* The fields count too: what is read by their places is what it is called. */
 enum json_form json_field_form(const ProtobufCMessageDescriptor *desc)
 {
 	static const char google[] = "google.protobuf.";
 	static const struct {
 		const char *name;
+		unsigned n_fields;
 		enum json_form form;
 	} known[] = {
-		{"Timestamp", JSON_FORM_TIMESTAMP},
-		{"Duration", JSON_FORM_DURATION},
-		{"FieldMask", JSON_FORM_MASK},
-		{"Empty", JSON_FORM_OBJECT},
+		{"Timestamp", 2, JSON_FORM_TIMESTAMP}, {"Duration", 2, JSON_FORM_DURATION},
+		{"FieldMask", 1, JSON_FORM_MASK},      {"Any", 2, JSON_FORM_ANY},
+		{"Struct", 1, JSON_FORM_STRUCT},       {"ListValue", 1, JSON_FORM_LIST},
+		{"Value", 6, JSON_FORM_VALUE},
 	};
 
 	if (desc->name[0] != 'g' || strncmp(desc->name, google, sizeof(google) - 1) != 0)
 		return JSON_FORM_OBJECT;
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (strcmp(desc->short_name, known[i].name) == 0)
+		if (strcmp(desc->name + sizeof(google) - 1, known[i].name) == 0 &&
+		    desc->n_fields == known[i].n_fields)
 			return known[i].form;
 	}
-	return is_wrapper(desc) ? JSON_FORM_WRAPPER : JSON_FORM_NONE;
+	return is_wrapper(desc) ? JSON_FORM_WRAPPER : JSON_FORM_OBJECT;
+}
+
+bool json_field_is_null(const ProtobufCFieldDescriptor *f)
+{
+	return f->type == PROTOBUF_C_TYPE_ENUM &&
+	       strcmp(((const ProtobufCEnumDescriptor *)f->descriptor)->name,
+		      "google.protobuf.NullValue") == 0;
+}
+
+bool json_field_takes_null(const ProtobufCFieldDescriptor *f)
+{
+	if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+		return json_field_form(f->descriptor) == JSON_FORM_VALUE;
+	return json_field_is_null(f);
 }

@@ -17,7 +17,10 @@ enum json_form {
 	JSON_FORM_DURATION,
 	JSON_FORM_MASK,    /* FieldMask: one string */
 	JSON_FORM_WRAPPER, /* Int32Value and its like: as the value in it */
-	JSON_FORM_NONE
+	JSON_FORM_ANY,     /* the message in it, with "@type" */
+	JSON_FORM_STRUCT,  /* any object */
+	JSON_FORM_LIST,    /* ListValue: any array */
+	JSON_FORM_VALUE    /* whatever JSON has */
 };
 
 /* By proto name or lowerCamelCase; NULL: no such field. */
@@ -36,7 +39,11 @@ size_t *json_field_count(const ProtobufCMessage *msg, const ProtobufCFieldDescri
 void *json_field_at(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
 /* Bytes of one value in memory. */
 size_t json_field_size(const ProtobufCFieldDescriptor *f);
-/* How a message is written; NONE: a google.protobuf type without a JSON form here. */
+/* How a message is written. */
 enum json_form json_field_form(const ProtobufCMessageDescriptor *desc);
+/* Of google.protobuf.NullValue, which is null. */
+bool json_field_is_null(const ProtobufCFieldDescriptor *f);
+/* One value of Value: null says something there, where it else means absent. */
+bool json_field_takes_null(const ProtobufCFieldDescriptor *f);
 
 #endif

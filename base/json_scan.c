@@ -40,17 +40,6 @@ bool json_scan_word(struct json_scan *s, const char *word)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Four hex digits at p; -1 if they are not. */
 static int hex4(const char *p, const char *end)
 {
@@ -59,7 +48,7 @@ static int hex4(const char *p, const char *end)
 	if (end - p < 4)
 		return -1;
 	for (int i = 0; i < 4; i++) {
-		int digit = hex_digit(p[i]);
+		int digit = text_hex_digit(p[i]);
 
 		if (digit < 0)
 			return -1;
@@ -230,4 +219,34 @@ int json_scan_number(struct json_scan *s, const char **ret, size_t *ret_len)
 	*ret_len = len;
 	s->p += len;
 	return 0;
+}
+
+/* Behind the closing quote, or at the end of the text. */
+static void skip_string(struct json_scan *s)
+{
+	s->p++;
+	s->p += raw_len(s);
+	if (s->p < s->end)
+		s->p++;
+}
+
+void json_scan_skip(struct json_scan *s)
+{
+	size_t depth = 0;
+
+	for (;;) {
+		char c = json_scan_peek(s);
+
+		if (s->p == s->end || (depth == 0 && (c == ',' || c == '}' || c == ']')))
+			return;
+		if (c == '"') {
+			skip_string(s);
+			continue;
+		}
+		if (c == '{' || c == '[')
+			depth++;
+		else if (c == '}' || c == ']')
+			depth--;
+		s->p++;
+	}
 }

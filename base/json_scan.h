@@ -25,6 +25,11 @@ bool json_scan_take(struct json_scan *s, char c);
 bool json_scan_word(struct json_scan *s, const char *word);
 /* At the opening quote. 0, ERR_FIELD_INVALID, -ENOMEM. The string is NUL-terminated. */
 int json_scan_string(struct json_scan *s, char **ret, size_t *ret_len) _must_check_;
+/*
+ * Moves to the end of a value by its quotes and brackets alone, for a look ahead: what is
+ * skipped is read by somebody later.
+ */
+void json_scan_skip(struct json_scan *s);
 /* A number as it is written; 0 or ERR_FIELD_INVALID. */
 int json_scan_number(struct json_scan *s, const char **ret, size_t *ret_len) _must_check_;
 /* Bytes of s that are one number by JSON's grammar; 0: none. */

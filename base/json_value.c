@@ -28,6 +28,26 @@ static int refuse(const char **ret_rule, const char *rule)
 	return ERR_FIELD_INVALID;
 }
 
+const char *json_value_wants_message(const ProtobufCMessageDescriptor *desc)
+{
+	switch (json_field_form(desc)) {
+	case JSON_FORM_TIMESTAMP:
+		return "expected a time like 2026-01-31T12:00:00Z";
+	case JSON_FORM_DURATION:
+		return "expected a duration like 1.5s";
+	case JSON_FORM_MASK:
+		return "expected names with commas between";
+	case JSON_FORM_WRAPPER:
+		return json_value_wants(desc->fields);
+	case JSON_FORM_LIST:
+		return "expected an array";
+	case JSON_FORM_VALUE:
+		return "expected a value";
+	default:
+		return "expected an object";
+	}
+}
+
 const char *json_value_wants(const ProtobufCFieldDescriptor *f)
 {
 	switch (f->type) {
@@ -38,24 +58,12 @@ const char *json_value_wants(const ProtobufCFieldDescriptor *f)
 	case PROTOBUF_C_TYPE_BOOL:
 		return "expected true or false";
 	case PROTOBUF_C_TYPE_ENUM:
-		return "expected the name of a value";
+		return json_field_is_null(f) ? "expected null" : "expected the name of a value";
 	case PROTOBUF_C_TYPE_FLOAT:
 	case PROTOBUF_C_TYPE_DOUBLE:
 		return "expected a number";
 	case PROTOBUF_C_TYPE_MESSAGE:
-		switch (json_field_form(f->descriptor)) {
-		case JSON_FORM_TIMESTAMP:
-			return "expected a time like 2026-01-31T12:00:00Z";
-		case JSON_FORM_DURATION:
-			return "expected a duration like 1.5s";
-		case JSON_FORM_MASK:
-			return "expected names with commas between";
-		case JSON_FORM_WRAPPER:
-			return json_value_wants(
-				((const ProtobufCMessageDescriptor *)f->descriptor)->fields);
-		default:
-			return "expected an object";
-		}
+		return json_value_wants_message(f->descriptor);
 	default:
 		return "expected a whole number";
 	}
@@ -201,7 +209,7 @@ static int put_bytes(const char *s, size_t len, struct arena *arena, ProtobufCBi
 
 	if (!p)
 		return err_origin(-ENOMEM);
-	if (text_unbase64(s, len, p, cap, &n) < 0)
+	if (text_unbase64_loose(s, len, p, cap, &n) < 0)
 		return refuse(ret_rule, "not valid base64");
 	at->data = p;
 	at->len = n;
@@ -252,51 +260,39 @@ ProtobufCMessage *json_value_message(const ProtobufCMessageDescriptor *desc, str
 	return msg;
 }
 
-/* A Timestamp or Duration as a new message. */
-static int put_time(const ProtobufCMessageDescriptor *desc, const char *s, size_t len,
-		    struct arena *arena, ProtobufCMessage **at, const char **ret_rule)
+static bool parse_time(const ProtobufCMessageDescriptor *desc, const char *s, size_t len,
+		       ProtobufCMessage *msg)
 {
-	enum json_form form = json_field_form(desc);
-	ProtobufCMessage *msg;
-	int64_t seconds;
-	int32_t nanos;
+	int64_t *seconds = json_field_at(msg, &desc->fields[0]);
+	int32_t *nanos = json_field_at(msg, &desc->fields[1]);
 
-	if (desc->n_fields != 2)
-		return err_origin(-EBADMSG);
-	if (form == JSON_FORM_TIMESTAMP && !json_time_parse(s, len, &seconds, &nanos))
-		return refuse(ret_rule, "expected a time like 2026-01-31T12:00:00Z");
-	if (form == JSON_FORM_DURATION && !json_time_parse_duration(s, len, &seconds, &nanos))
-		return refuse(ret_rule, "expected a duration like 1.5s");
-	msg = json_value_message(desc, arena);
-	if (!msg)
-		return err_origin(-ENOMEM);
-	*(int64_t *)json_field_at(msg, &desc->fields[0]) = seconds;
-	*(int32_t *)json_field_at(msg, &desc->fields[1]) = nanos;
-	*at = msg;
-	return 0;
+	return json_field_form(desc) == JSON_FORM_TIMESTAMP
+		       ? json_time_parse(s, len, seconds, nanos)
+		       : json_time_parse_duration(s, len, seconds, nanos);
 }
 
-static int put_mask(const ProtobufCMessageDescriptor *desc, const char *s, struct arena *arena,
-		    ProtobufCMessage **at, const char **ret_rule)
+int json_value_text(const ProtobufCMessageDescriptor *desc, const char *s, size_t len,
+		    struct arena *arena, ProtobufCMessage **at, const char **ret_rule)
 {
 	ProtobufCMessage *msg = json_value_message(desc, arena);
-	const ProtobufCFieldDescriptor *f = desc->fields;
 	int r;
 
 	if (!msg)
 		return err_origin(-ENOMEM);
-	r = json_mask_parse(s, arena, json_field_at(msg, f), json_field_count(msg, f));
-	if (r > 0)
-		return refuse(ret_rule, "expected names with commas between");
+	if (json_field_form(desc) == JSON_FORM_MASK)
+		r = json_mask_parse(s, arena, json_field_at(msg, desc->fields),
+				    json_field_count(msg, desc->fields));
+	else
+		r = parse_time(desc, s, len, msg) ? 0 : ERR_FIELD_INVALID;
+	if (r)
+		return r > 0 ? refuse(ret_rule, json_value_wants_message(desc)) : err_trace(r);
 	*at = msg;
-	return r;
+	return 0;
 }
 
 int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, struct arena *arena,
 		      void *at, const char **ret_rule)
 {
-	enum json_form form;
-
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_STRING:
 		*(char **)at = s;
@@ -305,15 +301,6 @@ int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, st
 		return put_bytes(s, len, arena, at, ret_rule);
 	case PROTOBUF_C_TYPE_ENUM:
 		return put_enum(f, s, len, at, ret_rule);
-	case PROTOBUF_C_TYPE_BOOL:
-		return refuse(ret_rule, json_value_wants(f));
-	case PROTOBUF_C_TYPE_MESSAGE:
-		form = json_field_form(f->descriptor);
-		if (form == JSON_FORM_MASK)
-			return put_mask(f->descriptor, s, arena, at, ret_rule);
-		if (form != JSON_FORM_TIMESTAMP && form != JSON_FORM_DURATION)
-			return refuse(ret_rule, json_value_wants(f));
-		return put_time(f->descriptor, s, len, arena, at, ret_rule);
 	case PROTOBUF_C_TYPE_FLOAT:
 	case PROTOBUF_C_TYPE_DOUBLE:
 		if (put_special(f, s, at))

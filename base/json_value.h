@@ -22,8 +22,12 @@ int json_value_string(const ProtobufCFieldDescriptor *f, char *s, size_t len, st
 		      void *at, const char **ret_rule) _must_check_;
 int json_value_bool(const ProtobufCFieldDescriptor *f, bool on, void *at, const char **ret_rule)
 	_must_check_;
+/* A message that is written as a string: Timestamp, Duration, FieldMask. */
+int json_value_text(const ProtobufCMessageDescriptor *desc, const char *s, size_t len,
+		    struct arena *arena, ProtobufCMessage **at, const char **ret_rule) _must_check_;
 /* What the field wants: "expected a string". */
 const char *json_value_wants(const ProtobufCFieldDescriptor *f);
+const char *json_value_wants_message(const ProtobufCMessageDescriptor *desc);
 /* A zeroed message of the type. */
 ProtobufCMessage *json_value_message(const ProtobufCMessageDescriptor *desc, struct arena *arena);
 

@@ -18,8 +18,9 @@
 #define TYPE_PROTO "application/proto"
 #define TYPE_JSON "application/json"
 #define GRPC_TYPES                                                                                 \
-	"application/grpc, application/grpc+proto, application/grpc-web, "                         \
-	"application/grpc-web+proto, application/grpc-web-text, application/grpc-web-text+proto"
+	"application/grpc, application/grpc+proto, application/grpc+json, application/grpc-web, "  \
+	"application/grpc-web+proto, application/grpc-web+json, application/grpc-web-text, "       \
+	"application/grpc-web-text+proto, application/grpc-web-text+json"
 #define UNARY_TYPES TYPE_PROTO ", " TYPE_JSON ", " GRPC_TYPES
 #define STREAM_TYPES "application/connect+proto, application/connect+json, " GRPC_TYPES
 #define VERSION "1"
@@ -89,10 +90,10 @@ static bool claims(const struct exchange *x)
 static bool unary_head(const struct exchange *x, struct web_head *h)
 {
 	if (web_type_is(x, TYPE_PROTO)) {
-		h->codec = WEB_PROTO;
+		h->codec = CODEC_PROTO;
 		h->type = TYPE_PROTO;
 	} else if (web_type_is(x, TYPE_JSON)) {
-		h->codec = WEB_JSON;
+		h->codec = CODEC_JSON;
 		h->type = TYPE_JSON;
 	} else {
 		return false;
@@ -132,7 +133,7 @@ static void refuse(struct exchange *x, const struct web *web, unsigned http, con
 static void open_post(struct exchange *x, struct web *web, const struct method *method)
 {
 	bool is_unary = method->kind == METHOD_UNARY;
-	struct web_head head = {.codec = WEB_PROTO};
+	struct web_head head = {.codec = CODEC_PROTO};
 
 	if (!(is_unary ? unary_head(x, &head) : connect_stream_head(x, &head))) {
 		refuse(x, web, 415, "accept-post", is_unary ? UNARY_TYPES : STREAM_TYPES);

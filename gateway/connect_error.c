@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/unpack.h"
 #include "base/wire.h"
 #include "gateway/connect_trailer.h"
 
 #define BODY_MAX_LEN (512u << 10)
+#define DETAIL_MAX_LEN (4u << 20) /* in memory */
 #define JSON_TYPE "application/json"
 #define ANY_TYPE 1
 #define ANY_VALUE 2
@@ -48,11 +50,30 @@ static void add_value(struct text *out, const struct wire_field *value)
 	}
 	text_base64(value->p, value->len, base64);
 	base64[strcspn(base64, "=")] = '\0';
-	text_addf(out, ",\"value\":\"%s\"}", base64);
+	text_addf(out, ",\"value\":\"%s\"", base64);
+}
+
+/* Nothing at all when it cannot be told: it is there for people only. */
+static void add_debug(struct text *out, const struct json_types *types,
+		      const struct wire_field *url, const struct wire_field *value)
+{
+	const ProtobufCMessageDescriptor *type =
+		json_types_find(types, (const char *)url->p, url->len);
+	_cleanup_(text_done) struct text json = TEXT_INIT(BODY_MAX_LEN);
+	_cleanup_(arena_done) struct arena arena;
+	ProtobufCMessage *detail;
+
+	arena_init(&arena, DETAIL_MAX_LEN);
+	detail = type ? unpack_message(type, arena_pb(&arena), value->p, value->len) : NULL;
+	if (!detail || json_encode_with(detail, JSON_CANONICAL, types, &json) || json.failed)
+		return;
+	text_adds(out, ",\"debug\":");
+	text_add(out, json.s, json.len);
 }
 
 /* Any {type_url 1, value 2}. */
-static int add_detail(struct text *out, const struct wire_field *any)
+static int add_detail(struct text *out, const struct json_types *types,
+		      const struct wire_field *any)
 {
 	struct wire_field f, type = {.p = (const uint8_t *)""}, value = type;
 	struct wire_reader r = wire_enter(any);
@@ -68,10 +89,12 @@ static int add_detail(struct text *out, const struct wire_field *any)
 		return rc;
 	add_type(out, &type);
 	add_value(out, &value);
+	add_debug(out, types, &type, &value);
+	text_adds(out, "}");
 	return 0;
 }
 
-static int add_details(struct text *out, const struct status *st)
+static int add_details(struct text *out, const struct json_types *types, const struct status *st)
 {
 	_cleanup_(freep) uint8_t *bytes = NULL;
 	struct wire_reader r = {.len = 0};
@@ -90,7 +113,7 @@ static int add_details(struct text *out, const struct status *st)
 			continue;
 		text_adds(out, first ? ",\"details\":[" : ",");
 		first = false;
-		rc = add_detail(out, &f);
+		rc = add_detail(out, types, &f);
 		if (rc)
 			return rc;
 	}
@@ -99,7 +122,7 @@ static int add_details(struct text *out, const struct status *st)
 	return rc;
 }
 
-void connect_error_json(const struct status *st, struct text *out)
+void connect_error_json(const struct status *st, const struct json_types *types, struct text *out)
 {
 	text_adds(out, "{");
 	add_code(out, st->code);
@@ -107,17 +130,17 @@ void connect_error_json(const struct status *st, struct text *out)
 		text_adds(out, ",\"message\":");
 		json_quote(out, st->message);
 	}
-	if (add_details(out, st) < 0)
+	if (add_details(out, types, st) < 0)
 		out->failed = true;
 	text_adds(out, "}");
 }
 
-static void send_body(struct exchange *x, const struct status *st)
+static void send_body(struct exchange *x, const struct web *web, const struct status *st)
 {
 	static const char last_words[] = "{\"code\":\"internal\",\"message\":\"out of memory\"}";
 	_cleanup_(text_done) struct text body = TEXT_INIT(BODY_MAX_LEN);
 
-	connect_error_json(st, &body);
+	connect_error_json(st, service_types(web->services), &body);
 	if (body.failed)
 		exchange_write(x, last_words, sizeof(last_words) - 1);
 	else
@@ -142,7 +165,7 @@ void connect_error_send(struct webcall *w)
 	if (w->head.refusal == ERR_UNIMPLEMENTED)
 		answer_add(&a, "accept-encoding", "gzip, identity");
 	webcall_head(w, err_http_of_grpc(st->code), &a);
-	send_body(w->x, st);
+	send_body(w->x, w->web, st);
 }
 
 void connect_error_unknown(struct exchange *x, const struct web *web)
@@ -153,5 +176,5 @@ void connect_error_unknown(struct exchange *x, const struct web *web)
 
 	answer_init_api(&a, JSON_TYPE, NULL);
 	cors_head(web->cors, x, 404, &a);
-	send_body(x, &st);
+	send_body(x, web, &st);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A status as Connect tells it: {"code", "message", "details": [{"type",
- * "value"}]}, of the same google.rpc.Status that gRPC sends.
+ * "value", "debug"}]}, of the same google.rpc.Status that gRPC sends. "debug"
+ * is the detail in JSON, for people; it is left out for a type that is unknown.
  */
 #ifndef QM_CONNECT_ERROR_H
 #define QM_CONNECT_ERROR_H
@@ -10,8 +11,8 @@
 #include "base/text.h"
 #include "gateway/webcall.h"
 
-/* Appends the object. */
-void connect_error_json(const struct status *st, struct text *out);
+/* Appends the object; types: as service_types has them. */
+void connect_error_json(const struct status *st, const struct json_types *types, struct text *out);
 /* The whole answer of a unary call that failed; w's call has the status. */
 void connect_error_send(struct webcall *w);
 /* The whole answer when there is no such method. */

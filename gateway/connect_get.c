@@ -29,13 +29,6 @@ static void params_done(struct params *p)
 		free(all[i]->bytes);
 }
 
-static int hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef0123456789ABCDEF", *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)((at - digits) % 16) : -1;
-}
-
 /* -EINVAL for a broken escape, -ENOMEM. */
 static int decode_param(const char *s, size_t len, struct param *ret)
 {
@@ -49,9 +42,9 @@ static int decode_param(const char *s, size_t len, struct param *ret)
 			bytes[n++] = s[i] == '+' ? ' ' : (uint8_t)s[i];
 			continue;
 		}
-		if (len - i < 3 || hex_digit(s[i + 1]) < 0 || hex_digit(s[i + 2]) < 0)
+		if (len - i < 3 || text_hex_digit(s[i + 1]) < 0 || text_hex_digit(s[i + 2]) < 0)
 			return -EINVAL;
-		bytes[n++] = (uint8_t)(hex_digit(s[i + 1]) << 4 | hex_digit(s[i + 2]));
+		bytes[n++] = (uint8_t)(text_hex_digit(s[i + 1]) << 4 | text_hex_digit(s[i + 2]));
 		i += 2;
 	}
 	bytes[n] = '\0';
@@ -155,8 +148,8 @@ void connect_get_open(struct exchange *x, struct web *web, const struct method *
 	}
 	if (!p.why && !p.encoding.bytes)
 		p.why = "The parameter encoding is missing.";
-	head->codec = param_is(&p.encoding, "json") ? WEB_JSON : WEB_PROTO;
-	head->type = head->codec == WEB_JSON ? "application/json" : "application/proto";
+	head->codec = param_is(&p.encoding, "json") ? CODEC_JSON : CODEC_PROTO;
+	head->type = head->codec == CODEC_JSON ? "application/json" : "application/proto";
 	judge(&p, head);
 	w = webcall_open(x, web, method, protocol, head);
 	if (w)

@@ -40,7 +40,7 @@ static void send_end(struct webcall *w)
 	text_adds(&json, "{");
 	if (w->call->status.code != GRPC_OK) {
 		text_adds(&json, "\"error\":");
-		connect_error_json(&w->call->status, &json);
+		connect_error_json(&w->call->status, service_types(w->web->services), &json);
 	}
 	connect_trailer_json(w, &json);
 	text_adds(&json, "}");
@@ -66,10 +66,10 @@ const struct web_protocol connect_stream_protocol = {
 bool connect_stream_head(const struct exchange *x, struct web_head *h)
 {
 	if (web_type_is(x, TYPE_PROTO)) {
-		h->codec = WEB_PROTO;
+		h->codec = CODEC_PROTO;
 		h->type = TYPE_PROTO;
 	} else if (web_type_is(x, TYPE_JSON)) {
-		h->codec = WEB_JSON;
+		h->codec = CODEC_JSON;
 		h->type = TYPE_JSON;
 	} else {
 		return false;

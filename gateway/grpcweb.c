@@ -16,6 +16,7 @@
 #define TYPE "application/grpc-web"
 #define TYPE_TEXT TYPE "-text"
 #define PROTO "+proto"
+#define JSON "+json"
 #define FLAG_TRAILERS 0x80
 #define TRAILERS_MAX_LEN (64u << 10)
 
@@ -119,13 +120,22 @@ static bool claims(const struct exchange *x)
 /* The answer has the type of the request; false: a type there is none of. */
 static bool read_type(const struct exchange *x, struct web_head *h)
 {
-	static const char *const types[] = {TYPE, TYPE PROTO, TYPE_TEXT, TYPE_TEXT PROTO};
+	static const struct {
+		const char *name;
+		enum codec codec;
+		bool base64;
+	} types[] = {
+		{TYPE, CODEC_PROTO, false},           {TYPE PROTO, CODEC_PROTO, false},
+		{TYPE JSON, CODEC_JSON, false},       {TYPE_TEXT, CODEC_PROTO, true},
+		{TYPE_TEXT PROTO, CODEC_PROTO, true}, {TYPE_TEXT JSON, CODEC_JSON, true},
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		if (!web_type_is(x, types[i]))
+		if (!web_type_is(x, types[i].name))
 			continue;
-		h->type = types[i];
-		h->base64 = i >= 2;
+		h->type = types[i].name;
+		h->codec = types[i].codec;
+		h->base64 = types[i].base64;
 		return true;
 	}
 	return false;
@@ -168,7 +178,7 @@ static void refuse_unknown(struct exchange *x, const struct web *web, const stru
 
 static void door_open(struct exchange *x, void *owner)
 {
-	struct web_head head = {.codec = WEB_PROTO};
+	struct web_head head = {.codec = CODEC_PROTO};
 	const struct method *method;
 	struct web *web = owner;
 

@@ -8,16 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
-#include "base/unpack.h"
 #include "gateway/cookie.h"
 #include "gateway/webstream.h"
-#include "gen/rpc/rules.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/origin.h"
-#include "server/rpc/packing.h"
 
-#define ANSWER_MAX_LEN (16u << 20)
 #define FIRST_HEAD_MS 50 /* after which a silent stream shows that it was accepted */
 
 /* --- heads --- */
@@ -108,16 +103,6 @@ static void refuse(struct webcall *w, enum err e, const char *words)
 
 /* --- the call's door --- */
 
-static int decode_json(struct call *call, const uint8_t *p, size_t len, ProtobufCMessage **ret_in)
-{
-	struct json_error error;
-	int r = json_decode((const char *)p, len, call->method->in, &call->arena, ret_in, &error);
-
-	if (r == ERR_FIELD_INVALID)
-		return call_field(call, error.path[0] ? error.path : "body", "%s", error.rule);
-	return r ? err_trace(r) : 0;
-}
-
 static int decode(struct call *call, ProtobufCMessage **ret_in)
 {
 	_cleanup_(text_done) struct text room = TEXT_INIT(0);
@@ -130,51 +115,14 @@ static int decode(struct call *call, ProtobufCMessage **ret_in)
 	if (r)
 		return call_fail(call, (enum err)r, "%s", why);
 	call->zipped = w->inlet.zipped;
-	if (w->head.codec == WEB_JSON)
-		return decode_json(call, p, len, ret_in);
-	*ret_in = unpack_message(call->method->in, arena_pb(&call->arena), p, len);
-	if (!*ret_in)
-		return call_fail(call, w->protocol->malformed,
-				 "The request does not decode as the method's message.");
-	return 0;
-}
-
-static int encode_json(const ProtobufCMessage *msg, struct frame **ret_frame)
-{
-	const struct message_rules *rules = rules_find(msg->descriptor);
-	_cleanup_(text_done) struct text out = TEXT_INIT(ANSWER_MAX_LEN);
-	struct frame *frame;
-	int r = json_encode(msg, JSON_CANONICAL, &out);
-
-	if (r)
-		return err_trace(r);
-	frame = out.failed ? NULL : frame_new(out.len);
-	if (!frame)
-		return err_origin(-ENOMEM);
-	memcpy(frame->bytes + FRAME_HEAD_LEN, out.s, out.len);
-	frame->secret = rules && rules->has_secret;
-	*ret_frame = frame;
-	return 0;
+	return codec_decode(call, w->head.codec, p, len, w->protocol->malformed, ret_in);
 }
 
 static int encode(struct call *call, const ProtobufCMessage *msg, struct frame **ret_frame)
 {
-	struct webcall *w = call->door_data;
-	struct frame *frame;
-	int r;
+	const struct webcall *w = call->door_data;
 
-	if (w->head.codec == WEB_PROTO)
-		return packing_frame(msg, w->head.gzip_out, ret_frame);
-	r = encode_json(msg, &frame);
-	if (r)
-		return err_trace(r);
-	r = w->head.gzip_out ? packing_zip(&frame) : 0;
-	if (r) {
-		frame_unref(frame);
-		return err_trace(r);
-	}
-	*ret_frame = frame;
-	return 0;
+	return codec_frame(call, w->head.codec, msg, w->head.gzip_out, ret_frame);
 }
 
 static void message(struct call *call, struct frame *frame)
@@ -279,7 +227,7 @@ static void start(struct webcall *w)
 struct webcall *webcall_open(struct exchange *x, struct web *web, const struct method *method,
 			     const struct web_protocol *protocol, const struct web_head *head)
 {
-	bool shares = head->codec == WEB_PROTO && !head->gzip_out;
+	bool shares = head->codec == CODEC_PROTO && !head->gzip_out;
 	struct call *call =
 		call_new(web->services, method, x, shares ? &shared_call_door : &own_call_door,
 			 NULL, head->timeout_ms);

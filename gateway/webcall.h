@@ -13,6 +13,7 @@
 #include "gateway/cors.h"
 #include "gateway/inlet.h"
 #include "server/rpc/call.h"
+#include "server/rpc/codec.h"
 #include "server/rpc/service.h"
 #include "server/rpc/timer.h"
 
@@ -21,8 +22,6 @@ struct web {
 	struct services *services;
 	struct cors *cors; /* NULL: none */
 };
-
-enum web_codec { WEB_PROTO, WEB_JSON };
 
 struct webcall;
 
@@ -41,7 +40,7 @@ struct web_protocol {
 
 /* What the request's head says. */
 struct web_head {
-	enum web_codec codec;
+	enum codec codec;
 	const char *type; /* of the answer; static text */
 	bool gzip_in, gzip_out, base64;
 	uint64_t timeout_ms; /* 0: none */

@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The call takes protobuf. A message in JSON becomes that first, in memory of
- * its own that is wiped before the next.
- */
+/* What the handler cannot take yet stays in the inlet, and then in the exchange. */
 #include "gateway/webstream.h"
 
-#include "base/json.h"
 #include "server/rpc/inflow.h"
-#include "server/rpc/limits.h"
 
 static void cut(struct webcall *w, int r, const char *words)
 {
 	call_finish(w->call, call_fail(w->call, (enum err)r, "%s", words));
-}
-
-static void give_json(struct webcall *w, const uint8_t *p, size_t len)
-{
-	struct call *call = w->call;
-	_cleanup_(arena_done) struct arena arena;
-	struct json_error error;
-	ProtobufCMessage *msg;
-	uint8_t *bytes;
-	int r;
-
-	arena_init(&arena, LIMIT_CALL_ARENA + 4 * (size_t)call->method->policy.body_limit);
-	r = json_decode((const char *)p, len, call->method->in, &arena, &msg, &error);
-	if (r == ERR_FIELD_INVALID)
-		r = call_field(call, error.path[0] ? error.path : "body", "%s", error.rule);
-	bytes = r ? NULL : arena_alloc(&arena, protobuf_c_message_get_packed_size(msg) + 1);
-	if (!bytes) {
-		call_finish(call, r ? r : -ENOMEM);
-		return;
-	}
-	inflow_message(call, bytes, protobuf_c_message_pack(msg, bytes));
 }
 
 /* False: there is none, or the call is over. */
@@ -51,10 +25,7 @@ static bool give_next(struct webcall *w)
 	if (!p)
 		return false;
 	w->call->zipped = w->inlet.zipped;
-	if (w->head.codec == WEB_JSON)
-		give_json(w, p, len);
-	else
-		inflow_message(w->call, p, len);
+	codec_inflow(w->call, w->head.codec, p, len);
 	return true;
 }
 

@@ -258,6 +258,33 @@ def rules_source(contract):
             + RULES_FIND)
 
 
+def detail_messages(contract):
+    """What stands in an Any of ours: details of errors, and what those are made of."""
+    found = [m for m in contract.messages.values()
+             if m.file.package in ("google.rpc", "google.protobuf") and not m.map_entry
+             and not m.file.name.endswith("/descriptor.proto")]
+    return sorted(found, key=lambda message: message.full_name)
+
+
+TYPES_TITLE = "What an Any of ours may hold."
+
+
+def types_header():
+    body = ('#include "base/json.h"\n\n'
+            "/* The details of errors by their names. */\n"
+            "extern const struct json_types types_known;\n")
+    return header("types.h", TYPES_TITLE, body)
+
+
+def types_source(contract):
+    messages = detail_messages(contract)
+    rows = "".join(f"\t&{descriptor_name(message)},\n" for message in messages)
+    return (banner(TYPES_TITLE)
+            + '#include "gen/rpc/types.h"\n\n' + includes(messages)
+            + f"\nstatic const ProtobufCMessageDescriptor *const all[] = {{\n{rows}}};\n\n"
+            f"const struct json_types types_known = {{.all = all, .n = {len(messages)}}};\n")
+
+
 def descriptors_header(contract):
     body = (
         "#include <stddef.h>\n#include <stdint.h>\n\n"
@@ -312,6 +339,8 @@ def emit_tables(contract):
     out["rpc/routes.c"] = routes_source(contract)
     out["rpc/rules.h"] = rules_header(contract)
     out["rpc/rules.c"] = rules_source(contract)
+    out["rpc/types.h"] = types_header()
+    out["rpc/types.c"] = types_source(contract)
     out["rpc/descriptors.h"] = descriptors_header(contract)
     out["rpc/descriptors.c"] = descriptors_source(contract)
     return out

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/unpack.h"
+#include "server/rpc/codec.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/inflow.h"
 #include "server/rpc/origin.h"
@@ -19,6 +19,7 @@
 #include "server/rpc/timer.h"
 
 #define TYPE "application/grpc"
+#define TYPE_JSON TYPE "+json"
 #define FIRST_HEAD 50 /* ms after which a silent stream shows that it was accepted */
 #define TOO_LARGE "A message is larger than this method takes."
 #define NOT_ANNOUNCED "A compressed message without grpc-encoding."
@@ -30,6 +31,7 @@ struct grpc {
 	struct call *call;
 	struct services *services;
 	struct frame_reader reader;
+	enum codec codec;
 	const uint8_t *msg; /* inside the reader */
 	size_t msg_len;
 	bool have_msg, dispatched, head_sent;
@@ -83,12 +85,17 @@ static bool grpc_claims(const struct exchange *x)
 	       (type[len] == '\0' || type[len] == '+' || type[len] == ';');
 }
 
-static bool type_is_proto(const struct exchange *x)
+/* False: a form of messages that we do not speak. */
+static bool read_type(const struct exchange *x, enum codec *ret_codec)
 {
 	const char *rest = exchange_header(x, "content-type") + strlen(TYPE);
+	bool is_json = strncasecmp(rest, "+json", 5) == 0;
 
-	if (strncasecmp(rest, "+proto", 6) == 0)
+	if (is_json)
+		rest += 5;
+	else if (strncasecmp(rest, "+proto", 6) == 0)
 		rest += 6;
+	*ret_codec = is_json ? CODEC_JSON : CODEC_PROTO;
 	return *rest == '\0' || *rest == ';';
 }
 
@@ -121,12 +128,12 @@ static void add_trailers(struct fields *f, const struct call *call)
 	add_all(f, own, n);
 }
 
-static void add_head(struct fields *f, const struct call *call)
+static void add_head(struct fields *f, const struct call *call, enum codec codec)
 {
 	const struct header *own;
 	size_t n;
 
-	add(f, "content-type", TYPE);
+	add(f, "content-type", codec == CODEC_JSON ? TYPE_JSON : TYPE);
 	if (!call) { /* refused by its head, maybe for its encoding */
 		add(f, "grpc-accept-encoding", "identity,gzip");
 		return;
@@ -145,7 +152,7 @@ static void send_head(struct grpc *g, const struct frame *first)
 	if (g->head_sent)
 		return;
 	g->head_sent = true;
-	add_head(&f, g->call);
+	add_head(&f, g->call, g->codec);
 	if (is_zipped || (g->gzip_out && !method_answers_once(g->call->method)))
 		add(&f, "grpc-encoding", "gzip");
 	if (g->gzip_in || g->gzip_out)
@@ -191,14 +198,14 @@ void grpc_words_done(struct grpc_words *w)
 
 /* The end of the answer: trailers, or all there is of it. */
 static void send_status(struct exchange *x, const struct call *call, const struct status *st,
-			bool head_sent)
+			enum codec codec, bool head_sent)
 {
 	_cleanup_(grpc_words_done) struct grpc_words words;
 	struct fields f = {.n = 0};
 
 	grpc_words_init(&words, st);
 	if (!head_sent)
-		add_head(&f, call);
+		add_head(&f, call, codec);
 	add(&f, "grpc-status", words.code);
 	if (words.message)
 		add(&f, "grpc-message", words.message);
@@ -230,18 +237,18 @@ static void free_grpc(struct grpc *g)
 static void refuse(struct grpc *g, enum err e, const char *words)
 {
 	status_set(&g->call->status, e, "%s", words);
-	send_status(g->x, g->call, &g->call->status, g->head_sent);
+	send_status(g->x, g->call, &g->call->status, g->codec, g->head_sent);
 	leave(g);
 	free_grpc(g);
 }
 
 /* The end before there is a method to call. */
-static void refuse_unknown(struct exchange *x, enum err e, const char *words)
+static void refuse_unknown(struct exchange *x, enum codec codec, enum err e, const char *words)
 {
 	struct status st = {.code = GRPC_OK};
 
 	status_set(&st, e, "%s", words);
-	send_status(x, NULL, &st, false);
+	send_status(x, NULL, &st, codec, false);
 	status_done(&st);
 }
 
@@ -263,18 +270,14 @@ static int decode(struct call *call, ProtobufCMessage **ret_in)
 		msg = room.s;
 		len = room.len;
 	}
-	*ret_in = unpack_message(call->method->in, arena_pb(&call->arena), msg, len);
-	if (!*ret_in)
-		return call_fail(call, ERR_MESSAGE_INVALID,
-				 "The request does not decode as the method's message.");
-	return 0;
+	return codec_decode(call, g->codec, msg, len, ERR_MESSAGE_INVALID, ret_in);
 }
 
 static int encode(struct call *call, const ProtobufCMessage *msg, struct frame **ret_frame)
 {
 	const struct grpc *g = call->door_data;
 
-	return packing_frame(msg, g->gzip_out, ret_frame);
+	return codec_frame(call, g->codec, msg, g->gzip_out, ret_frame);
 }
 
 static void message(struct call *call, struct frame *frame)
@@ -299,7 +302,7 @@ static void done(struct call *call)
 		(void)call_headers(call, &n_headers);
 		if (n_headers > 0) /* what goes in front must not end up behind */
 			send_head(g, NULL);
-		send_status(g->x, call, &call->status, g->head_sent);
+		send_status(g->x, call, &call->status, g->codec, g->head_sent);
 	}
 	leave(g);
 	free_grpc(g);
@@ -330,7 +333,7 @@ static void give(struct grpc *g, uint8_t flag, const uint8_t *p, size_t len)
 	}
 	g->call->zipped = flag != 0;
 	if (flag == 0) {
-		inflow_message(g->call, p, len);
+		codec_inflow(g->call, g->codec, p, len);
 		return;
 	}
 	r = packing_inflate(p, len, &room);
@@ -339,7 +342,7 @@ static void give(struct grpc *g, uint8_t flag, const uint8_t *p, size_t len)
 	else if (r < 0)
 		call_finish(g->call, r);
 	else
-		inflow_message(g->call, room.s, room.len);
+		codec_inflow(g->call, g->codec, room.s, room.len);
 }
 
 /* As many as the handler takes; what is left stays with the reader and the exchange. */
@@ -383,6 +386,15 @@ static const struct call_door call_door = {
 	.done = done,
 	.receive = receive,
 	.shares_frames = true,
+};
+
+static const struct call_door json_call_door = {
+	.name = "grpc",
+	.decode = decode,
+	.encode = encode,
+	.message = message,
+	.done = done,
+	.receive = receive,
 };
 
 /* --- the exchange's door --- */
@@ -443,25 +455,28 @@ static void grpc_open(struct exchange *x, void *owner)
 	enum err e = ERR_INTERNAL;
 	const char *words;
 	uint64_t timeout_ms;
+	enum codec codec;
+	bool speaks = read_type(x, &codec);
 	struct call *call;
 	struct grpc *g;
 
-	if (x->http_major < 2 || strcmp(x->method, "POST") != 0 || !type_is_proto(x)) {
-		exchange_head(x, x->http_major < 2 ? 505 : type_is_proto(x) ? 405 : 415, &allow, 1);
+	if (x->http_major < 2 || strcmp(x->method, "POST") != 0 || !speaks) {
+		exchange_head(x, x->http_major < 2 ? 505 : speaks ? 405 : 415, &allow, 1);
 		exchange_finish(x, NULL, 0);
 		return;
 	}
 	method = service_find(services, x->path, strlen(x->path), NULL, NULL);
 	if (!method) {
-		refuse_unknown(x, ERR_UNIMPLEMENTED, "No such method here.");
+		refuse_unknown(x, codec, ERR_UNIMPLEMENTED, "No such method here.");
 		return;
 	}
 	words = bad_head(x, &timeout_ms, &e);
 	if (words) {
-		refuse_unknown(x, e, words);
+		refuse_unknown(x, codec, e, words);
 		return;
 	}
-	call = call_new(services, method, x, &call_door, NULL, timeout_ms);
+	call = call_new(services, method, x, codec == CODEC_PROTO ? &call_door : &json_call_door,
+			NULL, timeout_ms);
 	g = call ? arena_new(&call->arena, struct grpc) : NULL;
 	if (!g) {
 		call_unref(call);
@@ -472,6 +487,7 @@ static void grpc_open(struct exchange *x, void *owner)
 		.x = x,
 		.call = call,
 		.services = services,
+		.codec = codec,
 		.gzip_in = is_gzip(exchange_header(x, "grpc-encoding")),
 		.gzip_out = packing_lists_gzip(exchange_header(x, "grpc-accept-encoding")),
 	};

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "gen/rpc/types.h"
 
 #define SERVICES_MAX 32
 
@@ -135,4 +136,9 @@ const struct service *service_at(const struct services *s, size_t nth)
 const struct service_hooks *service_hooks(const struct services *s)
 {
 	return &s->hooks;
+}
+
+const struct json_types *service_types(const struct services *s)
+{
+	return s->hooks.types ? s->hooks.types : &types_known;
 }

@@ -8,6 +8,7 @@
 #ifndef QM_SERVICE_H
 #define QM_SERVICE_H
 
+#include "base/json.h"
 #include "base/method.h"
 #include "server/rpc/call.h"
 
@@ -32,6 +33,8 @@ struct service_hooks {
 	/* Node: answers FORWARD rows. */
 	int (*forward)(struct call *call, void *owner);
 	void *owner;
+	/* What an Any may hold in JSON; NULL: the details of errors. */
+	const struct json_types *types;
 };
 
 struct services *services_new(const struct service_hooks *hooks);
@@ -44,5 +47,6 @@ const struct method *service_find(const struct services *s, const char *path, si
 /* The nth that was added; NULL behind the last. */
 const struct service *service_at(const struct services *s, size_t nth);
 const struct service_hooks *service_hooks(const struct services *s);
+const struct json_types *service_types(const struct services *s);
 
 #endif

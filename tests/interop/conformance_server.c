@@ -472,6 +472,19 @@ const struct service conformance_desc = {
 
 static const handler_fn handlers[] = {unary, server_stream, client_stream, bidi, NULL, unary};
 
+/* What the runner puts into an Any, and what we do. */
+#define TYPE(name) &connectrpc__conformance__v1__##name##__descriptor
+static const ProtobufCMessageDescriptor *const all_types[] = {
+	TYPE(unary_request),
+	TYPE(idempotent_unary_request),
+	TYPE(server_stream_request),
+	TYPE(client_stream_request),
+	TYPE(bidi_stream_request),
+	TYPE(conformance_payload__request_info),
+	TYPE(header),
+};
+static const struct json_types types = {.all = all_types, .n = ARRAY_LEN(all_types)};
+
 /* --- the program --- */
 
 static _Noreturn void die(const char *what)
@@ -558,7 +571,7 @@ static uint16_t listen_as_told(struct server *server, const CF(ServerCompatReque
 
 int main(void)
 {
-	struct services *services = services_new(NULL);
+	struct services *services = services_new(&(struct service_hooks){.types = &types});
 	static struct web web;
 	CF(ServerCompatRequest) * wishes;
 	struct server *server;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "quazzar/mesh/v1/mesh.pb-c.h"
 #include "server/node/node.h"
@@ -37,7 +38,8 @@ struct watchers *watchers_new(struct node *n)
 	if (!w)
 		return NULL;
 	w->node = n;
-	w->version = 1;
+	/* Larger than any of an earlier life: who was told of that one is told anew. */
+	w->version = (uint64_t)clock_wall_ms();
 	pthread_mutex_init(&w->lock, NULL);
 	return w;
 }

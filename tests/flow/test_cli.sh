@@ -148,7 +148,7 @@ manual() {
 	[ "$(wc -l <"$LAB/commands")" -gt 25 ]
 	note $? "help lists the commands"
 	# shellcheck disable=SC2016
-	sed -n '/^```c$/,/^```$/p' docs/client.md | sed '1d;$d' | cmp - tests/support/list_devices_example.c
+	sed -n '/^```c$/,/^```$/p; /^```$/q' docs/client.md | sed '1d;$d' | cmp - tests/support/list_devices_example.c
 	note $? "the example in docs/client.md is the one that is built"
 }
 

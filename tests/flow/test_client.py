@@ -414,6 +414,57 @@ def test_own_server():
         want(drive("-h", "-b", 200000, *target, "/qmesh.test.Echo/Unary"), ok="1")
 
 
+def test_nothing_is_left_behind():
+    """10,000 calls of all kinds and ends: no descriptor stays, and no byte of the heap."""
+    def spent(n):
+        left = []
+        for args in (("-R", n), ("-i", "-R", n // 10, "-t", 50), ("-N", "b2", "-R", n // 4)):
+            path = {"-R": "Unary", "-i": "Slow", "-N": "Both"}[args[0]]
+            request = field(3, 30) if path == "Slow" else field(5, b"x" * 300)
+            out = drive("-q", "-T", 4, *args, own["targets"][-1][-1], *own["targets"][-1][:-1],
+                        *own_call(path, request))
+            assert out.one("fds") == "0", out.text
+            made = 4 * int(args[args.index("-R") + 1])
+            assert int(out.one("ok")) + int(out.one("failed")) == made, out.text
+            assert path == "Slow" or out.one("failed") == "0", out.text
+            left.append(int(out.one("heap")))
+        return left
+
+    few, many = spent(50), spent(1900)
+    for a, b in zip(few, many):
+        assert b <= a + 65536, (few, many)
+
+
+EXAMPLES = os.path.join(BUILD, "tests", "support")
+
+
+def example(name, *args):
+    p = subprocess.run([os.path.join(EXAMPLES, name), *args], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                       env=dict(os.environ, TOKEN="good-token"))
+    assert p.returncode == 0, p.stderr
+    return p.stdout.splitlines()
+
+
+def test_examples():
+    """The programs of docs/client.md are the ones that are built, and they do what it says."""
+    text = Path("docs/client.md").read_text(encoding="utf-8")
+    blocks = [part.split("\n```\n")[0] + "\n" for part in text.split("\n```c\n")[1:]]
+    assert len(blocks) == 3
+    for name, block in zip(("list_devices", "watch_state", "list_services"), blocks):
+        assert block == Path(f"tests/support/{name}_example.c").read_text(encoding="utf-8"), name
+    sock = TMP + "/gateway"
+    with subprocess.Popen([os.path.join(EXAMPLES, "gateway_driver"), sock],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        while server.stdout.readline().strip() != "started":
+            pass
+        lines = example("list_services_example", "unix:" + sock)
+        assert "quazzar.mesh.v1.MeshService" in lines and "grpc.health.v1.Health" in lines
+        lines = example("watch_state_example", "unix:" + sock, "3")
+        assert [x for x in lines if "version" in x] == ["version 1", "version 2", "version 3"]
+        server.stdin.close()
+
+
 def main():
     global real
     if not os.path.exists(DRIVER):

@@ -19,6 +19,7 @@
 #include "server/rpc/call.h"
 #include "server/rpc/grpc.h"
 #include "server/rpc/health.h"
+#include "server/rpc/reflection.h"
 #include "server/rpc/server.h"
 
 #define TOKEN "good-token"
@@ -283,6 +284,8 @@ int main(int argc, char **argv)
 		r = service_add(services, &auth_service_desc, auth_service_handlers(&auth), NULL);
 	if (r == 0)
 		r = health_add(services, health);
+	if (r == 0)
+		r = reflection_add(services);
 	if (r == 0)
 		r = server_new(&so, &srv);
 	if (r == 0)

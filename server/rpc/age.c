@@ -7,6 +7,8 @@
  * GOAWAY with the last stream, the end when the last one is done; what is open
  * when the grace is over ends with DRAINING. HTTP/1.1 closes after an answer.
  */
+#include "server/rpc/age.h"
+
 #include <sys/random.h>
 
 #include "server/rpc/call_queue.h"

@@ -119,12 +119,6 @@ void h2stream_free_spare(struct loop *l);
 /* h2open.c: h2o's handler, registered for every path. */
 int h2open_request(void *handler, void *req);
 
-/* --- age.c: connections that last too long --- */
-
-void age_begin(struct conn *c);
-/* Once a second; may free c. */
-void age_tick(struct conn *c, uint64_t now_ms);
-
 /* --- exchange.c --- */
 
 struct exchange_ops {
@@ -150,7 +144,7 @@ void exchange_refuse(struct exchange *x, struct conn *c, unsigned status);
 /* A whole answer for errors of the transport itself: google.rpc.Status as JSON, a request id. */
 void exchange_deny(struct exchange *x, unsigned status, const char *text);
 
-/* --- listen.c, tls.c --- */
+/* --- listen.c --- */
 
 struct listener {
 	struct listener *next;
@@ -168,10 +162,6 @@ struct listener {
 int listen_open(struct server *s, const struct listener_options *o, struct listener **ret)
 	_must_check_;
 void listen_free(struct listener *l);
-
-int tls_new(const char *cert_file, const char *key_file, bool http2, struct tls **ret) _must_check_;
-void tls_free(struct tls *t);
-void *tls_ctx(struct tls *t); /* SSL_CTX */
 
 /* --- server.c --- */
 

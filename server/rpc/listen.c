@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "server/rpc/core.h"
+#include "server/rpc/tls.h"
 
 #define BACKLOG 1024
 

@@ -15,8 +15,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/rpc/age.h"
 #include "server/rpc/call_queue.h"
 #include "server/rpc/limits.h"
+#include "server/rpc/tls.h"
 
 #define TICK_MS 1000
 #define MAX_LISTENERS 16

@@ -4,11 +4,13 @@
  * h2 and http/1.1. No tickets and no session cache: with several listeners in
  * one process a resumed session must not move from one to another.
  */
+#include "server/rpc/tls.h"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "base/err.h"
 #include "base/log.h"
-#include "server/rpc/core.h"
 
 struct tls {
 	SSL_CTX *ctx;

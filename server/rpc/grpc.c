@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "server/rpc/codec.h"
+#include "server/rpc/core.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/inflow.h"
 #include "server/rpc/origin.h"
@@ -423,6 +424,20 @@ static const char *bad_head(const struct exchange *x, uint64_t *ret_timeout_ms, 
 	return NULL;
 }
 
+/* What is no gRPC at all is answered as HTTP has it. */
+static bool refused_by_http(struct exchange *x, enum codec *ret_codec)
+{
+	if (x->http_major < 2)
+		exchange_deny(x, 505, "gRPC needs HTTP/2.");
+	else if (strcmp(x->method, "POST") != 0)
+		exchange_deny_allow(x, 405, "POST", "A method is called by POST.");
+	else if (!read_type(x, ret_codec))
+		exchange_deny(x, 415, "Send application/grpc, with +proto, +json or neither.");
+	else
+		return false;
+	return true;
+}
+
 static bool is_gzip(const char *encoding)
 {
 	return encoding && strcasecmp(encoding, "gzip") == 0;
@@ -450,21 +465,16 @@ static void start(struct grpc *g)
 static void grpc_open(struct exchange *x, void *owner)
 {
 	struct services *services = owner;
-	const struct header allow = {"allow", "POST", 4};
 	const struct method *method;
 	enum err e = ERR_INTERNAL;
 	const char *words;
 	uint64_t timeout_ms;
 	enum codec codec;
-	bool speaks = read_type(x, &codec);
 	struct call *call;
 	struct grpc *g;
 
-	if (x->http_major < 2 || strcmp(x->method, "POST") != 0 || !speaks) {
-		exchange_head(x, x->http_major < 2 ? 505 : speaks ? 405 : 415, &allow, 1);
-		exchange_finish(x, NULL, 0);
+	if (refused_by_http(x, &codec))
 		return;
-	}
 	method = service_find(services, x->path, strlen(x->path), NULL, NULL);
 	if (!method) {
 		refuse_unknown(x, codec, ERR_UNIMPLEMENTED, "No such method here.");

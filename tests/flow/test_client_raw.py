@@ -707,13 +707,12 @@ def test_slow_tls():
         want(drive("-a", raw.cert, "-t", 200, raw.target, "/t.U/X", "x"), code=4)
 
 
-def with_hosts(lines, *args):
-    """The driver in a mount namespace with other /etc/hosts; None where that is not allowed."""
-    with open(f"{TMP}/hosts", "w", encoding="ascii") as f:
+def with_file(path, lines, *args):
+    """The driver in a mount namespace with another such file; None where that is not allowed."""
+    with open(f"{TMP}/other", "w", encoding="ascii") as f:
         f.write(lines)
-    p = subprocess.run(["unshare", "-m", "sh", "-c",
-                        'mount --bind "$0" /etc/hosts && exec "$@"', f"{TMP}/hosts", DRIVER,
-                        *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    p = subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"',
+                        f"{TMP}/other", path, DRIVER, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        text=True, timeout=60, check=False)
     assert "Sanitizer" not in p.stderr and "runtime error" not in p.stderr, p.stderr
     return None if "not permitted" in p.stderr else type(drive("-q", "x", "/x"))(p.stdout, 0)
@@ -734,14 +733,14 @@ def test_addresses_race():
         for s in fill:
             s.setblocking(False)
             s.connect_ex(("127.0.0.9", port))
-        out = with_hosts(hosts, "-a", raw.cert, "-n", "localhost", f"https://race:{port}",
+        out = with_file("/etc/hosts", hosts, "-a", raw.cert, "-n", "localhost", f"https://race:{port}",
                          "/t.U/X", "x")
         if out is None:
             skipped += 1
             return
         want(out, code=0, msg="fine")
         raw.sock.close()
-        out = with_hosts(hosts.replace("127.0.0.1 race\n", ""), "-c", 1500, "-a", raw.cert,
+        out = with_file("/etc/hosts", hosts.replace("127.0.0.1 race\n", ""), "-c", 1500, "-a", raw.cert,
                          f"https://race:{port}", "/t.U/X", "x")
         want(out, code=14, err="CP_UNREACHABLE")
         words = out.one("message")
@@ -749,6 +748,54 @@ def test_addresses_race():
         assert "127.0.0.9: no answer within 1500 ms" in words, words
         for s in fill + [mute]:
             s.close()
+
+
+class Names:
+    """A name server that knows one address of everything, and says nothing of IPv6."""
+
+    def __init__(self, address, deaf=False):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((address, 53))
+        self.deaf = deaf
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                query, who = self.sock.recvfrom(512)
+            except OSError:
+                return
+            question = query[12:query.index(b"\0", 12) + 5]
+            if self.deaf or question[-4:-2] != b"\0\1":
+                continue
+            self.sock.sendto(query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question +
+                             b"\xc0\x0c\0\1\0\1\0\0\0\5\0\4\x7f\0\0\1", who)
+
+
+def test_half_a_resolver():
+    """IPv4 is not kept waiting by a question for IPv6 that nobody answers."""
+    global skipped
+    with Tls(lambda c, r, s: answer(s), ssl.TLSVersion.TLSv1_3) as raw:
+        port = int(raw.target.rsplit(":", 1)[1])
+        try:
+            names = Names("127.77.7.7")
+        except PermissionError:
+            skipped += 1
+            return
+        args = ("-a", raw.cert, "-n", "localhost", f"https://half.example:{port}", "/t.U/X", "x")
+        out = with_file("/etc/resolv.conf", "nameserver 127.77.7.7\n", "-t", 4000, *args)
+        if out is None:
+            skipped += 1
+            return
+        want(out, code=0, msg="fine")
+        # Nobody answers at all: the loop is not held up, and says what it waits for.
+        names.deaf = True
+        out = with_file("/etc/resolv.conf", "nameserver 127.77.7.7\n", "-t", 300, *args)
+        want(out, code=4)
+        out = with_file("/etc/resolv.conf", "nameserver 127.77.7.7\n", "-c", 400, *args)
+        want(out, code=14, err="CP_UNREACHABLE")
+        assert "the name was not resolved within 400 ms" in out.one("message"), out.text
+        names.sock.close()
 
 
 def main():

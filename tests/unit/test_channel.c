@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,8 @@
 #include <cmocka.h>
 
 #include "client/qmesh.h"
+#include "client/qstream.h"
+#include "client/qwatch.h"
 
 static char target[128];
 static int silent = -1;
@@ -141,6 +144,107 @@ static void test_deadline_while_connecting(void **state)
 	qm_client_free(client);
 }
 
+/* A thread that waits for room, and another that cancels under it. */
+static void *send_without_end(void *arg)
+{
+	struct qm_stream *s = arg;
+	static char block[65536];
+	int r, n = 0;
+
+	while ((r = qm_stream_send(s, block, sizeof(block))) == 0 && n < 100)
+		n++;
+	/* 256 KiB wait, the rest was held back. */
+	assert_in_range(n, 4, 5);
+	return (void *)(intptr_t)r;
+}
+
+static void test_stream_that_is_stuck(void **state)
+{
+	struct qm_client *client = make();
+	struct qm_stream *s;
+	pthread_t thread;
+	uint8_t *p;
+	void *r;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(qm_stream_open(client, "nowhere", QM_BIDI, NULL, &s), -EINVAL);
+	assert_int_equal(qm_stream_open(client, "/a.B/C", QM_BIDI, NULL, &s), 0);
+	pthread_create(&thread, NULL, send_without_end, s);
+	usleep(100000);
+	qm_stream_cancel(s);
+	pthread_join(thread, &r);
+	assert_int_equal((int)(intptr_t)r, -EPIPE);
+	assert_int_equal(qm_stream_receive(s, &p, &n), 0);
+	assert_int_equal(qm_stream_status(s)->err, ERR_CANCELLED);
+	assert_null(qm_stream_headers(s, &n));
+	assert_int_equal(n, 0);
+	assert_null(qm_stream_trailers(s, &n));
+	qm_stream_free(s);
+	/* Freed as it is: half open, nothing sent. */
+	assert_int_equal(qm_stream_open(client, "/a.B/C", QM_UNARY, NULL, &s), 0);
+	qm_stream_free(s);
+	qm_client_free(client);
+}
+
+static void test_sending_after_the_end(void **state)
+{
+	static const struct qm_handler handler = {.done = count_done};
+	struct qm_client *client = make();
+	struct seen seen = {0};
+	struct qm_call *call;
+
+	(void)state;
+	assert_int_equal(qm_open(client, "/a.B/C", NULL, &handler, &seen, &call), 0);
+	assert_int_equal(qm_call_send(call, "x", 1), 0);
+	assert_int_equal(qm_call_send(call, NULL, 1), -EINVAL);
+	qm_call_end(call);
+	assert_int_equal(qm_call_send(call, "x", 1), -EPIPE);
+	qm_client_free(client);
+	assert_int_equal(seen.n_done, 1);
+	assert_int_equal(qm_call_send(call, "x", 1), -EPIPE);
+	qm_call_end(call);
+	qm_call_release(call);
+}
+
+static void no_message(void *arg, const uint8_t *p, size_t len, uint64_t version)
+{
+	(void)arg;
+	(void)p;
+	(void)len;
+	(void)version;
+}
+
+static void test_watch(void **state)
+{
+	static const struct qm_watch_handler handler = {.message = no_message, .done = count_done};
+	static const struct qm_watch_handler no_done = {.message = no_message};
+	struct qm_watch_options o = {.path = "/a.B/C", .request_field = 1, .answer_field = 1};
+	struct qm_client *client = make();
+	struct seen seen = {0};
+	struct qm_watch *w;
+
+	(void)state;
+	assert_int_equal(qm_watch_start(client, &o, &no_done, &seen, &w), -EINVAL);
+	o.answer_field = 1u << 29;
+	assert_int_equal(qm_watch_start(client, &o, &handler, &seen, &w), -EINVAL);
+	o.answer_field = 0;
+	assert_int_equal(qm_watch_start(client, &o, &handler, &seen, &w), -EINVAL);
+	o.answer_field = 1;
+	o.path = "nowhere";
+	assert_int_equal(qm_watch_start(client, &o, &handler, &seen, &w), -EINVAL);
+	o.path = "/a.B/C";
+	o.version = 12;
+	assert_int_equal(qm_watch_start(client, &o, &handler, &seen, &w), 0);
+	assert_int_equal(qm_watch_version(w), 12);
+	qm_client_free(client);
+	assert_int_equal(seen.n_done, 1);
+	assert_int_equal(seen.err, ERR_CANCELLED);
+	qm_watch_cancel(w);
+	qm_watch_read(w, false);
+	qm_watch_release(w);
+}
+
 static void test_options(void **state)
 {
 	uint8_t pins[9][32] = {{0}};
@@ -171,6 +275,9 @@ int main(void)
 		cmocka_unit_test(test_free_ends_calls),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_deadline_while_connecting),
+		cmocka_unit_test(test_stream_that_is_stuck),
+		cmocka_unit_test(test_sending_after_the_end),
+		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_options),
 	};
 

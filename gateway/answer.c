@@ -20,6 +20,17 @@ void answer_add(struct answer *a, const char *name, const char *value)
 	a->headers[a->n++] = (struct header){name, value, strlen(value)};
 }
 
+void answer_own(struct answer *a, const char *name, const char *value)
+{
+	for (size_t i = 0; i < a->n && strcmp(name, "cache-control") == 0; i++) {
+		if (strcmp(a->headers[i].name, name) != 0)
+			continue;
+		a->headers[i] = (struct header){name, value, strlen(value)};
+		return;
+	}
+	answer_add(a, name, value);
+}
+
 void answer_init_api(struct answer *a, const char *content_type, const char *request_id)
 {
 	a->n = 0;

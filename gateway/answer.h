@@ -22,6 +22,8 @@ struct answer {
 
 /* value NULL: nothing is added. */
 void answer_add(struct answer *a, const char *name, const char *value);
+/* A handler's header: what it says of caches stands in place of our no-store. */
+void answer_own(struct answer *a, const char *name, const char *value);
 /* What every answer of the API carries; request_id may be NULL. */
 void answer_init_api(struct answer *a, const char *content_type, const char *request_id);
 /* Head, body and end. A HEAD request gets no body. */

@@ -132,7 +132,7 @@ static void add_call_headers(struct answer *a, const struct call *call)
 	const struct header *h = call_headers(call, &n);
 
 	for (size_t i = 0; i < n; i++)
-		answer_add(a, h[i].name, h[i].value);
+		answer_own(a, h[i].name, h[i].value);
 }
 
 /* A session that ended takes its cookie along, even when it had ended before. */

@@ -65,7 +65,7 @@ void webcall_answer(const struct webcall *w, struct answer *a, const char *conte
 	answer_init_api(a, content_type, w->call->request_id);
 	own = call_headers(w->call, &n);
 	for (size_t i = 0; i < n; i++)
-		answer_add(a, own[i].name, own[i].value);
+		answer_own(a, own[i].name, own[i].value);
 }
 
 void webcall_head(struct webcall *w, unsigned http, struct answer *a)

@@ -3,6 +3,7 @@
 // of node's http stands in for it. One line "ok NAME" or "FAIL NAME: why" a check.
 import http from "node:http";
 import { createRequire } from "node:module";
+import { decode, encode } from "./msg.mjs";
 
 const port = process.argv[2];
 
@@ -81,48 +82,6 @@ class Xhr {
 
 globalThis.XMLHttpRequest = Xhr;
 const grpcweb = createRequire(import.meta.url)("grpc-web");
-
-function varint(n) {
-	const out = [];
-	for (; n > 127; n = Math.floor(n / 128))
-		out.push(n % 128 | 128);
-	return [...out, n];
-}
-
-// qmesh.test.Msg by hand.
-function encode({ n = 0, ms = 0, size = 0, text = "" }) {
-	const out = [];
-	for (const [field, value] of [[2, n], [3, ms], [4, size]])
-		if (value)
-			out.push(field << 3, ...varint(value));
-	const words = Buffer.from(text);
-	if (words.length)
-		out.push(0x2a, ...varint(words.length), ...words);
-	return new Uint8Array(out);
-}
-
-function decode(bytes) {
-	const m = { n: 0, text: "" };
-	const read = (at) => {
-		let value = 0, scale = 1;
-		for (; bytes[at] > 127; at++, scale *= 128)
-			value += (bytes[at] & 127) * scale;
-		return [value + bytes[at] * scale, at + 1];
-	};
-	for (let at = 0; at < bytes.length;) {
-		const key = bytes[at];
-		let value;
-		[value, at] = read(at + 1);
-		if (key === 0x10)
-			m.n = value;
-		if ((key & 7) === 2) {
-			if (key === 0x2a)
-				m.text = Buffer.from(bytes.slice(at, at + value)).toString();
-			at += value;
-		}
-	}
-	return m;
-}
 
 const methods = {};
 for (const [name, type] of [["Unary", "unary"], ["Fail", "unary"], ["Slow", "unary"], ["Nope", "unary"], ["ServerStream", "server_streaming"]])

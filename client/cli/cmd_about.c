@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program about itself and its daemon: health, limits, version, completion. */
+#include <ctype.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/label.h"
 #include "client/cli/print.h"
 #include "client/cli/reach.h"
@@ -9,6 +11,7 @@
 #include "gen/rpc/auth_service.h"
 #include "gen/rpc/mesh_service.h"
 #include "gen/rpc/stubs.h"
+#include "server/rpc/limits.h"
 
 static int run_health(struct cli *cli)
 {
@@ -49,12 +52,80 @@ static const struct {
 	{"slug", "characters", SLUG_MAX},
 };
 
+/* What the daemons take of one peer; server/rpc/limits.h says why. */
+static const struct {
+	const char *name;
+	long value;
+	const char *unit, *why;
+} transport[] = {
+#define TRANSPORT_ROW(name_, value_, unit_, why_) {#name_, value_, unit_, why_},
+	LIMITS(TRANSPORT_ROW)};
+
+static const struct {
+	const char *name;
+	long at_once, per_s;
+	const char *why;
+} rates[] = {
+#define RATE_ROW(name_, at_once_, per_s_, why_) {#name_, at_once_, per_s_, why_},
+	LIMIT_RATES(RATE_ROW)};
+
+/* "HEAD_BYTES" -> "head_bytes". */
+static const char *lower(const char *name, char ret[32])
+{
+	size_t i = 0;
+
+	for (; name[i] && i < 31; i++)
+		ret[i] = (char)tolower((unsigned char)name[i]);
+	ret[i] = '\0';
+	return ret;
+}
+
+static void transport_json(struct text *t)
+{
+	char name[32];
+
+	text_adds(t, "\"transport\":{");
+	for (size_t i = 0; i < ARRAY_LEN(transport); i++) {
+		text_addf(t, "\"%s\":{\"value\":%ld,\"unit\":\"%s\",\"why\":",
+			  lower(transport[i].name, name), transport[i].value, transport[i].unit);
+		json_quote(t, transport[i].why);
+		text_adds(t, "},");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		text_addf(t, "\"%s\":{\"at_once\":%ld,\"per_second\":%ld,\"why\":",
+			  lower(rates[i].name, name), rates[i].at_once, rates[i].per_s);
+		json_quote(t, rates[i].why);
+		text_adds(t, i + 1 < ARRAY_LEN(rates) ? "}," : "}");
+	}
+	text_adds(t, "},");
+}
+
+static void transport_table(void)
+{
+	struct print_table t;
+	char name[32];
+
+	print_table_init(&t, "OF ONE PEER|AT MOST|WHICH IS");
+	for (size_t i = 0; i < ARRAY_LEN(transport); i++) {
+		print_cell(&t, lower(transport[i].name, name));
+		print_cellf(&t, "%ld %s", transport[i].value, transport[i].unit);
+		print_cell(&t, transport[i].why);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		print_cell(&t, lower(rates[i].name, name));
+		print_cellf(&t, "%ld, then %ld a second", rates[i].at_once, rates[i].per_s);
+		print_cell(&t, rates[i].why);
+	}
+	print_table_done(&t, stdout);
+}
+
 static void limits_json(void)
 {
 	_cleanup_(text_done) struct text t = TEXT_INIT(65536);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		text_addf(&t, "\"%s_max_%s\":%u,", names[i].what, names[i].unit, names[i].value);
+	transport_json(&t);
 	text_adds(&t, "\"methods\":{");
 	for (size_t s = 0; s < ARRAY_LEN(services); s++) {
 		for (size_t i = 0; i < services[s]->n_methods; i++) {
@@ -93,6 +164,7 @@ static int run_limits(struct cli *cli)
 		}
 	}
 	print_table_done(&t, stdout);
+	transport_table();
 	return EXIT_DONE;
 }
 

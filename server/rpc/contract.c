@@ -67,7 +67,7 @@ static const char *rest_of(const char *symbol, const struct wire_field *name)
 	symbol += name->len;
 	if (*symbol == '\0')
 		return symbol;
-	return *symbol == '.' ? symbol + 1 : NULL;
+	return *symbol == '.' && symbol[1] ? symbol + 1 : NULL;
 }
 
 static bool declares(struct wire_reader r, const struct kind *kind, const char *symbol)

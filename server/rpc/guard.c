@@ -13,15 +13,15 @@ static const struct {
 	uint32_t burst, per_s;
 	const char *words;
 } rules[GUARD_N_EVENTS] = {
-	[GUARD_RESET] = {LIMIT_RESETS, "too many resets"},
-	[GUARD_STREAM_ERROR] = {LIMIT_STREAM_ERRORS, "too many stream errors"},
-	[GUARD_PING] = {LIMIT_PINGS, "too_many_pings"},
-	[GUARD_SETTINGS] = {LIMIT_SETTINGS, "too many SETTINGS frames"},
-	[GUARD_PRIORITY] = {LIMIT_PRIORITIES, "too many PRIORITY frames"},
-	[GUARD_WINDOW_UPDATE] = {LIMIT_WINDOW_UPDATES, "too many WINDOW_UPDATE frames"},
-	[GUARD_EMPTY_DATA] = {LIMIT_EMPTY_DATA, "too many empty DATA frames"},
-	[GUARD_UNKNOWN] = {LIMIT_UNKNOWN_FRAMES, "too many unknown frames"},
-	[GUARD_STALE] = {LIMIT_STALE_FRAMES, "too many frames for closed streams"},
+	[GUARD_RESET] = {LIMIT_RATE(RESETS), "too many resets"},
+	[GUARD_STREAM_ERROR] = {LIMIT_RATE(STREAM_ERRORS), "too many stream errors"},
+	[GUARD_PING] = {LIMIT_RATE(PINGS), "too_many_pings"},
+	[GUARD_SETTINGS] = {LIMIT_RATE(SETTINGS), "too many SETTINGS frames"},
+	[GUARD_PRIORITY] = {LIMIT_RATE(PRIORITIES), "too many PRIORITY frames"},
+	[GUARD_WINDOW_UPDATE] = {LIMIT_RATE(WINDOW_UPDATES), "too many WINDOW_UPDATE frames"},
+	[GUARD_EMPTY_DATA] = {LIMIT_RATE(EMPTY_DATA), "too many empty DATA frames"},
+	[GUARD_UNKNOWN] = {LIMIT_RATE(UNKNOWN_FRAMES), "too many unknown frames"},
+	[GUARD_STALE] = {LIMIT_RATE(STALE_FRAMES), "too many frames for closed streams"},
 };
 
 void guard_init(struct guard *g, uint64_t now_ms)

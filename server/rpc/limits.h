@@ -1,96 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one peer may cost us: the one table of transport limits, each with its
- * reason. Rates are buckets: so many at once, refilled by so many a second.
- * They hold on every listener, for operators too: a loop must stay alive.
+ * What one peer may cost us: the one table of the transport's limits, each with
+ * its reason. The code takes the numbers from here, `qmesh limits` prints them
+ * with the reasons. They hold on every listener, for operators too: a loop must
+ * stay alive. Each row is a constant LIMIT_<name>.
  */
 #ifndef QM_LIMITS_H
 #define QM_LIMITS_H
 
-/* --- request heads --- */
-/* A browser sends 15, a gRPC client 8; a "bomb" of table references sends thousands. */
-#define LIMIT_FIELDS 64
-/* Raw and decoded; also what keeps a hostile name off any stack. */
-#define LIMIT_HEAD_BYTES 16384
-/* 16 KiB fit one frame; clients that split do it once. */
-#define LIMIT_CONTINUATIONS 8
-/* Slow heads: a head is one packet; ten seconds are for lost ones. */
-#define LIMIT_HEAD_MS 10000
-/* TLS handshake and HTTP/2 preface. */
-#define LIMIT_HANDSHAKE_MS 10000
+/* clang-format off */
+#define LIMITS(ROW)                                                                                \
+	/* request heads */                                                                        \
+	ROW(FIELDS, 64, "fields",                                                                  \
+	    "of a request head; a browser sends 15, a gRPC client 8, a bomb thousands")            \
+	ROW(HEAD_BYTES, 16384, "bytes",                                                            \
+	    "of a request head, raw and decoded; keeps a hostile name off any stack")              \
+	ROW(CONTINUATIONS, 8, "frames",                                                            \
+	    "more of a head; 16 KiB fit one frame, clients that split do it once")                 \
+	ROW(HEAD_MS, 10000, "ms",                                                                  \
+	    "for a head, which is one packet; the time is for lost ones")                          \
+	ROW(HANDSHAKE_MS, 10000, "ms", "for the TLS handshake and the HTTP/2 preface")             \
+	/* bodies */                                                                               \
+	ROW(BODY_MS, 60000, "ms", "for a whole unary request; 4 MiB in a minute are 70 KB/s")      \
+	ROW(MESSAGE, 4 << 20, "bytes",                                                             \
+	    "of a request body that no method has a limit of its own for; gRPC's usual one")       \
+	ROW(STREAM_WINDOW, 256 << 10, "bytes", "of one stream that a slow handler lets wait")      \
+	ROW(CONN_WINDOW, 1 << 20, "bytes", "of one connection that slow handlers let wait")        \
+	ROW(CALL_ARENA, 1 << 20, "bytes", "a call may use beside its body")                        \
+	/*                                                                                         \
+	 * Answered before the body was there (HTTP/1.1): closing on bytes that still come would   \
+	 * be a TCP reset, which takes the answer out of the peer's hands.                         \
+	 */                                                                                        \
+	ROW(LINGER_MS, 30000, "ms",                                                                \
+	    "a body is read on after an early answer; closing on it would take the answer away")   \
+	ROW(LINGER_REST_MS, 5000, "ms", "of silence that end this reading on")                     \
+	/* answers */                                                                              \
+	ROW(STALL_MS, 60000, "ms", "a peer may take nothing of what waits for it")                 \
+	ROW(QUEUE_BYTES, 8 << 20, "bytes", "that wait for a stream's slow reader until it ends")   \
+	ROW(ANSWER_HEAD, 16000, "bytes",                                                           \
+	    "of our header blocks; they fit one frame of the smallest size a peer may demand")     \
+	/* connections */                                                                          \
+	ROW(SILENT_MS, 60000, "ms", "a connection may last that never asked anything")             \
+	ROW(IDLE_MS, 300000, "ms", "between two requests (HTTP/1.1), without a stream (HTTP/2)")   \
+	ROW(PING_AFTER_MS, 30000, "ms", "of silence, then a peer with streams is pinged")          \
+	ROW(PING_WAIT_MS, 20000, "ms", "for its answer; else the connection is closed")            \
+	/* Keepalive of clients (gRFC A8): what we send takes strikes back. */                     \
+	ROW(PING_EVERY_MS, 9000, "ms",                                                             \
+	    "between a client's pings; NATs want 10 s, and what left in time arrives bunched")     \
+	ROW(PING_IDLE_EVERY_MS, 50000, "ms",                                                       \
+	    "the same without a stream; there is nothing to keep alive, browsers ask after 60 s")  \
+	ROW(PING_STRIKES, 2, "pings", "that come too soon; gRFC A8's number")                      \
+	ROW(GOAWAY_REST_MS, 1000, "ms", "from an old connection's first GOAWAY to its second")     \
+	ROW(LAST_ANSWERS_MS, 5000, "ms", "from the end of its calls' grace to the cut")            \
+	ROW(CONNS_PER_ADDRESS, 1024, "connections",                                                \
+	    "of one address, or one IPv6 /64; an office behind one has hundreds of devices")       \
+	ROW(CONNS, 16384, "connections", "in all; the descriptors must suffice")                   \
+	ROW(STREAMS, 100, "streams", "of one connection at a time; the engine's constant")         \
+	/* sign-in, creation */                                                                    \
+	ROW(REFUSED_PER_MIN, 300, "attempts",                                                      \
+	    "that were refused, of one user and one address in a minute; a guesser needs more")
 
-/* --- bodies --- */
-/* A whole unary request; 4 MiB in a minute is 70 KB/s. */
-#define LIMIT_BODY_MS 60000
-/* A REST body when no method names its own limit yet. */
-#define LIMIT_MESSAGE (4u << 20)
-/* Receive windows: a slow handler holds this much of one stream, of one connection. */
-#define LIMIT_STREAM_WINDOW (256u << 10)
-#define LIMIT_CONN_WINDOW (1u << 20)
-/* Arena of a call beside the body. */
-#define LIMIT_CALL_ARENA (1u << 20)
+/* Frames that cost us more than the peer: so many at once, refilled by so many a second. */
+#define LIMIT_RATES(ROW)                                                                           \
+	ROW(RESETS, 200, 50, "RST_STREAM; honest clients cancel a handful (CVE-2023-44487)")       \
+	ROW(STREAM_ERRORS, 50, 5, "errors that make us reset a stream (CVE-2025-8671)")            \
+	ROW(PINGS, 200, 100, "PING; gRPC probes bandwidth with one per round trip")                \
+	ROW(SETTINGS, 50, 5, "SETTINGS; each is answered")                                         \
+	ROW(PRIORITIES, 200, 50, "PRIORITY; browsers send a few per page")                         \
+	ROW(WINDOW_UPDATES, 2000, 500, "WINDOW_UPDATE; answered DATA and requests earn more")      \
+	ROW(EMPTY_DATA, 100, 10, "DATA without bytes and without an end")                          \
+	ROW(UNKNOWN_FRAMES, 100, 10, "frames of unknown kinds")                                    \
+	ROW(STALE_FRAMES, 2000, 500, "frames for streams that are over")
 
-/*
- * Answered before the body was there (HTTP/1.1): closing on bytes that still come would be a TCP
- * reset, which takes the answer out of the peer's hands. So they are read for a while yet, as long
- * as they come.
- */
-#define LIMIT_LINGER_MS 30000
-#define LIMIT_LINGER_REST_MS 5000
+#define LIMIT_ROW_(name, value, unit, why) LIMIT_##name = (value),
+#define LIMIT_RATE_ROW_(name, at_once, per_s, why)                                                 \
+	LIMIT_##name##_AT_ONCE = (at_once), LIMIT_##name##_PER_S = (per_s),
+/* clang-format on */
 
-/* --- answers --- */
-/* A peer that takes nothing of what waits for it (zero windows) loses the connection. */
-#define LIMIT_STALL_MS 60000
-/* A stream whose peer reads too slowly ends here instead of eating memory. */
-#define LIMIT_QUEUE_BYTES (8u << 20)
-/* Our header blocks fit one frame of the smallest size a peer may demand. */
-#define LIMIT_ANSWER_HEAD 16000
+enum limit { LIMITS(LIMIT_ROW_) LIMIT_RATES(LIMIT_RATE_ROW_) };
 
-/* --- connections --- */
-/* A connection that never asked anything. */
-#define LIMIT_SILENT_MS 60000
-/* HTTP/1.1 between two requests; HTTP/2 without a stream. */
-#define LIMIT_IDLE_MS 300000
-/* HTTP/2 peers with streams are pinged after silence, closed when they do not answer. */
-#define LIMIT_PING_AFTER_MS 30000
-#define LIMIT_PING_WAIT_MS 20000
-/*
- * Keepalive of clients (gRFC A8). Nodes behind a NAT may ping from 10 s on; a tenth less, because
- * what left in time may arrive bunched. Without a stream there is nothing to keep alive: browsers
- * look after a minute. Whoever is quicker has so many strikes; what we send takes them back.
- */
-#define LIMIT_PING_EVERY_MS 9000
-#define LIMIT_PING_IDLE_EVERY_MS 50000
-#define LIMIT_PING_STRIKES 2
-/*
- * A connection past its age: from the first GOAWAY to the second, which is a round trip at the
- * worst; and from the end of its calls' grace to the cut, for the answers that end them.
- */
-#define LIMIT_GOAWAY_REST_MS 1000
-#define LIMIT_LAST_ANSWERS_MS 5000
-/* An office behind one address has hundreds of devices; IPv6 counts by /64. */
-#define LIMIT_CONNS_PER_ADDRESS 1024
-#define LIMIT_CONNS 16384
-/* h2o's constant. */
-#define LIMIT_STREAMS 100
-
-/* --- frames: at once, per second --- */
-/* Rapid reset (CVE-2023-44487): honest clients cancel a handful. */
-#define LIMIT_RESETS 200, 50
-/* MadeYouReset (CVE-2025-8671): errors that make the server reset. */
-#define LIMIT_STREAM_ERRORS 50, 5
-/* gRPC probes bandwidth with one PING per round trip, while it is sent data. */
-#define LIMIT_PINGS 200, 100
-#define LIMIT_SETTINGS 50, 5
-#define LIMIT_PRIORITIES 200, 50
-/* Each answered DATA frame and each request earns more. */
-#define LIMIT_WINDOW_UPDATES 2000, 500
-#define LIMIT_EMPTY_DATA 100, 10
-#define LIMIT_UNKNOWN_FRAMES 100, 10
-/* Frames for streams that are over. */
-#define LIMIT_STALE_FRAMES 2000, 500
-
-/* --- refused attempts (sign-in, creation): per minute, user and address --- */
-#define LIMIT_REFUSED_PER_MIN 300
+/* Both numbers of a rate, as two arguments or members. */
+#define LIMIT_RATE(name) LIMIT_##name##_AT_ONCE, LIMIT_##name##_PER_S
 
 #endif

@@ -45,15 +45,15 @@ static unsigned passed(uint8_t type, uint64_t now_ms)
 static void bursts_and_refill(void **state)
 {
 	(void)state;
-	assert_int_equal(passed(H2_RST_STREAM, 1000), BURST((LIMIT_RESETS)));
-	assert_int_equal(passed(H2_RST_STREAM, 2000), PER_S((LIMIT_RESETS)));
-	assert_int_equal(passed(H2_RST_STREAM, 1000000), BURST((LIMIT_RESETS)));
+	assert_int_equal(passed(H2_RST_STREAM, 1000), BURST((LIMIT_RATE(RESETS))));
+	assert_int_equal(passed(H2_RST_STREAM, 2000), PER_S((LIMIT_RATE(RESETS))));
+	assert_int_equal(passed(H2_RST_STREAM, 1000000), BURST((LIMIT_RATE(RESETS))));
 	assert_int_equal(passed(H2_RST_STREAM, 999999), 0); /* time that goes back gives nothing */
-	assert_int_equal(passed(H2_PING, 1000), BURST((LIMIT_PINGS)));
-	assert_int_equal(passed(H2_SETTINGS, 1000), BURST((LIMIT_SETTINGS)));
-	assert_int_equal(passed(H2_PRIORITY, 1000), BURST((LIMIT_PRIORITIES)));
-	assert_int_equal(passed(H2_DATA, 1000), BURST((LIMIT_EMPTY_DATA)));
-	assert_int_equal(passed(0x77, 1000), BURST((LIMIT_UNKNOWN_FRAMES)));
+	assert_int_equal(passed(H2_PING, 1000), BURST((LIMIT_RATE(PINGS))));
+	assert_int_equal(passed(H2_SETTINGS, 1000), BURST((LIMIT_RATE(SETTINGS))));
+	assert_int_equal(passed(H2_PRIORITY, 1000), BURST((LIMIT_RATE(PRIORITIES))));
+	assert_int_equal(passed(H2_DATA, 1000), BURST((LIMIT_RATE(EMPTY_DATA))));
+	assert_int_equal(passed(0x77, 1000), BURST((LIMIT_RATE(UNKNOWN_FRAMES))));
 }
 
 static void honest_frames_are_free(void **state)
@@ -68,11 +68,11 @@ static void honest_frames_are_free(void **state)
 static void windows_are_earned(void **state)
 {
 	(void)state;
-	assert_int_equal(passed(H2_WINDOW_UPDATE, 1000), BURST((LIMIT_WINDOW_UPDATES)));
+	assert_int_equal(passed(H2_WINDOW_UPDATE, 1000), BURST((LIMIT_RATE(WINDOW_UPDATES))));
 	guard_earn(&guard, 7);
 	assert_int_equal(passed(H2_WINDOW_UPDATE, 1000), 7);
 	guard_earn(&guard, 1000000);
-	assert_int_equal(passed(H2_WINDOW_UPDATE, 1000), BURST((LIMIT_WINDOW_UPDATES)));
+	assert_int_equal(passed(H2_WINDOW_UPDATE, 1000), BURST((LIMIT_RATE(WINDOW_UPDATES))));
 }
 
 static void header_blocks(void **state)

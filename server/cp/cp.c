@@ -17,6 +17,7 @@
 #include "server/cp/devices.h"
 #include "server/cp/fleet.h"
 #include "server/cp/hub.h"
+#include "server/cp/issuers.h"
 #include "server/cp/joining.h"
 #include "server/cp/keyring.h"
 #include "server/cp/licencedesk.h"
@@ -29,6 +30,7 @@
 #include "server/cp/rotation.h"
 #include "server/cp/servicetokens.h"
 #include "server/cp/sessions.h"
+#include "server/cp/signon.h"
 #include "server/cp/tenants.h"
 #include "server/cp/ticker.h"
 #include "server/cp/users.h"
@@ -80,6 +82,8 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	if (!r)
 		r = keyring_open(conf->state_dir, &cp->keyring);
 	if (!r)
+		r = issuers_new(conf->issuers_file, &cp->issuers);
+	if (!r)
 		r = licensing_new(cp, &cp->licensing);
 	if (!r)
 		r = presence_new(cp, &cp->presence);
@@ -121,6 +125,7 @@ void cp_free(struct cp *cp)
 	denials_free(cp->denials);
 	passwords_free(cp->passwords);
 	licensing_free(cp->licensing);
+	issuers_free(cp->issuers);
 	keyring_free(cp->keyring);
 	free(cp);
 }
@@ -145,6 +150,7 @@ static const struct auth_service auth = {
 	.logout = sessions_logout,
 	.who_am_i = sessions_who_am_i,
 	.change_password = sessions_change_password,
+	.exchange_token = signon_exchange,
 	.create_service_token = servicetokens_create,
 	.list_service_tokens = servicetokens_list,
 	.revoke_service_token = servicetokens_revoke,

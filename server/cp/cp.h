@@ -11,6 +11,7 @@
 struct denials;
 struct health;
 struct hub;
+struct issuers;
 struct keyring;
 struct licensing;
 struct passwords;
@@ -26,6 +27,7 @@ struct cp {
 	struct store *store;
 	struct keyring *keyring;
 	struct licensing *licensing;
+	struct issuers *issuers;
 	struct passwords *passwords;
 	struct hub *hub;
 	struct progress *progress;

@@ -21,6 +21,7 @@ struct cp_conf {
 	uint64_t conn_age_ms, conn_grace_ms;
 	char *pool;
 	char *licence_file, *licence_vendor_key_file;
+	char *issuers_file;
 	struct plan_caps caps;
 	uint64_t provision_limit, provision_period_ms;
 	uint64_t session_ms, agent_token_ms, join_token_ms, overlap_ms, lease_ms;

@@ -2,7 +2,7 @@
 /*
  * qmesh-cpd: the Control Panel daemon. Loads the config, starts the parts and
  * the server, waits for a signal, drains. SIGTERM and SIGINT end it; a second
- * one ends it at once. SIGHUP reads the licence anew.
+ * one ends it at once. SIGHUP reads licence and issuers anew.
  */
 #include <grp.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 #include "server/cp/cp.h"
 #include "server/cp/cphealth.h"
 #include "server/cp/hub.h"
+#include "server/cp/issuers.h"
 #include "server/cp/keyring.h"
 #include "server/cp/licensing.h"
 #include "server/cp/metrics.h"
@@ -86,7 +87,8 @@ static void wait_for_end(struct cp *cp, const sigset_t *signals)
 		sigwait(signals, &sig);
 		if (sig != SIGHUP)
 			break;
-		log_info("cpd", "SIGHUP: the licence is read anew");
+		log_info("cpd", "SIGHUP: licence and issuers are read anew");
+		issuers_reload(cp->issuers);
 		licensing_reload(cp->licensing);
 	}
 	log_info("cpd", "%s: draining", strsignal(sig));

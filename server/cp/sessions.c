@@ -97,8 +97,7 @@ static int fail_login(struct call *call, const struct login *l)
 	return call_fail(call, ERR_LOGIN_FAILED, "Name or password is wrong.");
 }
 
-static int fill_login(struct cp *cp, struct call *call, const struct login *l,
-		      Pb__LoginResponse *out)
+static int fill_opened(struct call *call, const struct login *l, struct sessions_opened *ret)
 {
 	struct claims c = {.tenant_id = l->user.tenant,
 			   .user_id = l->user.id,
@@ -107,6 +106,7 @@ static int fill_login(struct cp *cp, struct call *call, const struct login *l,
 			   .issued_at_s = l->session.created_ms / 1000,
 			   .expires_at_s = l->session.expires_ms / 1000};
 	_cleanup_(freep) char *token = NULL;
+	struct cp *cp = call->owner;
 
 	if (uuid_is_nil(&l->session.node))
 		strcpy(c.aud, CLAIMS_AUD_CP);
@@ -116,17 +116,57 @@ static int fill_login(struct cp *cp, struct call *call, const struct login *l,
 	token = keyring_session_token(cp->keyring, &c);
 	if (!token)
 		return -ENOMEM;
-	out->token = arena_strdup(&call->arena, token);
+	ret->token = arena_strdup(&call->arena, token);
 	key_wipe_bytes(token, strlen(token));
-	out->expires_at = fields_time(call, l->session.expires_ms);
-	out->user = users_fill(call, &l->user);
-	return out->token && out->expires_at && out->user ? 0 : -ENOMEM;
+	ret->expires_at = fields_time(call, l->session.expires_ms);
+	ret->user = users_fill(call, &l->user);
+	return ret->token && ret->expires_at && ret->user ? 0 : -ENOMEM;
+}
+
+static void begin_audit(struct call *call, const char *action, struct login *l)
+{
+	audit_begin(call, action, &l->audit);
+	l->audit.tenant = l->user.tenant;
+	l->audit.actor_id = l->user.id;
+	snprintf(l->audit.actor, sizeof(l->audit.actor), "%s", l->user.name);
+}
+
+/* l->user has shown who they are. */
+static int open_for(struct call *call, struct login *l, struct sessions_opened *ret)
+{
+	struct cp *cp = call->owner;
+	int r;
+
+	l->session = (struct session_row){.tenant = l->user.tenant,
+					  .id = uuid_make(),
+					  .user = l->user.id,
+					  .created_ms = clock_wall_ms()};
+	l->session.expires_ms = l->session.created_ms + (int64_t)cp->conf.session_ms;
+	if (call->caller.audience == AUDIENCE_AGENT)
+		l->session.node = call->caller.node_id;
+	r = audit_write(call, open_session, NULL, l);
+	return r ? r : fill_opened(call, l, ret);
+}
+
+int sessions_open(struct call *call, const struct user_row *user, const char *action,
+		  struct sessions_opened *ret)
+{
+	struct login l = {.user = *user};
+	int r;
+
+	begin_audit(call, action, &l);
+	r = open_for(call, &l, ret);
+	if (r == ERR_LOGIN_FAILED)
+		audit_post(call, &l.audit, r);
+	return err_trace(r);
 }
 
 int sessions_login(struct call *call, const Pb__LoginRequest *in, Pb__LoginResponse *out)
 {
 	struct cp *cp = call->owner;
 	struct login l = {.tenant_name = in->tenant, .user_name = in->user};
+	struct sessions_opened opened = {.token = NULL};
+	bool has_password;
 	int r;
 
 	if (call->caller.audience == AUDIENCE_AGENT)
@@ -138,26 +178,22 @@ int sessions_login(struct call *call, const Pb__LoginRequest *in, Pb__LoginRespo
 	if (l.tenant.sso_required)
 		return call_fail(call, ERR_SSO_REQUIRED,
 				 "People of this tenant sign in through its own sign-in service.");
-	audit_begin(call, "session.login", &l.audit);
-	l.audit.tenant = l.user.tenant;
-	l.audit.actor_id = l.user.id;
-	snprintf(l.audit.actor, sizeof(l.audit.actor), "%s", l.user.name);
-	l.result = passwords_check(cp->passwords, call, r ? NULL : l.user.password, in->password);
+	begin_audit(call, "session.login", &l);
+	/* An account without a password costs a guess what any other does. */
+	has_password = !r && strcmp(l.user.password, USERS_NO_PASSWORD) != 0;
+	l.result = passwords_check(cp->passwords, call, has_password ? l.user.password : NULL,
+				   in->password);
 	if (l.result < 0 || l.result == ERR_RATE_LIMITED)
 		return l.result;
 	if (r || l.result || l.user.disabled)
 		return fail_login(call, &l);
-	l.session = (struct session_row){.tenant = l.user.tenant,
-					 .id = uuid_make(),
-					 .user = l.user.id,
-					 .created_ms = clock_wall_ms()};
-	l.session.expires_ms = l.session.created_ms + (int64_t)cp->conf.session_ms;
-	if (call->caller.audience == AUDIENCE_AGENT)
-		l.session.node = call->caller.node_id;
-	r = audit_write(call, open_session, NULL, &l);
+	r = open_for(call, &l, &opened);
 	if (r == ERR_LOGIN_FAILED)
 		return fail_login(call, &l);
-	return r ? err_trace(r) : fill_login(cp, call, &l, out);
+	out->token = opened.token;
+	out->expires_at = opened.expires_at;
+	out->user = opened.user;
+	return err_trace(r);
 }
 
 struct checked {

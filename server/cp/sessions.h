@@ -5,6 +5,21 @@
 
 #include "quazzar/mesh/v1/auth.pb-c.h"
 #include "server/cp/cp.h"
+#include "server/store/user_row.h"
+
+/* A session that was opened, in the call's arena. */
+struct sessions_opened {
+	char *token;
+	Google__Protobuf__Timestamp *expires_at;
+	Pb__User *user;
+};
+
+/*
+ * For a user who has shown who they are, by a row read before; action is the
+ * audit's. ERR_LOGIN_FAILED: disabled, or changed meanwhile; has its row then.
+ */
+int sessions_open(struct call *call, const struct user_row *user, const char *action,
+		  struct sessions_opened *ret) _must_check_;
 
 int sessions_login(struct call *call, const Pb__LoginRequest *in, Pb__LoginResponse *out);
 int sessions_logout(struct call *call, const Pb__LogoutRequest *in, Pb__LogoutResponse *out);

@@ -8,6 +8,9 @@
 #include "server/store/user_row.h"
 
 /* NULL: out of memory. */
+/* In the place of a hash: an account that no password opens. */
+#define USERS_NO_PASSWORD "*"
+
 Pb__User *users_fill(struct call *call, const struct user_row *row);
 
 int users_create(struct call *call, const Pb__CreateUserRequest *in, Pb__CreateUserResponse *out);

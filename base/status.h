@@ -88,6 +88,7 @@ int status_decode(const void *p, size_t len, struct status *ret) _must_check_;
 char *status_json(const struct status *s);
 /* grpc-message percent coding; ret on the heap, NULL out of memory. */
 char *status_percent(const char *message);
+/* The reverse; always UTF-8: bytes that are not become '?'. */
 char *status_unpercent(const char *value);
 
 #endif

@@ -371,5 +371,9 @@ char *status_unpercent(const char *value)
 		out[n++] = value[i];
 	}
 	out[n] = '\0';
+	/* It goes on as text, in JSON and in protobuf: what is none must not. */
+	for (size_t i = 0, ok = text_utf8_ok(out, n); i < n && !ok; i++)
+		if ((uint8_t)out[i] >= 0x80)
+			out[i] = '?';
 	return out;
 }

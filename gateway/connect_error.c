@@ -29,15 +29,22 @@ static void add_code(struct text *out, enum grpc_code code)
 	text_adds(out, "\"");
 }
 
-/* The name behind the last '/', as it may stand in a JSON string without escapes. */
+/* The name behind the last '/'. It may come from a peer and hold anything. */
 static void add_type(struct text *out, const struct wire_field *url)
 {
+	_cleanup_(freep) char *name = NULL;
 	const char *s = (const char *)url->p;
 	size_t from = url->len;
 
 	while (from && s[from - 1] != '/')
 		from--;
-	text_addf(out, "{\"type\":\"%.*s\"", (int)(url->len - from), s + from);
+	name = from < url->len ? strndup(s + from, url->len - from) : strdup("");
+	if (!name) {
+		out->failed = true;
+		return;
+	}
+	text_adds(out, "{\"type\":");
+	json_quote(out, name);
 }
 
 static void add_value(struct text *out, const struct wire_field *value)

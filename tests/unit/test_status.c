@@ -283,6 +283,9 @@ static void percent_coding(void **state)
 	s = status_unpercent("a%00b");
 	assert_string_equal(s, "a%00b");
 	free(s);
+	s = status_unpercent("a%ff\xc3[%C3%9C]");
+	assert_string_equal(s, "a??[??]");
+	free(s);
 	s = status_percent(NULL);
 	assert_string_equal(s, "");
 	free(s);

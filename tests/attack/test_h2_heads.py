@@ -153,6 +153,17 @@ def t_lengths(s, kind, check):
         c.close()
 
 
+def t_head(s, kind, check):
+    """HEAD is answered as GET, with no byte of a body."""
+    c = H2(s, kind)
+    c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(((":method", "HEAD"), SCHEME, (":path", "/stats"), HOST))))
+    seen = c.until(lambda f: ended(f, 1))
+    check("HEAD", first_status(seen, 1) == 200 and b"text/plain" in b"".join(f[3] for f in seen if f[0] == HEADERS) and
+          not any(f[0] == DATA and f[3] for f in seen), seen)
+    check("Date", any(b"\x04date\x1d" in f[3] for f in seen if f[0] == HEADERS), seen)
+    c.close()
+
+
 def t_settings(s, kind, check):
     c = H2(s, kind)
     f = c.until(lambda f: f[0] == SETTINGS)[-1][3]

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "echo.pb-c.h"
@@ -299,8 +300,9 @@ static const handler_fn handlers[] = {
 
 /*
  * --- the plain door ---
- * /stats, /sse, /empty; /secret sends the body back masked and marked; /pause takes its body with
- * rests; /big sends BIG_LEN bytes as they drain; everything else comes back as it was sent.
+ * /stats, /sse, /empty; /later?MS moves the server's clock on; /secret sends the body back masked
+ * and marked; /pause takes its body with rests; /big sends BIG_LEN bytes as they drain; everything
+ * else comes back as it was sent.
  */
 
 #define BIG_LEN (32u << 20)
@@ -363,6 +365,12 @@ static void http_drained(struct exchange *x)
 		exchange_finish(x, NULL, 0);
 }
 
+/* Time stands still from the first of these on; on the loop, of which there must be one. */
+static void go_on_by(uint64_t ms)
+{
+	clock_fake(1, clock_boot_ms() + ms, clock_wall_ms() + (int64_t)ms, "");
+}
+
 static void http_end(struct exchange *x)
 {
 	static const struct header type = {"content-type", "text/plain", 10};
@@ -384,6 +392,8 @@ static void http_end(struct exchange *x)
 		exchange_finish(x, NULL, 0);
 		return;
 	}
+	if (strcmp(x->path, "/later") == 0 && x->query)
+		go_on_by((uint64_t)atoi(x->query));
 	if (strcmp(x->path, "/stats") == 0) {
 		text_done(&h->body);
 		h->body = TEXT_INIT(4096);

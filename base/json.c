@@ -216,7 +216,8 @@ static bool is_default(const ProtobufCFieldDescriptor *f, const void *p)
 
 /*
  * Is there anything to write? Defaults count in REST, and an absent message is
- * null there: a page finds every key. A oneof's member counts when it is set.
+ * null there: a page finds every key. (Of a Value null would say something.) A oneof's member
+ * counts when it is set.
  */
 static bool is_written(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
 		       enum json_mode mode)
@@ -230,7 +231,7 @@ static bool is_written(const ProtobufCMessage *msg, const ProtobufCFieldDescript
 		       (f->type != PROTOBUF_C_TYPE_MESSAGE || *(void *const *)p);
 	}
 	if (f->type == PROTOBUF_C_TYPE_MESSAGE)
-		return mode == JSON_REST || *(void *const *)p;
+		return *(void *const *)p || (mode == JSON_REST && !json_field_takes_null(f));
 	if (f->label == PROTOBUF_C_LABEL_OPTIONAL && f->quantifier_offset)
 		return *(const protobuf_c_boolean *)json_field_case(msg, f);
 	return mode == JSON_REST || !is_default(f, p);

@@ -46,26 +46,47 @@ const ProtobufCMessageDescriptor *json_types_find(const struct json_types *types
 
 /* --- in --- */
 
-/* The value of "@type" in the object that is next; NULL: there is none. Nothing is consumed. */
+/* One member of an object that is looked over; *ret_url when it is "@type". */
+static int look_at_member(struct json_read *r, char **ret_url, size_t *ret_len)
+{
+	size_t len;
+	char *name;
+	int rc;
+
+	if (json_scan_peek(&r->scan) != '"')
+		return json_read_refuse(r, "expected a name in quotes");
+	rc = json_read_string(r, &name, &len);
+	if (rc)
+		return rc;
+	if (!json_scan_take(&r->scan, ':'))
+		return json_read_refuse(r, "expected : after a name");
+	if (strcmp(name, JSON_ANY_TYPE) == 0)
+		return json_read_string(r, ret_url, ret_len);
+	json_scan_skip(&r->scan);
+	return 0;
+}
+
+/*
+ * The value of "@type" in the object that is next; NULL: there is none. Nothing
+ * is consumed when it is 0.
+ */
 static int find_type(struct json_read *r, char **ret_url, size_t *ret_len)
 {
 	struct json_scan before = r->scan;
-	char *name, *url = NULL;
+	char *url = NULL;
 	size_t len = 0;
-	int rc = 0;
+	int rc;
 
 	if (!json_scan_take(&r->scan, '{'))
 		return json_read_unexpected(r, "expected an object");
-	while (!url && json_scan_peek(&r->scan) == '"') {
-		rc = json_read_string(r, &name, &len);
-		if (!rc && !json_scan_take(&r->scan, ':'))
-			break;
-		if (!rc && strcmp(name, JSON_ANY_TYPE) == 0)
-			rc = json_read_string(r, &url, &len);
-		if (rc)
-			return rc;
-		json_scan_skip(&r->scan);
-		(void)json_scan_take(&r->scan, ',');
+	if (!json_scan_take(&r->scan, '}')) {
+		do {
+			rc = look_at_member(r, &url, &len);
+			if (rc)
+				return rc;
+		} while (!url && json_scan_take(&r->scan, ','));
+		if (!url && !json_scan_take(&r->scan, '}'))
+			return json_read_refuse(r, "expected , or } in an object");
 	}
 	r->scan = before;
 	*ret_url = url;
@@ -157,6 +178,7 @@ int json_any_decode(struct json_read *r, const ProtobufCMessageDescriptor *desc,
 		    ProtobufCMessage **at)
 {
 	const ProtobufCMessageDescriptor *type;
+	struct json_scan look;
 	ProtobufCMessage *any;
 	size_t len = 0;
 	char *url = NULL;
@@ -175,9 +197,11 @@ int json_any_decode(struct json_read *r, const ProtobufCMessageDescriptor *desc,
 		rc = decode_inside(r, type, any);
 	} else {
 		/* {} is an Any with nothing in it. */
-		(void)json_scan_take(&r->scan, '{');
-		if (!json_scan_take(&r->scan, '}'))
+		look = r->scan;
+		(void)json_scan_take(&look, '{');
+		if (json_scan_peek(&look) != '}')
 			return refuse_type(r, "must tell the type");
+		rc = json_read_object(r, false, NULL, NULL);
 	}
 	if (!rc)
 		*at = any;

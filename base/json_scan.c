@@ -230,11 +230,17 @@ static void skip_string(struct json_scan *s)
 		s->p++;
 }
 
+static bool is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '-' || c == '+' || c == '.';
+}
+
 void json_scan_skip(struct json_scan *s)
 {
 	size_t depth = 0;
 
-	for (;;) {
+	do {
 		char c = json_scan_peek(s);
 
 		if (s->p == s->end || (depth == 0 && (c == ',' || c == '}' || c == ']')))
@@ -247,6 +253,8 @@ void json_scan_skip(struct json_scan *s)
 			depth++;
 		else if (c == '}' || c == ']')
 			depth--;
-		s->p++;
-	}
+		do {
+			s->p++;
+		} while (s->p < s->end && is_word(c) && is_word(*s->p));
+	} while (depth);
 }

@@ -50,6 +50,13 @@ class Peer:
         return None, rest
 
 
+POOL = descriptor_pool.DescriptorPool()
+
+
+def type_named(name):
+    return message_factory.MessageFactory(POOL).GetPrototype(POOL.FindMessageTypeByName(name))
+
+
 def kinds_type():
     with tempfile.TemporaryDirectory() as scratch:
         out = scratch + "/set.pb"
@@ -58,11 +65,9 @@ def kinds_type():
         files = descriptor_pb2.FileDescriptorSet()
         with open(out, "rb") as f:
             files.ParseFromString(f.read())
-    pool = descriptor_pool.DescriptorPool()
     for f in files.file:
-        pool.Add(f)
-    return message_factory.MessageFactory(pool).GetPrototype(
-        pool.FindMessageTypeByName("quazzar.test.Kinds"))
+        POOL.Add(f)
+    return type_named("quazzar.test.Kinds")
 
 
 RANGES = {"int32": (-2**31, 2**31 - 1), "int64": (-2**63, 2**63 - 1), "uint32": (0, 2**32 - 1),
@@ -102,7 +107,7 @@ def fill_inner(m):
 
 
 def fill_choice(m):
-    pick = random.randrange(5)
+    pick = random.randrange(6)
     if pick == 0:
         m.chosen_number = some_int("uint32")
     elif pick == 1:
@@ -112,6 +117,63 @@ def fill_choice(m):
         m.chosen_inner.SetInParent()
     elif pick == 3:
         m.chosen_bool = random.random() < 0.5
+    elif pick == 4:
+        m.chosen_null = 0
+
+
+def fill_any(m, depth=0):
+    """A message in it, one with a form of its own, or another Any."""
+    pick = random.randrange(4)
+    inside = type_named(["quazzar.test.Inner", "google.protobuf.Duration",
+                         "google.protobuf.StringValue", "google.protobuf.Any"][pick])()
+    if pick == 0:
+        fill_inner(inside)
+    elif pick == 1:
+        inside.seconds, inside.nanos = random.randint(0, 10**9), random.randrange(10**9)
+    elif pick == 2:
+        inside.value = some_text()
+    elif depth < 3:
+        fill_any(inside, depth + 1)
+    m.type_url = random.choice(["type.googleapis.com/", "a.b/c/"]) + inside.DESCRIPTOR.full_name
+    m.value = inside.SerializeToString()
+
+
+def fill_value(m, depth=0):
+    pick = random.randrange(4 if depth > 3 else 6)
+    if pick == 0:
+        m.null_value = 0
+    elif pick == 1:
+        m.number_value = random.choice([0.0, 1.5, -1e300, random.uniform(-1e6, 1e6), 2.0**53])
+    elif pick == 2:
+        m.string_value = some_text()
+    elif pick == 3:
+        m.bool_value = random.random() < 0.5
+    elif pick == 4:
+        m.list_value.SetInParent()
+        for _ in range(random.randint(0, 3)):
+            fill_value(m.list_value.values.add(), depth + 1)
+    else:
+        fill_struct(m.struct_value, depth + 1)
+
+
+def fill_struct(m, depth=0):
+    m.SetInParent()
+    for _ in range(random.randint(0, 3)):
+        fill_value(m.fields[some_text()], depth + 1)
+
+
+def fill_loose(m):
+    """What has no type of the contract."""
+    if random.random() < 0.5:
+        fill_any(m.anything)
+        fill_struct(m.object)
+        fill_value(m.value)
+        m.list.SetInParent()
+    for _ in range(random.randint(0, 2)):
+        fill_any(m.many_anything.add())
+        fill_value(m.many_values.add())
+        fill_value(m.list.values.add())
+        fill_value(m.value_by_name[some_text()])
 
 
 def fill_wrapped(m):
@@ -167,6 +229,7 @@ def some_message(kinds):
     fill_wrapped(m)
     fill_choice(m)
     fill_maps(m)
+    fill_loose(m)
     return m
 
 
@@ -197,7 +260,7 @@ def unquoted(text):
 
 def parse(kinds, text):
     try:
-        return json_format.Parse(text, kinds())
+        return json_format.Parse(text, kinds(), descriptor_pool=POOL)
     except (json_format.ParseError, UnicodeError, ValueError, OverflowError, RecursionError):
         return None
 
@@ -212,10 +275,11 @@ def same(a, b):
 
 
 def with_nulls(m, want):
-    """Over REST an absent message is null."""
+    """Over REST an absent message is null; but a Value that is null is there."""
     for field in m.DESCRIPTOR.fields:
         if (field.message_type and field.label != field.LABEL_REPEATED
-                and not field.containing_oneof and not m.HasField(field.name)):
+                and not field.containing_oneof and not m.HasField(field.name)
+                and field.message_type.name != "Value"):
             want[field.name] = None
     return want
 
@@ -227,13 +291,13 @@ def test_round(peer, kinds):
                                  "including_default_value_fields": True}), ("C", {})):
         text, _ = peer.ask(mode, packed)
         check("written", text is not None, m)
-        want = json_format.MessageToDict(m, **options)
+        want = json_format.MessageToDict(m, descriptor_pool=POOL, **options)
         if mode == "R":
             want = with_nulls(m, want)
         check(f"text {mode}", json.loads(text) == want, f"{text!r}\n{want}")
         back = parse(kinds, text)
         check(f"read by protobuf {mode}", back is not None and same(back, m), text)
-        theirs = json_format.MessageToJson(m, **options)
+        theirs = json_format.MessageToJson(m, descriptor_pool=POOL, **options)
         back, why = peer.ask("D", theirs.encode())
         check(f"read by us {mode}", back is not None and same(kinds.FromString(back), m),
               f"{why}: {theirs}")

@@ -13,6 +13,15 @@
 
 #define MAX_LEN (4u << 20)
 
+static const ProtobufCMessageDescriptor *const all_types[] = {
+	&quazzar__test__inner__descriptor,
+	&google__protobuf__any__descriptor,
+	&google__protobuf__duration__descriptor,
+	&google__protobuf__string_value__descriptor,
+};
+static const struct json_types types = {.all = all_types, .n = ARRAY_LEN(all_types)};
+static const struct json_schema schema = {&quazzar__test__kinds__descriptor, &types};
+
 static void print_hex(const void *p, size_t len)
 {
 	char *hex = malloc(TEXT_HEX_LEN(len) + 1);
@@ -30,7 +39,7 @@ static void decode(const char *s, size_t len, struct arena *arena)
 	struct json_error error;
 	uint8_t *packed;
 	size_t n;
-	int r = json_decode(s, len, &quazzar__test__kinds__descriptor, arena, &msg, &error);
+	int r = json_decode_as(s, len, &schema, arena, &msg, &error);
 
 	if (r) {
 		printf("no %d %s\n", r, error.rule); /* the path is text of the input */
@@ -49,7 +58,7 @@ static void encode(const uint8_t *p, size_t len, enum json_mode mode)
 	ProtobufCMessage *msg =
 		protobuf_c_message_unpack(&quazzar__test__kinds__descriptor, NULL, len, p);
 	_cleanup_(text_done) struct text out = TEXT_INIT(MAX_LEN);
-	int r = msg ? json_encode(msg, mode, &out) : -EBADMSG;
+	int r = msg ? json_encode_with(msg, mode, &types, &out) : -EBADMSG;
 
 	if (r || out.failed)
 		printf("no %d\n", r);

@@ -197,6 +197,16 @@ def test_goaway_before_any_call():
         assert raw.connections == 4, raw.connections
 
 
+def test_goaway_below_the_call():
+    """Sent, and not looked at: four servers in a row that leave cost the call nothing."""
+    out, raw = raw_case(lambda c, r, s: answer(s) if c > 4 else goaway(0))
+    want(out, code=0, msg="fine")
+    assert raw.connections == 5 and raw.requests == 5
+    out, raw = raw_case(lambda c, r, s: goaway(0))
+    want(out, code=14, err="CP_UNREACHABLE")
+    assert raw.connections == 6, raw.connections
+
+
 def test_goaway_with_many_calls_in_flight():
     """Two steps: what the server took is answered there, the rest elsewhere, none twice."""
     class Draining(Raw):

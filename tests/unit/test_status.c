@@ -137,7 +137,7 @@ static void every_flipped_bit_is_survived(void **state)
 	}
 }
 
-static void foreign_details_are_skipped(void **state)
+static void foreign_details_are_kept(void **state)
 {
 	/* code 7; Any of an unknown type; unknown field 9; ErrorInfo of another domain */
 	static const char hex[] = "0807"
@@ -154,6 +154,10 @@ static void foreign_details_are_skipped(void **state)
 	assert_int_equal(s.code, GRPC_PERMISSION_DENIED);
 	assert_int_equal(s.err, ERR_NONE);
 	assert_null(s.message);
+	/* Both details as they came, without the field that is none. */
+	assert_int_equal(s.others_len, 10 + 60);
+	assert_memory_equal(s.others, bytes + 2, 10);
+	assert_memory_equal(s.others + 10, bytes + 15, 60);
 	status_done(&s);
 	assert_int_equal(status_decode("\x08\x63", 2, &s), 0);
 	assert_int_equal(s.code, GRPC_UNKNOWN);
@@ -298,7 +302,7 @@ int main(void)
 		cmocka_unit_test(decoded_from_protoc),
 		cmocka_unit_test(cut_short_is_refused_or_shorter),
 		cmocka_unit_test(every_flipped_bit_is_survived),
-		cmocka_unit_test(foreign_details_are_skipped),
+		cmocka_unit_test(foreign_details_are_kept),
 		cmocka_unit_test(json_form),
 		cmocka_unit_test(more_than_fits_is_dropped),
 		cmocka_unit_test(words_are_cut_and_mended),

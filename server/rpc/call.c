@@ -344,8 +344,11 @@ int call_send(struct call *call, const ProtobufCMessage *msg)
 	if (call_is_over(call))
 		return ERR_CANCELLED;
 	r = call->door->encode(call, msg, &frame);
-	if (r)
+	if (r) {
+		/* A stream that lacks a message must not look as if it were whole. */
+		call_finish(call, r);
 		return err_trace(r);
+	}
 	r = queue(l, frame);
 	if (r)
 		return r;

@@ -145,7 +145,8 @@ CLEANUP_DEFINE(struct call, call_unref);
 void call_finish(struct call *call, int r);
 /* Answers a parked unary call with protobuf bytes from elsewhere (decoded, encoded by the door). */
 void call_finish_bytes(struct call *call, const void *p, size_t len);
-/* Sends a message on a server stream. 0, ERR_CANCELLED when it is over. */
+/* Sends a message on a server stream. 0, ERR_CANCELLED when it is over; what does not encode ends
+ * it. */
 int call_send(struct call *call, const ProtobufCMessage *msg);
 /* Sends a frame shared with other streams (with its 5 bytes); takes no reference. */
 int call_send_frame(struct call *call, struct frame *frame);

@@ -526,7 +526,7 @@ static void op_tick(struct conn *c, uint64_t now_ms)
 		conn_cut(c);
 	else if (h->writing && now_ms - c->tx_ms > LIMIT_STALL_MS)
 		conn_cut(c);
-	else if (h->active && h->out.len > LIMIT_QUEUE_BYTES)
+	else if (h->active && outq_is_stuck(&h->out, now_ms))
 		conn_cut(c);
 }
 

@@ -192,7 +192,7 @@ static void check_stream(struct h2conn *h, struct h2stream *s, uint64_t now_ms)
 	h->busy_ms = now_ms;
 	if (!s->peer_ended && !s->x.body_endless && now_ms - s->born_ms > LIMIT_BODY_MS)
 		h2send_reset(s, H2_CANCEL);
-	else if (s->out.len > LIMIT_QUEUE_BYTES ||
+	else if (outq_is_stuck(&s->out, now_ms) ||
 		 (s->out.len > 0 && now_ms - s->moved_ms > LIMIT_STALL_MS))
 		h2send_reset(s, H2_ENHANCE_YOUR_CALM);
 }

@@ -36,7 +36,9 @@
 	ROW(LINGER_REST_MS, 5000, "ms", "of silence that end this reading on")                     \
 	/* answers */                                                                              \
 	ROW(STALL_MS, 60000, "ms", "a peer may take nothing of what waits for it")                 \
-	ROW(QUEUE_BYTES, 8 << 20, "bytes", "that wait for a stream's slow reader until it ends")   \
+	ROW(QUEUE_BYTES, 8 << 20, "bytes", "that may wait for a reader; handlers send less ahead") \
+	ROW(QUEUE_MS, 20000, "ms",                                                                 \
+	    "more may wait, as one large answer; 64 MiB at 3 MB/s, then the stream ends")          \
 	ROW(ANSWER_HEAD, 16000, "bytes",                                                           \
 	    "of our header blocks; they fit one frame of the smallest size a peer may demand")     \
 	/* connections */                                                                          \

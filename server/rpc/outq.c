@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "server/rpc/limits.h"
+
 #define PIECE_MIN 1024
 
 struct outq_piece {
@@ -101,4 +103,13 @@ void outq_drop(struct outq *q)
 	while (q->head)
 		pop(q);
 	q->len = 0;
+}
+
+bool outq_is_stuck(struct outq *q, uint64_t now_ms)
+{
+	if (q->len <= LIMIT_QUEUE_BYTES)
+		q->full_ms = 0;
+	else if (q->full_ms == 0)
+		q->full_ms = now_ms;
+	return q->full_ms != 0 && now_ms - q->full_ms > LIMIT_QUEUE_MS;
 }

@@ -243,7 +243,9 @@ class Driver:
         self.kept = {}
 
     def ask(self, tls, verb, path, headers, body, asked):
-        headers = {**BEARER, **headers, "x-refuse-bin": base64.b64encode(asked).decode()}
+        headers = {**BEARER, **headers}
+        if asked:
+            headers["x-refuse-bin"] = base64.b64encode(asked).decode()
         if tls == "h2":
             return self.ask_h2(verb, path, headers, body)
         if tls not in self.kept:
@@ -332,6 +334,28 @@ def test_too_long(driver, dice, table):
     ask_all(driver, dice, "too long", "FIELD_INVALID", status, table, told)
 
 
+def test_session_runs_out(driver):
+    """A stream ends with the session it was opened with, and says so: the driver's lasts 200 ms."""
+    short = {"authorization": BEARER["authorization"] + "-short"}
+    for tls in (False, True):
+        try:
+            list(driver.channels[tls].unary_stream(MESH + "WatchState")(b"", timeout=20, metadata=list(short.items())))
+            got = "no end"
+        except grpc.RpcError as e:
+            got = of_bytes(dict(e.trailing_metadata()).get("grpc-status-details-bin", b""))
+        check("gRPC: the session runs out", (got[0], got[2][0][1]["reason"]), (16, "TOKEN_INVALID"))
+        for kind in (WEB, WEB_TEXT, STREAM, STREAM_JSON):
+            body = envelope(b"{}" if kind is STREAM_JSON else b"")
+            body = base64.b64encode(body) if kind is WEB_TEXT else body
+            a = driver.ask(tls, "POST", MESH + "WatchState", {**kind, **short}, body, b"")
+            told = of_connect(json.loads(cut(a.body)[-1][1])["error"]) if "connect" in kind["content-type"] \
+                else of_bytes(unbase64(a.trailers()["grpc-status-details-bin"]))
+            check(kind["content-type"] + ": the session runs out", (told[0], told[2][0][1]["reason"]),
+                  (16, "TOKEN_INVALID"))
+        a = driver.ask(tls, "GET", "/api/mesh/events", short, None, b"")
+        check("events: the session runs out", (a.status, b"event: changed" in a.body), (200, True))
+
+
 def main():
     seed = os.environ.get("QMESH_TEST_SEED") or str(random.randrange(10 ** 9))
     dice, table = random.Random(seed), error_table()
@@ -341,6 +365,7 @@ def main():
             test_every_reason(driver, dice, table)
             test_any_words(driver, dice, table)
             test_too_long(driver, dice, table)
+            test_session_runs_out(driver)
         finally:
             check("the driver ends clean", driver.stop(), 0)
     print("seed %s" % seed)

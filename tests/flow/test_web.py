@@ -310,6 +310,19 @@ def test_taken(port):
     check("web: a call's", a.messages()[-1][1], b"grpc-status: 0\r\nx-end: over\r\nx-end: again\r\n")
 
 
+def test_large(port):
+    """An answer has no limit but the reader's patience: larger than may wait, it arrives."""
+    size = 12 << 20
+    asked = {"proto": message(n=1, size=size), "json": envelope(json.dumps({"n": 1, "size": size >> 1}).encode())}
+    for headers, body in ((STREAM, asked["proto"]), (STREAM_JSON, asked["json"]), (WEB, asked["proto"]),
+                          (WEB_TEXT, base64.b64encode(asked["proto"]))):
+        a = ask(port, "POST", ECHO + "ServerStream", headers, body)
+        check("large: " + headers["content-type"], (a.code(), len(a.body) >= size >> 1), ("ok", True))
+    body = json.dumps({"n": 1, "size": 16 << 20}).encode()
+    a = ask(port, "POST", ECHO + "ServerStream", STREAM_JSON, envelope(body))
+    check("too large for JSON: it ends, and says so", a.code(), "internal")
+
+
 # --- pages of other sites ---
 
 def preflight(port, origin, path="Unary"):
@@ -411,6 +424,7 @@ def main():
         with Server("--web", PAGE + ", http://localhost:5173") as s, Server("--web", "") as other:
             test_refused(s.ports["plain"])
             test_taken(s.ports["plain"])
+            test_large(s.ports["plain"])
             test_cors(s.ports["plain"], other.ports["plain"])
             for server in (s, other):
                 status, said = server.stop()

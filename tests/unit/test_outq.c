@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "server/rpc/limits.h"
 #include "server/rpc/outq.h"
 
 static void order_and_sizes(void **state)
@@ -48,9 +49,33 @@ static void order_and_sizes(void **state)
 	assert_int_equal(q.len, 0);
 }
 
+static void too_slow(void **state)
+{
+	static uint8_t bytes[LIMIT_QUEUE_BYTES];
+	struct outq q = {.secret = false};
+
+	(void)state;
+	assert_int_equal(outq_add(&q, bytes, sizeof(bytes)), 0);
+	assert_false(outq_is_stuck(&q, 1000));
+	assert_false(outq_is_stuck(&q, 1000 + 10 * LIMIT_QUEUE_MS));
+	assert_int_equal(outq_add(&q, bytes, 1), 0);
+	assert_false(outq_is_stuck(&q, 5000));
+	assert_false(outq_is_stuck(&q, 5000 + LIMIT_QUEUE_MS));
+	assert_true(outq_is_stuck(&q, 5001 + LIMIT_QUEUE_MS));
+	/* Below it once, and the time starts anew. */
+	assert_int_equal(outq_take(&q, bytes, 10), 10);
+	assert_false(outq_is_stuck(&q, 9000 + LIMIT_QUEUE_MS));
+	assert_int_equal(outq_add(&q, bytes, 10), 0);
+	assert_false(outq_is_stuck(&q, 9500 + LIMIT_QUEUE_MS));
+	outq_drop(&q);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(order_and_sizes)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(order_and_sizes),
+		cmocka_unit_test(too_slow),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

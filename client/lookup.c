@@ -149,7 +149,9 @@ const char *lookup_why(const struct lookup *l)
 	/* "No address of this family" explains less than whatever went wrong with the other. */
 	int e = v4 == EAI_NONAME || v4 == EAI_NODATA || v4 == EAI_ADDRFAMILY ? v6 : v4;
 
-	return e == EAI_NONAME || e == EAI_NODATA ? "no such host" : gai_strerror(e);
+	if (e == EAI_NONAME || e == EAI_NODATA || e == EAI_ADDRFAMILY)
+		return "no such host";
+	return gai_strerror(e);
 }
 
 void lookup_free(struct lookup *l)

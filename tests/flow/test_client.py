@@ -20,6 +20,7 @@ from rawh2 import BUILD, DRIVER, TMP, drive, field, run_tests, wait_for, want  #
 
 counts = {}
 tries = []
+openings = []
 lock = threading.Lock()
 
 
@@ -93,6 +94,11 @@ def stream(name, request, context):
             n += 1
             yield str(n).encode()
             time.sleep(0.01)
+    elif name == "Renewed":
+        opening = dict(context.invocation_metadata()).get("x-opening", "0")
+        openings.append((opening, request))
+        yield field(1, 100 + int(opening))
+        context.abort(grpc.StatusCode.UNAVAILABLE, "again")
     elif name == "Half":
         yield b"one"
         context.abort(grpc.StatusCode.DATA_LOSS, "tape torn")
@@ -253,6 +259,15 @@ def test_stream_pause():
     assert out.text.splitlines()[:4] == ["len=1", "msg=0", "paused", "resumed"], out.text
     want(out, code=0)
     assert out.all("msg") == ["0", "1", "2"]
+
+
+def test_watch_renews():
+    """Before each opening but the first its metadata may change, and it may end the watch."""
+    out = drive("-w", "-Y", "-g", 10, "-d", "x-opening=0", real.plain, "/t.S/Renewed", "")
+    want(out, code=1, err="CANCELLED", last="103")
+    assert out.all("version") == ["100", "101", "102", "103"], out.text
+    assert openings == [(str(n), field(1, 99 + n) if n else b"") for n in range(4)], openings
+    assert out.all("lost") == ["14"] * 4
 
 
 def test_unary_that_is_a_stream():

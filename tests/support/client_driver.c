@@ -29,7 +29,7 @@ static struct {
 	struct qm_options client;
 	struct qm_call_options call;
 	const char *path, *request;
-	bool stream, hash, quiet, watch;
+	bool stream, hash, quiet, watch, renew;
 	/* 'c' or 'b': a client stream or a bidi call of many requests. */
 	char many;
 	unsigned many_requests, pause_after, pause_ms, cancel_after, threads, repeat, gap_ms,
@@ -218,6 +218,9 @@ static int one_many(struct qm_client *client, const char *request, size_t len)
 struct watching {
 	struct run run;
 	struct qm_watch *watch;
+	char opening[12];
+	unsigned n_openings;
+	struct qm_md md;
 };
 
 static void *resume_watch(void *arg)
@@ -260,6 +263,18 @@ static void on_lost(void *arg, const struct status *status, uint64_t pause_ms)
 	fflush(stdout);
 }
 
+/* Other metadata for each opening, as a token that has aged would be. */
+static int on_renew(void *arg, const struct qm_md **md, size_t *n)
+{
+	struct watching *w = arg;
+
+	snprintf(w->opening, sizeof(w->opening), "%u", ++w->n_openings);
+	w->md = (struct qm_md){"x-opening", w->opening, strlen(w->opening)};
+	*md = &w->md;
+	*n = 1;
+	return w->n_openings < 4 ? 0 : -ECANCELED;
+}
+
 static void on_watch_done(void *arg, const struct status *status)
 {
 	struct watching *w = arg;
@@ -271,6 +286,8 @@ static int one_watch(struct qm_client *client, const char *request, size_t len)
 {
 	static const struct qm_watch_handler handler = {
 		.message = on_change, .done = on_watch_done, .lost = on_lost};
+	static const struct qm_watch_handler renewing = {
+		.message = on_change, .done = on_watch_done, .lost = on_lost, .renew = on_renew};
 	struct qm_watch_options options = {.path = o.path,
 					   .request = request,
 					   .request_len = len,
@@ -284,7 +301,7 @@ static int one_watch(struct qm_client *client, const char *request, size_t len)
 	int r;
 
 	pthread_mutex_lock(&w.run.lock);
-	r = qm_watch_start(client, &options, &handler, &w, &w.watch);
+	r = qm_watch_start(client, &options, o.renew ? &renewing : &handler, &w, &w.watch);
 	while (r == 0 && !w.run.done)
 		pthread_cond_wait(&w.run.ready, &w.run.lock);
 	pthread_mutex_unlock(&w.run.lock);
@@ -412,7 +429,7 @@ static int parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "a:p:n:m:k:c:t:d:P:C:T:R:g:b:N:ishqzw")) != -1) {
+	while ((c = getopt(argc, argv, "a:p:n:m:k:c:t:d:P:C:T:R:g:b:N:ishqzwY")) != -1) {
 		if (c == 'i')
 			o.call.idempotent = true;
 		else if (c == 's')
@@ -423,6 +440,8 @@ static int parse(int argc, char **argv)
 			o.call.gzip = true;
 		else if (c == 'w')
 			o.watch = true;
+		else if (c == 'Y')
+			o.renew = true;
 		else if (c == 'q')
 			o.quiet = true;
 		else if (set(c, optarg) < 0)

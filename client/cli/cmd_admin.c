@@ -433,6 +433,8 @@ static int run_node_list(struct cli *cli)
 	if (code)
 		return code;
 	in.tenant = tenant;
+	in.page_size = 4096;
+	in.page_token = value_or_empty(cli, "--page");
 	code = reach_outcome(cli, qm_list_tenant_nodes(cli->client, &cli->call, &in, &reply, &out),
 			     &reply);
 	if (code)
@@ -441,6 +443,8 @@ static int run_node_list(struct cli *cli)
 	if (cli->json)
 		return print_json(stdout, "qmesh.node.list/1", &out->base) < 0 ? EXIT_OTHER : 0;
 	nodetable_print(out->nodes, out->n_nodes);
+	if (out->next_page_token[0])
+		print_line(stderr, "more: --page %s", out->next_page_token);
 	return EXIT_DONE;
 }
 
@@ -553,8 +557,6 @@ static const struct flag page_flags[] = {
 		"--tenant", "NAME", "the tenant; not needed where there is only one"               \
 	}
 
-static const struct flag of_tenant_flags[] = {TENANT_FLAG, {NULL, NULL, NULL}};
-
 static const struct flag user_list_flags[] = {
 	TENANT_FLAG,
 	{"--page", "TOKEN", "where the last page ended"},
@@ -610,7 +612,7 @@ const struct command cmd_admin_table[] = {
 	 run_user_set},
 	{"admin join-token", "[TENANT]", "Make a token by which one node joins", 0, 1, join_flags,
 	 run_join_token},
-	{"admin node list", "[TENANT]", "A tenant's nodes", 0, 1, of_tenant_flags, run_node_list},
+	{"admin node list", "[TENANT]", "A tenant's nodes", 0, 1, user_list_flags, run_node_list},
 	{"admin node remove", "[TENANT] NODE", "Remove a node", 1, 2, remove_flags,
 	 run_node_remove},
 	{"audit verify", "[TENANT]", "Recompute a tenant's audit chain", 0, 1, verify_flags,

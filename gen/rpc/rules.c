@@ -582,11 +582,14 @@ static const struct field_rule rules_81[] = {
 /* quazzar.mesh.v1.ListTenantNodesRequest */
 static const struct field_rule rules_82[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
+	{.max = 4096}, /* page_size */
+	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListTenantNodesResponse */
 static const struct field_rule rules_83[] = {
 	{.max_items = 4096}, /* nodes */
+	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.ListTenantsRequest */

@@ -16,7 +16,7 @@
 #include "server/store/node_row.h"
 #include "server/store/tenant_row.h"
 
-enum { PAGE_DEFAULT = 1000, PAGE_MAX = 1000 };
+enum { PAGE_DEFAULT = 1024, PAGE_MAX = 4096 };
 
 struct look {
 	struct uuid tenant_id, node_id;

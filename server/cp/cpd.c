@@ -177,18 +177,24 @@ int main(int argc, char **argv)
 {
 	_cleanup_(freep) int *rest = calloc((size_t)argc + 1, sizeof(*rest));
 	struct cp_conf conf = {0};
+	struct cidr pool;
 	int exit_code = -1, r;
 	size_t n_rest = 0;
 
 	harden();
 	if (!rest)
 		return 1;
+	/* As qmesh-noded: 2 is the configuration's fault, 1 everything else. */
 	r = conf_load(&cp_conf_table, &conf, argc, argv, &exit_code, rest, &n_rest);
 	if (!r && exit_code < 0 && n_rest) {
 		fprintf(stderr, "qmesh-cpd: unknown word %s\n", argv[rest[0]]);
 		r = -EINVAL;
 	}
 	if (!r && exit_code < 0)
+		r = cp_conf_check(&conf, &pool);
+	if (r)
+		exit_code = 2;
+	else if (exit_code < 0)
 		r = run(&conf);
 	conf_done(&cp_conf_table, &conf);
 	return exit_code >= 0 ? exit_code : r ? 1 : 0;

@@ -455,17 +455,29 @@ static int find_own(struct txn *txn, struct provision *p, const struct uuid *id)
 	return 0;
 }
 
+/* Nodes need not hear of it. */
+static bool changes_nothing(const struct edit *e)
+{
+	return (!e->set_label || !strcmp(e->wish.label, e->p.device.label)) &&
+	       (!e->type || e->type == e->p.device.type);
+}
+
 static int update_in_txn(struct txn *txn, void *ctx)
 {
 	struct edit *e = ctx;
 	struct provision *p = &e->p;
 	int r;
 
-	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
-	if (!r)
-		r = find_own(txn, p, &e->wish.id);
+	r = find_own(txn, p, &e->wish.id);
 	if (r)
 		return r;
+	if (changes_nothing(e)) {
+		r = tenant_row_get(txn, &p->caller.tenant_id, &p->change.tenant);
+		return r ? err_trace(r) : audit_end(txn, &p->audit, 0);
+	}
+	r = change_begin(txn, &p->caller.tenant_id, p->now_ms, &p->change);
+	if (r)
+		return err_trace(r);
 	if (e->set_label) {
 		memcpy(p->device.label, e->wish.label, sizeof(p->device.label));
 		memcpy(p->device.slug, e->wish.slug, sizeof(p->device.slug));

@@ -83,45 +83,51 @@ static int read_page(struct txn *txn, void *ctx)
 	return r ? r : node_row_list(txn, &l->tenant.id, &l->after, l->limit, add, l);
 }
 
-int fleet_list(struct call *call, const Pb__ListNodesRequest *in, Pb__ListNodesResponse *out)
+/* A page into l; *ret_next is "" after the last. */
+static int list_page(struct listing *l, uint32_t page_size, const char *page_token, char **ret_next)
 {
-	struct listing l = {.call = call};
+	struct call *call = l->call;
 	struct cp *cp = call->owner;
 	int r;
 
-	l.limit = in->page_size ? in->page_size : PAGE_DEFAULT;
-	if (l.limit > PAGE_MAX)
-		l.limit = PAGE_MAX;
-	r = fields_page(call, in->page_token, &l.after);
+	l->limit = page_size ? page_size : PAGE_DEFAULT;
+	if (l->limit > PAGE_MAX)
+		l->limit = PAGE_MAX;
+	r = fields_page(call, page_token, &l->after);
 	if (r)
 		return r;
-	l.nodes = call_alloc(call, l.limit * sizeof(*l.nodes));
-	if (!l.nodes)
+	l->nodes = call_alloc(call, l->limit * sizeof(*l->nodes));
+	if (!l->nodes)
 		return -ENOMEM;
-	r = store_read(cp->store, read_page, &l);
+	r = store_read(cp->store, read_page, l);
+	if (!r && l->n == l->limit)
+		*ret_next = fields_page_token(call, &l->last);
+	return err_trace(r);
+}
+
+int fleet_list(struct call *call, const Pb__ListNodesRequest *in, Pb__ListNodesResponse *out)
+{
+	struct listing l = {.call = call};
+	int r;
+
+	r = list_page(&l, in->page_size, in->page_token, &out->next_page_token);
 	out->nodes = l.nodes;
 	out->n_nodes = l.n;
-	if (!r && l.n == l.limit)
-		out->next_page_token = fields_page_token(call, &l.last);
-	return err_trace(r);
+	return r;
 }
 
 int fleet_list_tenant(struct call *call, const Pb__ListTenantNodesRequest *in,
 		      Pb__ListTenantNodesResponse *out)
 {
-	struct listing l = {.call = call, .tenant_name = in->tenant, .limit = PAGE_MAX};
-	struct cp *cp = call->owner;
+	struct listing l = {.call = call, .tenant_name = in->tenant};
 	int r;
 
-	l.nodes = call_alloc(call, l.limit * sizeof(*l.nodes));
-	if (!l.nodes)
-		return -ENOMEM;
-	r = store_read(cp->store, read_page, &l);
+	r = list_page(&l, in->page_size, in->page_token, &out->next_page_token);
 	if (r == ERR_NOT_FOUND)
 		return tenants_missing(call, in->tenant);
 	out->nodes = l.nodes;
 	out->n_nodes = l.n;
-	return err_trace(r);
+	return r;
 }
 
 /* --- start --- */
@@ -313,6 +319,8 @@ int fleet_remove(struct call *call, const Pb__RemoveNodeRequest *in, Pb__RemoveN
 
 	audit_begin(call, "node.remove", &m.audit);
 	r = audit_write(call, remove_in_txn, deny, &m);
+	for (size_t i = 0; !r && uuid_is_nil(&m.heir) && i < m.n_rows; i++)
+		presence_forget(cp->presence, &m.change.tenant.id, &m.rows[i].id);
 	free(m.rows);
 	if (r == ERR_NOT_FOUND)
 		return call_fail(call, r, "There is no such node in tenant %s.", in->tenant);

@@ -90,6 +90,7 @@ struct entry {
 	struct uuid token_id;
 	uint8_t secret_hash[32];
 	int64_t now_ms;
+	bool again; /* it joined by this token already */
 	const struct cidr *routes;
 	size_t n_routes;
 	struct change change;
@@ -125,6 +126,35 @@ static int parse_token(const char *token, struct entry *e)
 	return 0;
 }
 
+/*
+ * An answer that was lost: the same node, by both its keys, with the token that it
+ * joined by is told again who it is. For everybody else the token is used.
+ */
+static int find_earlier(struct txn *txn, struct entry *e, const struct join_row *token)
+{
+	struct uuid tenant;
+	uint8_t identity[32];
+	struct node_row node;
+	int r;
+
+	if (uuid_is_nil(&token->node))
+		return ERR_JOIN_TOKEN_INVALID;
+	r = node_row_find(txn, &token->node, &tenant, identity);
+	if (!r)
+		r = node_row_get(txn, &token->tenant, &token->node, &node);
+	if (r)
+		return r == ERR_NOT_FOUND ? ERR_JOIN_TOKEN_INVALID : err_trace(r);
+	if (!uuid_equal(&tenant, &token->tenant) ||
+	    memcmp(identity, e->node.identity, sizeof(identity)) ||
+	    !key_equal(&node.public_key, &e->node.public_key))
+		return ERR_JOIN_TOKEN_INVALID;
+	e->again = true;
+	e->node = node;
+	e->audit.tenant = token->tenant;
+	audit_object(&e->audit, &node.id, node.label);
+	return tenant_row_get(txn, &token->tenant, &e->change.tenant);
+}
+
 static int check_token(struct txn *txn, struct entry *e)
 {
 	struct join_row row;
@@ -134,11 +164,13 @@ static int check_token(struct txn *txn, struct entry *e)
 	if (r)
 		return r == ERR_NOT_FOUND ? ERR_JOIN_TOKEN_INVALID : err_trace(r);
 	/* Equal hashes tell nothing of the secret by their time. */
-	if (memcmp(row.secret_hash, e->secret_hash, sizeof(row.secret_hash)) || row.used ||
+	if (memcmp(row.secret_hash, e->secret_hash, sizeof(row.secret_hash)) ||
 	    row.expires_ms <= e->now_ms)
 		return ERR_JOIN_TOKEN_INVALID;
+	if (row.used)
+		return find_earlier(txn, e, &row);
 	e->audit.tenant = row.tenant;
-	r = join_row_use(txn, &e->token_id, e->now_ms);
+	r = join_row_use(txn, &e->token_id, &e->node.id, e->now_ms);
 	return r ? err_trace(r) : change_begin(txn, &row.tenant, e->now_ms, &e->change);
 }
 
@@ -185,6 +217,8 @@ static int enter(struct txn *txn, void *ctx)
 	int r;
 
 	r = check_token(txn, e);
+	if (!r && e->again)
+		return audit_end(txn, &e->audit, 0);
 	if (!r)
 		r = check_routes(e);
 	if (!r)

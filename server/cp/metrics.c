@@ -2,6 +2,7 @@
 #include "server/cp/metrics.h"
 
 #include "server/cp/cp.h"
+#include "server/cp/presence.h"
 #include "server/store/tenant_row.h"
 
 struct sums {
@@ -40,5 +41,6 @@ void metrics_add(void *owner, struct text *out)
 	text_addf(out, "qmesh_tenants %llu\nqmesh_devices %llu\nqmesh_nodes %llu\n",
 		  (unsigned long long)s.tenants, (unsigned long long)s.devices,
 		  (unsigned long long)s.nodes);
+	text_addf(out, "qmesh_presence_devices %zu\n", presence_count(cp->presence));
 	text_addf(out, "qmesh_generations_total %llu\n", (unsigned long long)s.generations);
 }

@@ -71,6 +71,7 @@ int overview_make(struct cp *cp, struct arena *arena, const struct uuid *tenant,
 {
 	struct look l = {.tenant_id = *tenant};
 	Pb__State *s = arena_new(arena, Pb__State);
+	char dns[PROGRESS_DNS_MAX];
 	uint32_t applied, live;
 	int r;
 
@@ -83,13 +84,14 @@ int overview_make(struct cp *cp, struct arena *arena, const struct uuid *tenant,
 	progress_count(cp->progress, tenant, l.tenant.generation, &applied, &live);
 	s->active = live > 0;
 	s->peer_count = l.tenant.devices + l.tenant.nodes;
-	s->dns_status = (char *)"off";
+	progress_dns(cp->progress, tenant, dns);
+	s->dns_status = arena_strdup(arena, dns);
 	s->generation = l.tenant.generation;
 	s->converged = live && applied == live;
 	s->range = cidr_in(arena, cidr_v4(l.tenant.range4, 16));
 	s->range6 = cidr_in(arena, cidr_v6(l.tenant.range6, 48));
 	s->cp_connected = true;
-	if (!s->range || !s->range6)
+	if (!s->range || !s->range6 || !s->dns_status)
 		return -ENOMEM;
 	r = fill_licence(arena, &l.tenant, s);
 	if (!r)

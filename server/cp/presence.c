@@ -158,6 +158,19 @@ void presence_get(struct presence *p, const struct uuid *tenant, const struct uu
 	pthread_mutex_unlock(&p->lock);
 }
 
+size_t presence_count(struct presence *p)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (const struct entry *e = p->buckets[i]; e; e = e->next)
+			n++;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
 void presence_forget(struct presence *p, const struct uuid *tenant, const struct uuid *device)
 {
 	pthread_mutex_lock(&p->lock);

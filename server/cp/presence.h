@@ -29,6 +29,8 @@ void presence_report(struct presence *p, const struct uuid *tenant, const struct
 void presence_get(struct presence *p, const struct uuid *tenant, const struct uuid *device,
 		  struct presence_status *ret);
 void presence_forget(struct presence *p, const struct uuid *tenant, const struct uuid *device);
+/* Devices that a status is remembered of. */
+size_t presence_count(struct presence *p);
 /*
  * A DeviceStatusUpdate with these statuses (full: all of the tenant), the homes
  * that are away and the generation all have; NULL: out of memory.

@@ -480,6 +480,39 @@ void progress_count(struct progress *p, const struct uuid *tenant, uint64_t gene
 	pthread_mutex_unlock(&p->lock);
 }
 
+static bool serves(const struct node *n)
+{
+	return !strcmp(n->is.dns_status, "serving") || !strcmp(n->is.dns_status, "coredns");
+}
+
+void progress_dns(struct progress *p, const struct uuid *tenant, char ret[PROGRESS_DNS_MAX])
+{
+	unsigned n_live = 0, n_serving = 0, n_same = 0;
+	const struct node *first = NULL;
+	struct room *room;
+
+	strcpy(ret, "off");
+	pthread_mutex_lock(&p->lock);
+	room = room_of(p, tenant);
+	for (const struct node *n = room ? room->nodes : NULL; n; n = n->next) {
+		/* One that is online and has not reported yet says nothing. */
+		if (!n->is.online || !*n->is.dns_status)
+			continue;
+		first = first ? first : n;
+		n_live++;
+		n_serving += serves(n);
+		n_same += !strcmp(n->is.dns_status, first->is.dns_status);
+	}
+	if (n_live && n_same == n_live)
+		memcpy(ret, first->is.dns_status, PROGRESS_DNS_MAX);
+	else if (n_live && n_serving == n_live)
+		strcpy(ret, "serving");
+	else if (n_live)
+		snprintf(ret, PROGRESS_DNS_MAX, "degraded: %u of %u nodes serve names", n_serving,
+			 n_live);
+	pthread_mutex_unlock(&p->lock);
+}
+
 uint64_t progress_converged(struct progress *p, const struct uuid *tenant)
 {
 	struct room *room;

@@ -48,6 +48,12 @@ bool progress_get(struct progress *p, const struct uuid *tenant, const struct uu
 /* Live nodes that have a generation, of so many. */
 void progress_count(struct progress *p, const struct uuid *tenant, uint64_t generation,
 		    uint32_t *ret_applied, uint32_t *ret_live);
+#define PROGRESS_DNS_MAX 201
+/*
+ * Mesh DNS by the live nodes: what they all say, "degraded: …" where they differ,
+ * "off" without one.
+ */
+void progress_dns(struct progress *p, const struct uuid *tenant, char ret[PROGRESS_DNS_MAX]);
 /* Newest generation that every live node has; 0: none is live. */
 uint64_t progress_converged(struct progress *p, const struct uuid *tenant);
 /* Ms from commit to the last live node; 0: not converged or not remembered. */

@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "client/target.h"
+#include "server/node/enrol.h"
 #include "server/rpc/server.h"
 
 #define AT(field) offsetof(struct node_conf, field)
@@ -69,6 +72,27 @@ static const struct conf_key keys[] = {
 
 static const char *const own_flags[] = {"--teardown", NULL};
 
+/* What a node reaches and is reached by, told before anything is started. */
+static int check_peers(const struct node_conf *conf)
+{
+	struct target cp;
+	uint8_t pin[32];
+
+	if (conf->endpoint[0] && hostport_check(conf->endpoint)) {
+		fprintf(stderr, "endpoint: %s is not host:port\n", conf->endpoint);
+		return -EINVAL;
+	}
+	if (conf->cp[0] && target_parse(conf->cp, &cp)) {
+		fprintf(stderr, "cp: %s is not https://host:port\n", conf->cp);
+		return -EINVAL;
+	}
+	if (conf->cp_pin[0] && enrol_parse_pin(conf->cp_pin, pin)) {
+		fprintf(stderr, "cp_pin: must be 32 bytes in hex or base64url\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int check(const void *target)
 {
 	const struct node_conf *conf = target;
@@ -83,6 +107,8 @@ static int check(const void *target)
 			conf->wg_interface);
 		return -EINVAL;
 	}
+	if (check_peers(conf))
+		return -EINVAL;
 	return !server_check_address(LISTENER_TLS, "listen", conf->listen) &&
 			       !server_check_address(LISTENER_PLAIN, "listen_plain",
 						     conf->listen_plain) &&

@@ -21,7 +21,7 @@ int join_row_get(struct txn *txn, const struct uuid *id, struct join_row *ret)
 	int r;
 
 	sql_query(txn, &rows,
-		  "SELECT tenant, secret_hash, expires_ms, used_ms IS NOT NULL"
+		  "SELECT tenant, secret_hash, expires_ms, used_ms IS NOT NULL, node"
 		  " FROM join_tokens WHERE id = ?1",
 		  SQL_ARGS(SQL_UUID(id)));
 	r = sql_next(&rows);
@@ -29,17 +29,18 @@ int join_row_get(struct txn *txn, const struct uuid *id, struct join_row *ret)
 		*ret = (struct join_row){.id = *id,
 					 .tenant = sql_uuid(&rows, 0),
 					 .expires_ms = sql_int(&rows, 2),
-					 .used = sql_int(&rows, 3) != 0};
+					 .used = sql_int(&rows, 3) != 0,
+					 .node = sql_uuid(&rows, 4)};
 		sql_bytes(&rows, 1, ret->secret_hash, 32);
 	}
 	sql_end(&rows);
 	return r > 0 ? 0 : r < 0 ? r : ERR_NOT_FOUND;
 }
 
-int join_row_use(struct txn *txn, const struct uuid *id, int64_t now_ms)
+int join_row_use(struct txn *txn, const struct uuid *id, const struct uuid *node, int64_t now_ms)
 {
-	return sql_run(txn, "UPDATE join_tokens SET used_ms = ?2 WHERE id = ?1",
-		       SQL_ARGS(SQL_UUID(id), SQL_INT(now_ms)));
+	return sql_run(txn, "UPDATE join_tokens SET used_ms = ?2, node = ?3 WHERE id = ?1",
+		       SQL_ARGS(SQL_UUID(id), SQL_INT(now_ms), SQL_UUID(node)));
 }
 
 int join_row_nonce(struct txn *txn, const struct uuid *node, const uint8_t nonce[16],

@@ -248,7 +248,10 @@ static const char step_4[] =
 	"CREATE INDEX tokens_expires ON tokens (expires_ms);"
 	"PRAGMA user_version = 4;";
 
-static const char *const steps[] = {step_1, step_2, step_3, step_4};
+static const char step_5[] = "ALTER TABLE join_tokens ADD COLUMN node BLOB;"
+			     "PRAGMA user_version = 5;";
+
+static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5};
 
 int schema_apply(struct sql_db *db)
 {

@@ -101,7 +101,7 @@ local_commands() {
 	q completion bash
 	cp "$LAB/out" "$LAB/completion"
 	complete_as "rotate remove rename" qmesh device r
-	complete_as "set-plan" qmesh admin tenant s
+	complete_as "set-plan" qmesh admin tenant set-p
 	complete_as "--immediate" qmesh device rotate --im
 	complete_as "health help" qmesh he
 	q --server https://x@y health

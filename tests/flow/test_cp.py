@@ -1003,11 +1003,18 @@ def bad_start():
     for program, wrong in (("qmesh-cpd", "listen_plain=0.0.0.0:80"), ("qmesh-cpd", "pool=10.64.0.1/10"),
                            ("qmesh-cpd", "listen=7443"), ("qmesh-cpd", "metrics=192.0.2.1:9"),
                            ("qmesh-cpd", "log_level=loud"), ("qmesh-noded", "wg_interface=a/b"),
-                           ("qmesh-noded", "listen_plain=[::]:80"), ("qmesh-noded", "listen=host:1")):
+                           ("qmesh-noded", "listen_plain=[::]:80"), ("qmesh-noded", "listen=host:1"),
+                           ("qmesh-noded", "endpoint=nowhere"), ("qmesh-noded", "endpoint=a b:1"),
+                           ("qmesh-noded", "cp=example.org"), ("qmesh-noded", "cp=https://x/y"),
+                           ("qmesh-noded", "cp_pin=abc"), ("qmesh-noded", "no_such_key=1"),
+                           ("qmesh-cpd", "no_such_key=1")):
         key = wrong.split("=")[0]
         process = subprocess.run([os.path.join(BUILD, "bin", program), "--" + wrong, "--check-config"],
                                  capture_output=True, text=True)
-        assert process.returncode != 0 and key in process.stderr, (wrong, process)
+        assert process.returncode == 2 and key in process.stderr, (wrong, process)
+        process = subprocess.run([os.path.join(BUILD, "bin", program), "--" + wrong],
+                                 capture_output=True, text=True, timeout=20)
+        assert process.returncode == 2 and key in process.stderr, (wrong, process)
     d.extra = []
     d.start()
     assert d.stop() == 0

@@ -2184,7 +2184,7 @@ const ProtobufCMessageDescriptor pb__create_join_token_response__descriptor =
   (ProtobufCMessageInit) pb__create_join_token_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__list_tenant_nodes_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor pb__list_tenant_nodes_request__field_descriptors[3] =
 {
   {
     "tenant",
@@ -2198,14 +2198,40 @@ static const ProtobufCFieldDescriptor pb__list_tenant_nodes_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "page_size",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListTenantNodesRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListTenantNodesRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__list_tenant_nodes_request__field_indices_by_name[] = {
+  1,   /* field[1] = page_size */
+  2,   /* field[2] = page_token */
   0,   /* field[0] = tenant */
 };
 static const ProtobufCIntRange pb__list_tenant_nodes_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor pb__list_tenant_nodes_request__descriptor =
 {
@@ -2215,14 +2241,14 @@ const ProtobufCMessageDescriptor pb__list_tenant_nodes_request__descriptor =
   "Pb__ListTenantNodesRequest",
   "quazzar.mesh.v1",
   sizeof(Pb__ListTenantNodesRequest),
-  1,
+  3,
   pb__list_tenant_nodes_request__field_descriptors,
   pb__list_tenant_nodes_request__field_indices_by_name,
   1,  pb__list_tenant_nodes_request__number_ranges,
   (ProtobufCMessageInit) pb__list_tenant_nodes_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__list_tenant_nodes_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor pb__list_tenant_nodes_response__field_descriptors[2] =
 {
   {
     "nodes",
@@ -2236,14 +2262,27 @@ static const ProtobufCFieldDescriptor pb__list_tenant_nodes_response__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListTenantNodesResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__list_tenant_nodes_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_page_token */
   0,   /* field[0] = nodes */
 };
 static const ProtobufCIntRange pb__list_tenant_nodes_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor pb__list_tenant_nodes_response__descriptor =
 {
@@ -2253,7 +2292,7 @@ const ProtobufCMessageDescriptor pb__list_tenant_nodes_response__descriptor =
   "Pb__ListTenantNodesResponse",
   "quazzar.mesh.v1",
   sizeof(Pb__ListTenantNodesResponse),
-  1,
+  2,
   pb__list_tenant_nodes_response__field_descriptors,
   pb__list_tenant_nodes_response__field_indices_by_name,
   1,  pb__list_tenant_nodes_response__number_ranges,

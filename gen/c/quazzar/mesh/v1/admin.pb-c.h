@@ -361,10 +361,18 @@ struct  Pb__ListTenantNodesRequest
    * Id or name.
    */
   char *tenant;
+  /*
+   * 0: 500.
+   */
+  uint32_t page_size;
+  /*
+   * From the page before; empty: the first page.
+   */
+  char *page_token;
 };
 #define PB__LIST_TENANT_NODES_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__list_tenant_nodes_request__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Pb__ListTenantNodesResponse
@@ -372,10 +380,14 @@ struct  Pb__ListTenantNodesResponse
   ProtobufCMessage base;
   size_t n_nodes;
   Pb__Node **nodes;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
 };
 #define PB__LIST_TENANT_NODES_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__list_tenant_nodes_response__descriptor) \
-    , 0,NULL }
+    , 0,NULL, (char *)protobuf_c_empty_string }
 
 
 struct  Pb__RemoveNodeRequest

@@ -117,7 +117,8 @@ static int check_agent(struct call *call)
 {
 	const struct caller *who = &call->caller;
 
-	if (!call->agents_only || who->audience == AUDIENCE_AGENT || who->via_agent)
+	if (!call->agents_only || who->audience == AUDIENCE_AGENT || who->via_agent ||
+	    call->method->policy.audience != AUDIENCE_USER)
 		return 0;
 	return call_fail(call, ERR_TOKEN_MISSING,
 			 "This address is for nodes: send the node's token as authorization and "

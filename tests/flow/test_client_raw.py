@@ -692,6 +692,22 @@ def test_tls_sessions_are_resumed():
             assert "certificate" in drive(raw.target, "/t.U/X", "x").one("message")
 
 
+def test_new_pins_end_old_sessions():
+    """A session is not resumed past a change of pins: the key is looked at again."""
+    der = subprocess.run(f"openssl x509 -in {make_cert()[1]} -noout -pubkey | openssl pkey -pubin "
+                         "-outform DER | openssl dgst -sha256 -binary", shell=True, check=True,
+                         stdout=subprocess.PIPE).stdout
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        with Tls(lambda c, r, s: answer(s) + goaway(s), version) as raw:
+            args = ("-R", 3, "-g", 50, raw.target, "/t.U/X", "x")
+            want(drive("-p", der.hex(), *args), ok="3")
+            assert raw.reused == [False, True, True], raw.reused
+            out = drive("-p", der.hex(), "-U", "00" * 32, *args)
+            assert out.all("code") == ["0", "14", "14"], out.text
+            assert out.all("message")[1].endswith("the server's key is not the pinned one")
+            assert True not in raw.reused[3:], raw.reused
+
+
 def test_slow_tls():
     """A server that lets the handshake drip: no answer within the time to connect."""
     class Dripping(Tls):

@@ -36,6 +36,9 @@ static struct {
 		big_request;
 	struct qm_md md[MAX_MD];
 	uint8_t pins[4][32];
+	/* Takes the place of the pins after the first call. */
+	uint8_t later_pin[1][32];
+	bool has_later_pin;
 } o = {.threads = 1, .repeat = 1};
 
 struct run {
@@ -344,6 +347,8 @@ static void *calls(void *arg)
 	if (!o.big_request)
 		memcpy(request, o.request, len);
 	for (unsigned i = 0; i < o.repeat; i++) {
+		if (i == 1 && o.has_later_pin)
+			qm_client_set_pins(client, (const uint8_t(*)[32])o.later_pin, 1);
 		if (i > 0 && o.gap_ms)
 			usleep(o.gap_ms * 1000);
 		if (o.many)
@@ -377,6 +382,9 @@ static int set(int c, char *value)
 	case 'p':
 		o.client.pins = o.pins;
 		return text_unhex(value, o.pins[o.client.n_pins++], 32);
+	case 'U':
+		o.has_later_pin = true;
+		return text_unhex(value, o.later_pin[0], 32);
 	case 'n':
 		o.client.server_name = value;
 		break;
@@ -429,7 +437,7 @@ static int parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "a:p:n:m:k:c:t:d:P:C:T:R:g:b:N:ishqzwY")) != -1) {
+	while ((c = getopt(argc, argv, "a:p:U:n:m:k:c:t:d:P:C:T:R:g:b:N:ishqzwY")) != -1) {
 		if (c == 'i')
 			o.call.idempotent = true;
 		else if (c == 's')

@@ -291,11 +291,28 @@ static void newer_schema_is_refused(void **state)
 /* What a program of schema 1 left behind: nothing that a later step made. */
 static int set_back(struct txn *txn, void *ctx)
 {
-	int r;
+	static const char *const undo[] = {
+		"DROP TABLE replays",
+		"DROP TABLE licence",
+		"DROP TABLE tokens",
+		"ALTER TABLE join_tokens DROP COLUMN node",
+		"ALTER TABLE tenants DROP COLUMN sso_required",
+		"ALTER TABLE tenants DROP COLUMN trial_plan",
+		"ALTER TABLE tenants DROP COLUMN plan_source",
+		"ALTER TABLE tenants DROP COLUMN features",
+		"ALTER TABLE tenants DROP COLUMN licence_serial",
+		"ALTER TABLE tenants DROP COLUMN licence_state",
+		"ALTER TABLE tenants DROP COLUMN licence_expires_ms",
+		"ALTER TABLE tenants DROP COLUMN licence_grace_ms",
+		"ALTER TABLE tenants DROP COLUMN licensed_plan",
+		"PRAGMA user_version = 1",
+	};
+	int r = 0;
 
 	(void)ctx;
-	r = sql_run(txn, "DROP TABLE replays", NULL, 0);
-	return r ? r : sql_run(txn, "PRAGMA user_version = 1", NULL, 0);
+	for (size_t i = 0; !r && i < ARRAY_LEN(undo); i++)
+		r = sql_run(txn, undo[i], NULL, 0);
+	return r;
 }
 
 static int insert_user(struct txn *txn, void *ctx)
@@ -345,6 +362,8 @@ static void older_schema_is_brought_up(void **state)
 	store = open_store();
 	assert_int_equal(store_read(store, get_tenant, &t), 0);
 	assert_int_equal(t.generation, 1);
+	/* Plans were the operator's word before there were licences. */
+	assert_int_equal(t.trial_plan, t.plan > 1 ? t.plan : 0);
 	ask_at_ms = 1000 + REPLAY_ROW_KEEP_MS - 1;
 	assert_int_equal(store_read(store, get_replay, &got), ERR_NOT_FOUND);
 	assert_int_equal(store_write(store, put_replay, NULL, &row), 0);

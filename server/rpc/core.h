@@ -47,6 +47,7 @@ struct loop {
 	struct h2stream *spare_streams;
 	unsigned n_spare_streams;
 	atomic_uint n_conns; /* for others to read */
+	unsigned crowd;      /* the most there were since memory was last given back */
 	unsigned drain;      /* 0, then the step of loop_drain */
 	bool stop;
 	int64_t date_s; /* of the text below */

@@ -10,6 +10,7 @@
 #include <h2o.h>
 #include <h2o/http1.h>
 #include <h2o/http2.h>
+#include <malloc.h>
 #include <semaphore.h>
 #include <signal.h>
 
@@ -24,6 +25,7 @@
 #define MAX_LISTENERS 16
 #define ACCEPTS 16       /* per turn, so that a flood of connections starves nobody */
 #define INPUT_ROOM 24576 /* a frame or a head of 16 KiB, and the 4 KiB h2o reads at once */
+#define CROWD_MIN 256    /* connections; fewer are not worth a walk through the heap */
 #define ACCEPT_REST 200  /* ms without accepting when descriptors have run out */
 
 _Static_assert(sizeof(((struct loop_note *)0)->link) == sizeof(h2o_multithread_message_t),
@@ -395,6 +397,19 @@ static void on_due(h2o_timeout_entry_t *entry)
 	timer_run(&l->timers, l->now_ms);
 }
 
+/* When most of many have left: malloc would keep for ever what they needed. */
+static void after_crowd(struct loop *l)
+{
+	unsigned n = l->n_conns;
+
+	if (n > l->crowd)
+		l->crowd = n;
+	if (l->crowd < CROWD_MIN || n > l->crowd / 4)
+		return;
+	malloc_trim(0);
+	l->crowd = n;
+}
+
 static void on_tick(struct timer *t)
 {
 	struct loop *l = CONTAINER_OF(t, struct loop, tick);
@@ -406,6 +421,7 @@ static void on_tick(struct timer *t)
 		else if (!c->shut && l->now_ms - c->born_ms > LIMIT_HANDSHAKE_MS)
 			conn_cut(c);
 	}
+	after_crowd(l);
 	if (timer_set(&l->timers, &l->tick, l->now_ms + TICK_MS) < 0)
 		log_error("rpc", "out of memory: loop %u stops checking its connections", l->index);
 }

@@ -175,14 +175,22 @@ def t_http1(s, transport, check):
 
 def main():
     report = Report()
+    tests = [(name, test) for name, test in globals().items()
+             if name.startswith("t_") and (len(sys.argv) < 2 or name in sys.argv[1:])]
     with Server("--web", "") as server:
-        for kind in KINDS:
-            for name, test in list(globals().items()):
-                if name.startswith("t_") and (len(sys.argv) < 2 or name in sys.argv[1:]):
-                    test(server, kind, lambda what, ok, seen="", kind=kind: report.check(kind + ": " + what, ok, seen))
-                    if not server.alive():
-                        report.check("%s: the server stands after %s" % (kind, name), False, server.said())
-                        return report.end()
+        def one_kind(kind):
+            for name, test in tests:
+                try:
+                    test(server, kind, lambda what, ok, seen="": report.check(kind + ": " + what, ok, seen))
+                except OSError as e:
+                    report.check("%s: %s" % (kind, name), False, e)
+
+        threads = [threading.Thread(target=one_kind, args=(kind,)) for kind in KINDS]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        report.check("the server stands", server.alive(), server.said())
         status, said = server.stop()
         report.check("ends clean", status == 0, (status, said[-2000:]))
     return report.end()

@@ -8,6 +8,7 @@ takes a rest of as many milliseconds as a message says.
 """
 import struct
 import sys
+import threading
 
 from wire import (DATA, END_HEADERS, END_STREAM, H2, HEADERS, KINDS, RST, WINDOW, Report, Server, echo, ended,
                   frame, goaways, message, status_of)
@@ -35,6 +36,8 @@ class Credits:
         self.seen = []
 
     def note(self, f):
+        if f is None or f[0] in ("eof", "reset"):
+            raise RuntimeError("no more credit comes: %s" % (f,))
         self.seen.append(f)
         if f[0] == WINDOW:
             self.left[f[2]] = self.left.get(f[2], WINDOW_LEN) + int.from_bytes(f[3], "big")
@@ -110,11 +113,21 @@ def t_paused(s, kind, check):
 
 def main():
     report = Report()
-    with Server() as server:
-        for kind in KINDS:
-            t_paused(server, kind, lambda what, ok, seen="", kind=kind: report.check(kind + ": " + what, ok, seen))
-        status, said = server.stop()
-        report.check("ends clean", status == 0, (status, said[-2000:]))
+
+    def one_kind(kind):
+        with Server() as server:
+            try:
+                t_paused(server, kind, lambda what, ok, seen="": report.check(kind + ": " + what, ok, seen))
+            except RuntimeError as e:
+                report.check(kind + ": credit", False, e)
+            status, said = server.stop()
+            report.check(kind + ": ends clean", status == 0, (status, said[-2000:]))
+
+    threads = [threading.Thread(target=one_kind, args=(kind,)) for kind in KINDS]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
     return report.end()
 
 

@@ -5,13 +5,13 @@
 
 #include "base/json.h"
 #include "base/label.h"
+#include "base/limits.h"
 #include "client/cli/print.h"
 #include "client/cli/reach.h"
 #include "gen/rpc/admin_service.h"
 #include "gen/rpc/auth_service.h"
 #include "gen/rpc/mesh_service.h"
 #include "gen/rpc/stubs.h"
-#include "server/rpc/limits.h"
 
 static int run_health(struct cli *cli)
 {

@@ -11,9 +11,9 @@
 
 #include <sys/random.h>
 
+#include "base/limits.h"
 #include "server/rpc/call_queue.h"
 #include "server/rpc/core.h"
-#include "server/rpc/limits.h"
 
 enum { AGE_YOUNG, AGE_TOLD, AGE_LAST_WORD, AGE_CALLS_ENDED };
 

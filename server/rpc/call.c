@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/unpack.h"
 #include "gen/rpc/rules.h"
 #include "server/rpc/inflow.h"
-#include "server/rpc/limits.h"
 
 int call_fail(struct call *call, enum err e, const char *fmt, ...)
 {

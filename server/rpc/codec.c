@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/unpack.h"
 #include "gen/rpc/rules.h"
 #include "server/rpc/call_queue.h"
 #include "server/rpc/inflow.h"
-#include "server/rpc/limits.h"
 #include "server/rpc/packing.h"
 #include "server/rpc/service.h"
 

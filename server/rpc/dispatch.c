@@ -11,9 +11,9 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "server/rpc/bounds.h"
 #include "server/rpc/call_queue.h"
-#include "server/rpc/limits.h"
 
 bool dispatch_id_ok(const char *s)
 {

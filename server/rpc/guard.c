@@ -5,7 +5,7 @@
  */
 #include "server/rpc/guard.h"
 
-#include "server/rpc/limits.h"
+#include "base/limits.h"
 
 #define UNIT 1000u
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "server/rpc/exchange.h"
-#include "server/rpc/limits.h"
 
 /* Pointers lead into the buffer that was parsed. */
 struct h1_head {

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/log.h"
-#include "server/rpc/limits.h"
 
 static uint64_t now_of(const struct h2conn *h)
 {

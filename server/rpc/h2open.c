@@ -4,9 +4,9 @@
  * head becomes an exchange, the exchange finds its door; and whatever ends the
  * request, our record of it ends then.
  */
+#include "base/limits.h"
 #include "server/rpc/h2engine.h"
 #include "server/rpc/h2head.h"
-#include "server/rpc/limits.h"
 
 /* --- the end --- */
 

@@ -6,8 +6,8 @@
  * ours and stateless. What the loop's thread has put here is flushed by h2o at
  * the end of the turn.
  */
+#include "base/limits.h"
 #include "server/rpc/h2engine.h"
-#include "server/rpc/limits.h"
 
 static void put_frame(struct h2conn *h, const struct h2frame *f, const void *payload)
 {

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "server/rpc/h2head.h"
-#include "server/rpc/limits.h"
 
 #define SPARE_MAX 256
 

@@ -5,8 +5,8 @@
  * request as soon as its head is whole, keeps DATA to itself, hides priorities,
  * and keeps from h2o what it would assert on or spin over.
  */
+#include "base/limits.h"
 #include "server/rpc/h2engine.h"
-#include "server/rpc/limits.h"
 
 typedef ssize_t (*expect_fn)(h2o_http2_conn_t *, const uint8_t *, size_t, const char **);
 

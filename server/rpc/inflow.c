@@ -5,9 +5,9 @@
  */
 #include "server/rpc/inflow.h"
 
+#include "base/limits.h"
 #include "base/unpack.h"
 #include "server/rpc/bounds.h"
-#include "server/rpc/limits.h"
 
 #define QUEUE_MAX 64 /* answers that may wait while there is still read */
 

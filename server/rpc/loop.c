@@ -15,10 +15,10 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "server/rpc/age.h"
 #include "server/rpc/call_queue.h"
-#include "server/rpc/limits.h"
 #include "server/rpc/tls.h"
 
 #define TICK_MS 1000

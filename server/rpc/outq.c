@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "server/rpc/limits.h"
+#include "base/limits.h"
 
 #define PIECE_MIN 1024
 

@@ -11,12 +11,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "server/rpc/call_queue.h"
 #include "server/rpc/core.h"
 #include "server/rpc/lane.h"
-#include "server/rpc/limits.h"
 
 #define MAX_LOOPS 8
 #define DEFAULT_WORKERS 64

@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "server/rpc/h2frame.h"
-#include "server/rpc/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "server/rpc/guard.h"
-#include "server/rpc/limits.h"
 
 #define FIRST_(a, b) a
 #define SECOND_(a, b) b

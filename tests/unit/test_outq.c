@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "server/rpc/limits.h"
+#include "base/limits.h"
 #include "server/rpc/outq.h"
 
 static void order_and_sizes(void **state)

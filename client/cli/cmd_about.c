@@ -52,7 +52,7 @@ static const struct {
 	{"slug", "characters", SLUG_MAX},
 };
 
-/* What the daemons take of one peer; server/rpc/limits.h says why. */
+/* What the daemons take of one peer; base/limits.h says why. */
 static const struct {
 	const char *name;
 	long value;

@@ -33,12 +33,12 @@ static void add_code(struct text *out, enum grpc_code code)
 static void add_type(struct text *out, const struct wire_field *url)
 {
 	_cleanup_(freep) char *name = NULL;
-	const char *s = (const char *)url->p;
+	const char *s = url->len ? (const char *)url->p : "";
 	size_t from = url->len;
 
 	while (from && s[from - 1] != '/')
 		from--;
-	name = from < url->len ? strndup(s + from, url->len - from) : strdup("");
+	name = strndup(s + from, url->len - from);
 	if (!name) {
 		out->failed = true;
 		return;

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "gateway/connect_error.h"
 #include "server/rpc/grpc.h"
+#include "server/rpc/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -32,17 +33,26 @@ static void check_grpc(const struct status *st)
 	check_value(words.details);
 }
 
-/* The value of a member of the one object, or NULL; all of it must be JSON of texts and lists. */
+/* The value of a member of the one object, or NULL; all of it must be JSON. */
 static char *read_value(struct json_scan *s, const char *wanted)
 {
 	char *text = NULL, *key, *found = NULL;
+	const char *number;
 	size_t len;
 
 	if (json_scan_peek(s) == '"') {
 		assert(json_scan_string(s, &text, &len) == 0);
 		return text;
 	}
+	if (json_scan_word(s, "null") || json_scan_word(s, "true") || json_scan_word(s, "false"))
+		return NULL;
+	if (json_scan_peek(s) == '-' || (json_scan_peek(s) >= '0' && json_scan_peek(s) <= '9')) {
+		assert(json_scan_number(s, &number, &len) == 0);
+		return NULL;
+	}
 	if (json_scan_take(s, '[')) {
+		if (json_scan_take(s, ']'))
+			return NULL;
 		do
 			(void)read_value(s, "");
 		while (json_scan_take(s, ','));
@@ -50,6 +60,8 @@ static char *read_value(struct json_scan *s, const char *wanted)
 		return NULL;
 	}
 	assert(json_scan_take(s, '{'));
+	if (json_scan_take(s, '}'))
+		return NULL;
 	do {
 		assert(json_scan_string(s, &key, &len) == 0 && json_scan_take(s, ':'));
 		text = read_value(s, "");
@@ -72,9 +84,14 @@ static char *member(const struct text *json, struct arena *arena, const char *na
 static void check_connect(const struct status *st)
 {
 	_cleanup_(text_done) struct text out = TEXT_INIT(4u << 20);
+	const struct service_hooks none = {0};
+	static struct services *services;
 	struct arena arena;
 
-	connect_error_json(st, &out);
+	if (!services)
+		services = services_new(&none);
+	assert(services);
+	connect_error_json(st, service_types(services), &out);
 	if (out.failed)
 		return;
 	arena_init(&arena, 16u << 20);

@@ -82,12 +82,17 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 	const h2o_iovec_t *method = &req->input.method, *path = &req->input.path;
 	const h2o_iovec_t none = {.base = NULL}, *authority = &req->input.authority;
 	size_t n = req->headers.size;
-	size_t total = path->len + authority->len + method->len + 3;
+	size_t line = path->len + authority->len + method->len + 3, total = line;
 	struct h2head *head;
-	bool good;
+	bool good, too_large;
 
 	for (size_t i = 0; i < n; i++)
 		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 2;
+	too_large = total > LIMIT_HEAD_BYTES;
+	if (too_large) { /* a bomb is not even copied */
+		n = 0;
+		total = line;
+	}
 	if (authority->base == req->conn->hosts[0]->authority.hostport.base)
 		authority = &none; /* h2o's own name, where the peer gave none */
 	head = s->head = h2head_new(n, total);
@@ -120,7 +125,7 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 	};
 	good = h2head_target(head, path->base, path->len, &s->x) &&
 	       h2head_printable(method->base, method->len);
-	if (total > LIMIT_HEAD_BYTES)
+	if (too_large)
 		return 431;
 	return good ? (int)h2head_check(&s->x) : 400;
 }

@@ -45,78 +45,55 @@ static z_stream stream_over(const void *p, size_t len)
 	};
 }
 
-/* What the chunk holds goes to out. */
-static int take(struct text *out, const uint8_t *chunk, const z_stream *z)
+/* Runs inflate or deflate until it is through or stuck; *ret_said is its last word. */
+static int pump(z_stream *z, int (*step)(z_stream *, int), int flush, struct text *out,
+		int *ret_said)
 {
-	size_t n = CHUNK_LEN - z->avail_out;
+	uint8_t chunk[CHUNK_LEN];
+	int r = 0, said;
 
-	if (n > out->max - out->len)
-		return -EMSGSIZE;
-	text_add(out, chunk, n);
-	return out->failed ? -ENOMEM : 0;
-}
-
-/* Several members in a row are one text (RFC 1952, 2.2). */
-static int inflate_all(z_stream *z, uint8_t *chunk, struct text *out)
-{
-	for (;;) {
-		int r, rc;
+	do {
+		size_t n;
 
 		z->next_out = chunk;
 		z->avail_out = CHUNK_LEN;
-		rc = inflate(z, Z_NO_FLUSH);
-		if (rc == Z_MEM_ERROR)
-			return -ENOMEM;
-		if (rc != Z_OK && rc != Z_STREAM_END)
-			return -EBADMSG;
-		r = take(out, chunk, z);
-		if (r)
-			return r;
-		if (rc == Z_OK)
-			continue;
-		if (z->avail_in == 0)
-			return 0;
-		if (inflateReset(z) != Z_OK)
-			return -EBADMSG;
-	}
+		said = step(z, flush);
+		n = CHUNK_LEN - z->avail_out;
+		if (n > out->max - out->len) {
+			r = -EMSGSIZE;
+		} else {
+			text_add(out, chunk, n);
+			r = out->failed ? -ENOMEM : 0;
+		}
+	} while (!r && said == Z_OK);
+	key_wipe_bytes(chunk, sizeof(chunk));
+	*ret_said = said;
+	return r;
 }
 
 int gzip_inflate(const void *p, size_t len, struct text *out)
 {
 	z_stream z = stream_over(p, len);
-	uint8_t chunk[CHUNK_LEN];
-	int r;
+	int r, said;
 
 	if (len > UINT32_MAX)
 		return -EMSGSIZE;
 	if (inflateInit2(&z, MAX_WBITS + GZIP_ONLY) != Z_OK)
 		return -ENOMEM;
-	r = inflate_all(&z, chunk, out);
-	inflateEnd(&z);
-	key_wipe_bytes(chunk, sizeof(chunk));
-	return r;
-}
-
-static int deflate_all(z_stream *z, uint8_t *chunk, struct text *out)
-{
-	int r, rc;
-
+	/* Several members in a row are one text (RFC 1952, 2.2). */
 	do {
-		z->next_out = chunk;
-		z->avail_out = CHUNK_LEN;
-		rc = deflate(z, Z_FINISH);
-		r = take(out, chunk, z);
-		if (r)
-			return r;
-	} while (rc == Z_OK);
-	return rc == Z_STREAM_END ? 0 : -EIO;
+		r = pump(&z, inflate, Z_NO_FLUSH, out, &said);
+	} while (!r && said == Z_STREAM_END && z.avail_in && inflateReset(&z) == Z_OK);
+	inflateEnd(&z);
+	if (r || said == Z_STREAM_END)
+		return r;
+	return said == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
 int gzip_deflate(const void *p, size_t len, struct text *out)
 {
 	z_stream z = stream_over(p, len);
-	uint8_t chunk[CHUNK_LEN];
-	int r;
+	int r, said;
 
 	if (len > UINT32_MAX)
 		return -EMSGSIZE;
@@ -124,8 +101,7 @@ int gzip_deflate(const void *p, size_t len, struct text *out)
 	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, MAX_WBITS + GZIP_ONLY, 8,
 			 Z_DEFAULT_STRATEGY) != Z_OK)
 		return -ENOMEM;
-	r = deflate_all(&z, chunk, out);
+	r = pump(&z, deflate, Z_FINISH, out, &said);
 	deflateEnd(&z);
-	key_wipe_bytes(chunk, sizeof(chunk));
-	return r;
+	return r || said == Z_STREAM_END ? r : -EIO;
 }

@@ -179,11 +179,26 @@ static void door_open(struct exchange *x, void *owner)
 		refuse(x, web, 405, "allow", may_get ? "GET, POST" : "POST");
 }
 
+/* A body that comes behind a GET: some clients end theirs by an empty frame, which is none. */
+static void door_data(struct exchange *x, const uint8_t *p, size_t len)
+{
+	struct webcall *w = x->user;
+
+	if (!w || !w->given || len == 0) {
+		webcall_data(x, p, len);
+		return;
+	}
+	if (w->dispatched)
+		return;
+	refuse(x, w->web, 415, NULL, NULL);
+	webcall_drop(w);
+}
+
 const struct door connect_door = {
 	.name = "connect",
 	.claims = claims,
 	.open = door_open,
-	.data = webcall_data,
+	.data = door_data,
 	.end = webcall_end,
 	.drained = webcall_drained,
 	.gone = webcall_gone,

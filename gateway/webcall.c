@@ -279,10 +279,16 @@ bool webcall_give(struct webcall *w, const uint8_t *p, size_t len)
 	return r == 0;
 }
 
+void webcall_drop(struct webcall *w)
+{
+	leave(w);
+	release(w);
+}
+
 static void single_data(struct webcall *w, const uint8_t *p, size_t len)
 {
-	const char *why = "A GET has no body.";
-	int r = w->given ? ERR_FIELD_INVALID : inlet_add(&w->inlet, p, len, &why);
+	const char *why = "";
+	int r = inlet_add(&w->inlet, p, len, &why);
 
 	if (r)
 		refuse(w, (enum err)r, why);

@@ -79,6 +79,8 @@ struct webcall *webcall_open(struct exchange *x, struct web *web, const struct m
 			     const struct web_protocol *protocol, const struct web_head *head);
 /* The message came in the URL. False: refused. */
 bool webcall_give(struct webcall *w, const uint8_t *p, size_t len);
+/* Its end, when the answer is out already. */
+void webcall_drop(struct webcall *w);
 /* The doors' own members. */
 void webcall_data(struct exchange *x, const uint8_t *p, size_t len);
 void webcall_end(struct exchange *x);

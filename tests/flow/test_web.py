@@ -237,9 +237,23 @@ def test_refused(port):
         a = ask(port, "DELETE", ECHO + "Unary", WEB, None, version)
         check("HTTP/%d web: DELETE" % version, (a.status, a.header("allow")), (405, "POST"))
         a = ask(port, "GET", ECHO + "Ask?encoding=json&message=%7B%7D", None, b"{}", version)
-        check("HTTP/%d GET with a body" % version, a.status, 415 if version == 1 else 400)
+        check("HTTP/%d GET with a body" % version, a.status, 415)
     a = ask(port, "POST", ECHO + "Unary", {"content-type": "text/html"}, b"")
     check("accept-post", "application/json" in a.header("accept-post"), True)
+    a = ask(port, "POST", ECHO + "ServerStream", JSON, b"{}")
+    check("accept-post of a stream", [kind for kind in ("application/connect+json", "application/grpc-web+json",
+                                                        "application/grpc+proto")
+                                      if kind not in a.header("accept-post")], [])
+    for path, headers, body in (("Unary", JSON, b'{"n":1,"nope":1}'),
+                                ("ServerStream", STREAM_JSON, envelope(b'{"n":1,"nope":1}'))):
+        a = ask(port, "POST", ECHO + path, headers, body)
+        said = json.loads(a.body if headers is JSON else cut(a.body)[-1][1])
+        said = said if headers is JSON else said["error"]
+        debug = {d["type"]: d["debug"] for d in said["details"]}
+        check(path + ": the detail for people",
+              [(v["field"], v["description"]) for v in debug["google.rpc.BadRequest"]["fieldViolations"]],
+              [("nope", "unknown field")])
+        check(path + ": the reason for people", debug["google.rpc.ErrorInfo"]["reason"], "FIELD_INVALID")
     a = ask(port, "POST", ECHO + "Unary", {**JSON, "content-encoding": "br"}, b"")
     check("the encodings there are", a.header("accept-encoding"), "gzip, identity")
 
@@ -261,6 +275,15 @@ def test_taken(port):
     check("nothing is not inflated", (a.status, a.body), (200, b""))
     a = ask(port, "POST", ECHO + "Unary", {**PROTO, "content-encoding": "identity"}, proto)
     check("identity", a.body, proto)
+    for kind, coded in (("application/grpc-web+json", bytes), ("application/grpc-web-text+json", base64.b64encode)):
+        a = ask(port, "POST", ECHO + "Unary", {"content-type": kind}, coded(envelope(json.dumps(said).encode())))
+        check(kind, (a.header("content-type"), json.loads(a.messages()[0][1]), a.trailers()),
+              (kind, said, {"grpc-status": "0"}))
+    a = ask(port, "POST", ECHO + "ClientStream", {"content-type": "application/grpc-web+json"},
+            b"".join(envelope(b'{"n":%d}' % n) for n in range(1, 11)))
+    check("grpc-web+json: client stream", json.loads(a.messages()[0][1]), {"n": 55, "size": 10, "text": "10"})
+    a = ask(port, "GET", ECHO + "Ask?encoding=json&message=%7B%7D")
+    check("what a person asked is nobody else's", a.header("cache-control"), "no-store")
     large = bare(data=b"x" * 100000)
     a = ask(port, "POST", ECHO + "Unary", {**PROTO, "accept-encoding": "br, gzip;q=0.5"}, large)
     check("gzip out", (a.header("content-encoding"), gzip.decompress(a.body) == large), ("gzip", True))

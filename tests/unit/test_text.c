@@ -116,6 +116,18 @@ static void base64_refuses(void **state)
 		assert_int_equal(text_unbase64(bad[i], strlen(bad[i]), out, sizeof(out), &len),
 				 -EINVAL);
 	assert_int_equal(text_unbase64("Zm9v", 4, out, 2, &len), -ENOBUFS);
+	/* "Zh==" and "Zm9=" have bits left over. */
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		bool left_over = strcmp(bad[i], "Zh==") == 0 || strcmp(bad[i], "Zm9=") == 0;
+
+		assert_int_equal(
+			text_unbase64_loose(bad[i], strlen(bad[i]), out, sizeof(out), &len),
+			left_over ? 0 : -EINVAL);
+	}
+	assert_int_equal(text_unbase64_loose("Zh==", 4, out, sizeof(out), &len), 0);
+	assert_int_equal(len, 1);
+	assert_int_equal(out[0], 'f');
+	assert_int_equal(text_unbase64_loose("Zm9v", 4, out, 2, &len), -ENOBUFS);
 }
 
 static void ids_are_version_7_and_sorted(void **state)

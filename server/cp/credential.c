@@ -113,6 +113,7 @@ static void take_client_address(struct call *call)
 		return;
 	snprintf(call->caller.address, sizeof(call->caller.address), "%s",
 		 cidr_addr_text(&address, text));
+	call->caller.names_client = true;
 }
 
 /* A person whose call a node passes on: the session must be of that node and tenant. */

@@ -47,6 +47,7 @@ struct caller {
 	bool pass_on;           /* only the Control Panel knows who it is */
 	int64_t expires_at_ms;  /* wall time; 0: never */
 	char address[64];       /* of the person or node; a trusted node may name its client's */
+	bool names_client;      /* and did: address is not the node's own */
 };
 
 /* How a call's results leave; a door fills one. All run on the call's loop but encode. */

@@ -164,7 +164,7 @@ static size_t attempt_keys(const struct call *call, struct rate_key ret[2])
 	char user[UUID_TEXT_LEN + 1];
 	size_t n = 0;
 
-	if (who->audience != AUDIENCE_AGENT && who->address[0])
+	if ((who->audience != AUDIENCE_AGENT || who->names_client) && who->address[0])
 		ret[n++] = rate_key_text(who->address);
 	if (!uuid_is_nil(&who->user_id))
 		ret[n++] = rate_key_text(uuid_text(&who->user_id, user));

@@ -1,0 +1,205 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Accounts under pressure: a guesser is slowed and stopped by address and never
+locks anybody out; passwords, roles and disabling end sessions, and nodes hear of
+each in the same moment."""
+import os
+import sys
+import threading
+import time
+import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from meshrpc import PASSWORD, Daemon, Refused, enroll, login, msg  # noqa: E402
+
+RESULTS = []
+BUDGET = 300
+
+
+def refused(reason, fn, *args, **kw):
+    try:
+        answer = fn(*args, **kw)
+    except Refused as refusal:
+        assert refusal.reason == reason, f"{refusal} instead of {reason}"
+        return refusal
+    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
+
+
+class Lab:
+    def __init__(self):
+        self.d = Daemon(["--provision-limit", "100"]).start()
+        self.admin = self.d.admin()
+        self.admin.call("CreateTenant", name="acme", plan=4)
+        for name, role in (("ann", 3), ("bob", 1), ("eve", 1)):
+            self.admin.call("CreateUser", tenant="acme", name=name, password=PASSWORD, role=role)
+        self.node = enroll(self.d, self.admin, "acme", "gw-one")
+        self.ann = login(self.d, "ann", "acme")
+
+    def generation(self):
+        return self.admin.call("ListTenants").tenants[0].generation
+
+    def close(self):
+        assert self.d.stop() == 0, self.d.log()[-2000:]
+        log = self.d.log()
+        assert "Sanitizer" not in log and "error err" not in log, log[-3000:]
+        self.d.remove()
+
+
+class Stream:
+    """What a node hears: ended sessions, and members by id."""
+
+    def __init__(self, lab):
+        self.ended, self.members, self.generations = set(), {}, []
+        self.stream = lab.d.mesh(lab.node.agent_token).stream("Subscribe")
+        threading.Thread(target=self.read, daemon=True).start()
+        self.wait(lambda: self.generations, "the first head")
+
+    def read(self):
+        try:
+            for response in self.stream:
+                self.take(response.event)
+        except Exception:  # noqa: BLE001
+            pass
+
+    def take(self, event):
+        if event.type == "mesh.revocations":
+            self.ended |= {bytes(id_) for id_ in event.revocations.session_ids}
+        if event.type != "mesh.peers.updated":
+            return
+        head, list_ = msg("PeersHead"), msg("PeerList")
+        head.ParseFromString(event.peers_updated.head)
+        list_.ParseFromString(event.peers_updated.list)
+        for raw in list_.upserts:
+            member = msg("Member")
+            member.ParseFromString(raw)
+            self.members[member.label] = member
+        self.generations.append(head.to_generation)
+
+    def wait(self, what, words):
+        for _ in range(200):
+            if what():
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"the node never heard of {words}")
+
+
+def session_of(mesh):
+    import base64
+    import json
+    claims = mesh.metadata[0][1].split(".")[1]
+    return bytes.fromhex(json.loads(base64.urlsafe_b64decode(claims + "=="))["sid"].replace("-", ""))
+
+
+def guesser(lab):
+    """So many refusals a minute from one address, then none is heard; all others sign in."""
+    door = lab.d.mesh(lab.node.agent_token, client_addr="203.0.113.66")
+    direct = lab.d.mesh()
+    for guess in (door, direct):
+        refused("LOGIN_FAILED", guess.call, "Login", tenant="acme", user="ann", password="wrong guess")
+        # These cost the daemon little, and count the same.
+        for n in range(BUDGET + 20):
+            try:
+                guess.call("ExchangeToken", token="a.b.c")
+            except Refused as error:
+                refusal = error
+                if refusal.reason == "RATE_LIMITED":
+                    break
+                assert refusal.reason == "LOGIN_FAILED", refusal
+        assert BUDGET - 20 <= n <= BUDGET, f"stopped after {n}"
+        assert refusal.code == "RESOURCE_EXHAUSTED" and refusal.retry_ms == 60000
+        for user in ("ann", "bob"):
+            refused("RATE_LIMITED", guess.call, "Login", tenant="acme", user=user, password=PASSWORD)
+    there = lab.d.mesh(lab.node.agent_token, client_addr="203.0.113.67")
+    assert there.call("Login", user="ann", password=PASSWORD).user.name == "ann"
+    # Sessions that are open go on, from there too.
+    lab.ann.call("WhoAmI")
+
+
+def passwords(lab):
+    node = Stream(lab)
+    mine, other, eve = (login(lab.d, name, "acme") for name in ("bob", "bob", "eve"))
+    new = "an entirely new one"
+    refused("LOGIN_FAILED", mine.call, "ChangePassword", old_password="wrong one here", new_password=new)
+    other.call("WhoAmI")
+    mine.call("ChangePassword", old_password=PASSWORD, new_password=new)
+    mine.call("WhoAmI")
+    eve.call("WhoAmI")
+    refused("TOKEN_INVALID", other.call, "WhoAmI")
+    node.wait(lambda: session_of(other) in node.ended, "the session that ended")
+    assert session_of(mine) not in node.ended and session_of(eve) not in node.ended
+    refused("LOGIN_FAILED", lab.d.mesh().call, "Login", user="bob", password=PASSWORD)
+    # By the operator: all of them.
+    lab.admin.call("UpdateUser", tenant="acme", user="bob", password=PASSWORD)
+    refused("TOKEN_INVALID", mine.call, "WhoAmI")
+    node.wait(lambda: session_of(mine) in node.ended, "the operator's change")
+    # A role, too: tokens hold the old one.
+    lab.admin.call("UpdateUser", tenant="acme", user="eve", role=2)
+    refused("TOKEN_INVALID", eve.call, "WhoAmI")
+    node.wait(lambda: session_of(eve) in node.ended, "the change of role")
+    lab.admin.call("UpdateUser", tenant="acme", user="eve", role=1)
+    # A node that comes later hears of all that have not run out.
+    late = Stream(lab)
+    late.wait(lambda: node.ended <= late.ended, "what ended before")
+
+
+def disabled(lab):
+    """Sessions end and devices are suspended in one change, and come back as they were."""
+    node = Stream(lab)
+    bob = login(lab.d, "bob", "acme")
+    made = [bob.call("CreateDevice", label=f"bobs {i}").device for i in range(3)]
+    keep = lab.ann.call("CreateDevice", label="anns").device
+    before = lab.generation()
+    lab.admin.call("UpdateUser", tenant="acme", user="bob", disabled=True)
+    assert lab.generation() == before + 1
+    refused("TOKEN_INVALID", bob.call, "ListDevices")
+    refused("LOGIN_FAILED", lab.d.mesh().call, "Login", user="bob", password=PASSWORD)
+    node.wait(lambda: session_of(bob) in node.ended and before + 1 in node.generations, "the end")
+    for device in made:
+        member = node.members[device.label]
+        assert member.state == 2, "SUSPENDED travels in the one change"
+        seen = lab.ann.call("GetDevice", id=device.id).device
+        assert (seen.status, seen.mesh_ip, seen.label, seen.public_key) == \
+            (7, device.mesh_ip, device.label, device.public_key), seen
+    assert node.members["anns"].state == 1
+    assert lab.ann.call("GetDevice", id=keep.id).device.status != 7
+    # Name and address are kept for it, and it counts.
+    refused("LABEL_TAKEN", lab.ann.call, "CreateDevice", label="bobs 0")
+    refused("ADDRESS_IN_USE", lab.ann.call, "CreateDevice", label="x", wished_ip=made[0].mesh_ip)
+    assert lab.admin.call("ListTenants").tenants[0].devices == 4
+    # Twice is once.
+    lab.admin.call("UpdateUser", tenant="acme", user="bob", disabled=True)
+    assert lab.generation() == before + 1
+    lab.admin.call("UpdateUser", tenant="acme", user="bob", disabled=False)
+    assert lab.generation() == before + 2
+    node.wait(lambda: before + 2 in node.generations, "the return")
+    for device in made:
+        member = node.members[device.label]
+        assert member.state == 1 and bytes(member.device.active.public_key)
+        assert lab.ann.call("GetDevice", id=device.id).device.status != 7
+    refused("TOKEN_INVALID", bob.call, "ListDevices")
+    assert len(login(lab.d, "bob", "acme").call("ListDevices").devices) == 3
+
+
+def run(name, fn, *args):
+    try:
+        fn(*args)
+        RESULTS.append(True)
+        print(f"ok   {name}", flush=True)
+    except Exception:  # noqa: BLE001
+        RESULTS.append(False)
+        print(f"FAIL {name}", flush=True)
+        traceback.print_exc()
+
+
+def main():
+    lab = Lab()
+    for fn in (passwords, disabled, guesser):
+        run(fn.__name__, fn, lab)
+    run("clean end", lab.close)
+    failed = RESULTS.count(False)
+    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

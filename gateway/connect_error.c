@@ -33,7 +33,7 @@ static void add_code(struct text *out, enum grpc_code code)
 static void add_type(struct text *out, const struct wire_field *url)
 {
 	_cleanup_(freep) char *name = NULL;
-	const char *s = url->len ? (const char *)url->p : "";
+	const char *s = (const char *)url->p;
 	size_t from = url->len;
 
 	while (from && s[from - 1] != '/')
@@ -87,6 +87,8 @@ static int add_detail(struct text *out, const struct json_types *types,
 	int rc;
 
 	while ((rc = wire_next(&r, &f)) > 0) {
+		if (f.len == 0)
+			f.p = (const uint8_t *)""; /* an empty field need not point anywhere */
 		if (f.number == ANY_TYPE)
 			type = f;
 		else if (f.number == ANY_VALUE)

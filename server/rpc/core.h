@@ -144,8 +144,6 @@ void exchange_begin(struct exchange *x, struct conn *c);
 void exchange_refuse(struct exchange *x, struct conn *c, unsigned status);
 /* A whole answer for errors of the transport itself: google.rpc.Status as JSON, a request id. */
 void exchange_deny(struct exchange *x, unsigned status, const char *text);
-/* The same with the methods that are allowed, for 405. */
-void exchange_deny_allow(struct exchange *x, unsigned status, const char *allow, const char *text);
 
 /* --- listen.c --- */
 

@@ -126,22 +126,18 @@ static const char *request_id(const struct exchange *x, char made[33])
 
 void exchange_deny(struct exchange *x, unsigned status, const char *text)
 {
-	exchange_deny_allow(x, status, NULL, text);
-}
-
-void exchange_deny_allow(struct exchange *x, unsigned status, const char *allow, const char *text)
-{
 	const struct status why = {.code = code_of(status), .message = (char *)text};
 	_cleanup_(freep) char *json = status_json(&why);
 	char made[33];
 	const char *id = request_id(x, made);
 	const struct header head[] = {
-		{"content-type", "application/json", 16},    {"cache-control", "no-store", 8},
-		{"x-content-type-options", "nosniff", 7},    {"x-request-id", id, strlen(id)},
-		{"allow", allow, allow ? strlen(allow) : 0},
+		{"content-type", "application/json", 16},
+		{"cache-control", "no-store", 8},
+		{"x-content-type-options", "nosniff", 7},
+		{"x-request-id", id, strlen(id)},
 	};
 
-	exchange_head(x, status, head, ARRAY_LEN(head) - !allow);
+	exchange_head(x, status, head, ARRAY_LEN(head));
 	if (json)
 		exchange_write(x, json, strlen(json));
 	exchange_finish(x, NULL, 0);

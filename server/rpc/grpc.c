@@ -424,15 +424,30 @@ static const char *bad_head(const struct exchange *x, uint64_t *ret_timeout_ms, 
 	return NULL;
 }
 
+/* For people only: clients of gRPC go by the number, and take JSON here for Connect's. */
+static void deny(struct exchange *x, unsigned http, const char *words)
+{
+	struct fields f = {.n = 0};
+
+	add(&f, "content-type", "text/plain; charset=utf-8");
+	add(&f, "cache-control", "no-store");
+	add(&f, "x-content-type-options", "nosniff");
+	if (http == 405)
+		add(&f, "allow", "POST");
+	exchange_head(x, http, f.v, f.n);
+	exchange_write(x, words, strlen(words));
+	exchange_finish(x, NULL, 0);
+}
+
 /* What is no gRPC at all is answered as HTTP has it. */
 static bool refused_by_http(struct exchange *x, enum codec *ret_codec)
 {
 	if (x->http_major < 2)
-		exchange_deny(x, 505, "gRPC needs HTTP/2.");
+		deny(x, 505, "gRPC needs HTTP/2.\n");
 	else if (strcmp(x->method, "POST") != 0)
-		exchange_deny_allow(x, 405, "POST", "A method is called by POST.");
+		deny(x, 405, "A method is called by POST.\n");
 	else if (!read_type(x, ret_codec))
-		exchange_deny(x, 415, "Send application/grpc, with +proto, +json or neither.");
+		deny(x, 415, "Send application/grpc, with +proto, +json or neither.\n");
 	else
 		return false;
 	return true;

@@ -354,7 +354,7 @@ def test_answers(name, daemon):
         check(f"{name}, {wire}: request id", a.header("x-request-id"), "mine-7")
         check(f"{name}, {wire}: content type", a.header("content-type"), "application/grpc")
         a = ask(daemon, wire, "POST", CHECK, [("content-type", "application/grpc+foo"), TE], EMPTY)
-        check(f"{name}, {wire}: 415 in words", json.loads(a.body)["code"], 3)
+        check(f"{name}, {wire}: 415 in words", b"+proto" in a.body, True)
 
 
 def main():

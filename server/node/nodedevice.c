@@ -149,7 +149,7 @@ int nodedevice_list(struct call *call, const Pb__ListDevicesRequest *in,
 	return answer(call, fill_list);
 }
 
-/* With the lock held: 0 or the refusal. reads: an auditor may too. */
+/* With the lock held: 0 or the refusal. An auditor may too. */
 static int find(struct call *call, const char *id_text, const struct member **ret)
 {
 	struct node *n = call->owner;
@@ -161,6 +161,21 @@ static int find(struct call *call, const char *id_text, const struct member **re
 	if (!m || m->kind != MEMBER_DEVICE)
 		return call_fail(call, ERR_NOT_FOUND, "There is no such device.");
 	if (!sees_all(call) && !uuid_equal(&m->device.owner_id, &call->caller.user_id))
+		return call_fail(call, ERR_NOT_OWNER, "This device belongs to somebody else.");
+	*ret = m;
+	return 0;
+}
+
+/* The same for what is its owner's and the admins' alone. */
+static int find_own(struct call *call, const char *id_text, const struct member **ret)
+{
+	const struct member *m;
+	int r = find(call, id_text, &m);
+
+	if (r)
+		return r;
+	if (call->caller.role == ROLE_AUDITOR &&
+	    !uuid_equal(&m->device.owner_id, &call->caller.user_id))
 		return call_fail(call, ERR_NOT_OWNER, "This device belongs to somebody else.");
 	*ret = m;
 	return 0;
@@ -226,7 +241,7 @@ int nodedevice_stats(struct call *call, const Pb__GetDeviceStatsRequest *in,
 	int r;
 	READ_LOCKED(&n->replica);
 
-	r = find(call, in->id, &m);
+	r = find_own(call, in->id, &m);
 	if (r)
 		return r;
 	row = pill_get(&n->replica.pills, &m->id);

@@ -27,16 +27,36 @@ struct window_stamp window_now(void)
 	return now;
 }
 
+static bool same_boot(const struct window_stamp *stamp, const struct window_stamp *now)
+{
+	return uuid_equal(&stamp->boot_id, &now->boot_id) && !uuid_is_nil(&now->boot_id);
+}
+
 static int64_t age(const struct window_stamp *stamp, const struct window_stamp *now)
 {
-	if (uuid_equal(&stamp->boot_id, &now->boot_id) && !uuid_is_nil(&now->boot_id))
+	if (same_boot(stamp, now))
 		return (int64_t)(now->boot_ms - stamp->boot_ms);
 	return now->wall_ms - stamp->wall_ms;
+}
+
+/* Room comes when so many of the newest have become too old, in whichever order they lie. */
+static uint64_t wait_of(int64_t *ages, size_t n, const struct window_rule *rule)
+{
+	for (size_t i = 1; i < n; i++) {
+		int64_t a = ages[i];
+		size_t at = i;
+
+		for (; at > 0 && ages[at - 1] > a; at--)
+			ages[at] = ages[at - 1];
+		ages[at] = a;
+	}
+	return rule->period_ms - (uint64_t)ages[rule->limit - 1];
 }
 
 uint64_t window_judge(struct window *w, const struct window_rule *rule,
 		      const struct window_stamp *now)
 {
+	int64_t ages[WINDOW_MAX_STAMPS];
 	size_t kept = 0;
 
 	for (size_t i = 0; i < w->n; i++) {
@@ -45,17 +65,16 @@ uint64_t window_judge(struct window *w, const struct window_rule *rule,
 		if (a >= (int64_t)rule->period_ms)
 			continue;
 		w->stamps[kept] = w->stamps[i];
-		if (a < 0) {
+		/* Within a boot it is of a call that began later and was faster. */
+		if (a < 0 && !same_boot(&w->stamps[i], now)) {
 			w->stamps[kept] = *now;
 			w->rewritten = true;
+			a = 0;
 		}
-		kept++;
+		ages[kept++] = a;
 	}
 	w->n = kept;
-	if (kept < rule->limit)
-		return 0;
-	/* Room comes when the oldest of the newest limit stamps leaves. */
-	return rule->period_ms - (uint64_t)age(&w->stamps[kept - rule->limit], now);
+	return kept < rule->limit ? 0 : wait_of(ages, kept, rule);
 }
 
 static void put64(uint8_t *p, uint64_t v)

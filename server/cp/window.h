@@ -18,7 +18,7 @@ struct window_stamp {
 };
 
 struct window {
-	struct window_stamp stamps[WINDOW_MAX_STAMPS]; /* oldest first */
+	struct window_stamp stamps[WINDOW_MAX_STAMPS]; /* as they came */
 	size_t n;
 	bool rewritten; /* a stamp lay in the future and counts as now */
 };

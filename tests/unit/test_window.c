@@ -106,6 +106,36 @@ static void future_stamp_counts_as_now_and_ends(void **state)
 	assert_true(accept(&w, at(2, 60100, 1000002), &wait));
 }
 
+static void a_faster_call_that_began_later_keeps_its_time(void **state)
+{
+	struct window w = {0};
+	uint64_t wait;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		assert_true(accept(&w, at(1, 1010, 0), &wait));
+	assert_false(accept(&w, at(1, 1000, 0), &wait));
+	assert_false(w.rewritten);
+	assert_false(accept(&w, at(1, 61009, 0), &wait));
+	assert_int_equal(wait, 1);
+}
+
+static void the_wait_is_for_the_oldest_wherever_it_lies(void **state)
+{
+	struct window w = {0};
+	uint64_t wait;
+
+	(void)state;
+	/* Of the boot before, by a wall clock that was then set back: younger than those after. */
+	for (int i = 0; i < 2; i++)
+		assert_true(accept(&w, at(1, 500000, 1000000), &wait));
+	for (int i = 0; i < 3; i++)
+		assert_true(accept(&w, at(2, 100, 1001000), &wait));
+	assert_false(accept(&w, at(2, 20100, 1002000), &wait));
+	assert_int_equal(wait, 40000);
+	assert_true(accept(&w, at(2, 60100, 1042000), &wait));
+}
+
 static void now_is_this_boot(void **state)
 {
 	struct window_stamp now;
@@ -127,6 +157,8 @@ int main(void)
 		cmocka_unit_test(wall_jumps_do_nothing_within_a_boot),
 		cmocka_unit_test(another_boot_compares_wall_time),
 		cmocka_unit_test(future_stamp_counts_as_now_and_ends),
+		cmocka_unit_test(a_faster_call_that_began_later_keeps_its_time),
+		cmocka_unit_test(the_wait_is_for_the_oldest_wherever_it_lies),
 		cmocka_unit_test(now_is_this_boot),
 	};
 

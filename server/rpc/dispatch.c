@@ -175,22 +175,24 @@ static int check_attempts(struct live *l)
 {
 	struct call *call = &l->call;
 	struct rate_key keys[2];
-	uint64_t now = clock_boot_ms();
+	uint64_t now = clock_boot_ms(), longest = 0;
 	size_t n;
+	int r;
 
 	if (!l->server || call->method->policy.rate == RATE_WINDOW_NONE)
 		return 0;
 	n = attempt_keys(call, keys);
 	for (size_t i = 0; i < n; i++) {
-		if (!rate_over(l->server->refused, &keys[i], LIMIT_REFUSED_PER_MIN, now))
-			continue;
-		int r = call_fail(call, ERR_RATE_LIMITED,
-				  "Too many refused attempts. Try again in a minute.");
+		uint64_t wait = rate_wait(l->server->refused, &keys[i], LIMIT_REFUSED_PER_MIN, now);
 
-		status_retry(&call->status, 60000);
-		return r;
+		longest = wait > longest ? wait : longest;
 	}
-	return 0;
+	if (!longest)
+		return 0;
+	r = call_fail(call, ERR_RATE_LIMITED, "Too many refused attempts. Try again in %llu s.",
+		      (unsigned long long)(longest + 999) / 1000);
+	status_retry(&call->status, longest);
+	return r;
 }
 
 static void count_attempt(struct live *l, int r)

@@ -152,9 +152,23 @@ static void turn(struct row *row, uint64_t now_ms)
 	row->minute = minute;
 }
 
-bool rate_over(struct rate *r, const struct rate_key *key, uint32_t max, uint64_t now_ms)
+/* The part of the minute before that the window covers at most when so many of n are too many. */
+static uint64_t most_left(uint64_t room, uint64_t n)
 {
-	bool over = false;
+	return (room * 60000 + n - 1) / n - 1;
+}
+
+/* Of a row that is over, with hits in this minute; left: ms until the minute ends. */
+static uint64_t wait_of(uint64_t hits, uint64_t before, uint32_t max, uint64_t left)
+{
+	if (hits < max)
+		return before ? left - most_left(max - hits, before) : 0;
+	return left + 60000 - most_left(max, hits);
+}
+
+uint64_t rate_wait(struct rate *r, const struct rate_key *key, uint32_t max, uint64_t now_ms)
+{
+	uint64_t wait = 0;
 
 	pthread_mutex_lock(&r->lock);
 	struct row *row = find(r, key, false);
@@ -164,10 +178,11 @@ bool rate_over(struct rate *r, const struct rate_key *key, uint32_t max, uint64_
 		/* The part of the last minute that the sliding window still covers. */
 		uint64_t left = 60000 - now_ms % 60000;
 
-		over = row->hits + row->hits_before * left / 60000 >= max;
+		if (row->hits + row->hits_before * left / 60000 >= max)
+			wait = wait_of((uint64_t)row->hits + 1, row->hits_before, max, left);
 	}
 	pthread_mutex_unlock(&r->lock);
-	return over;
+	return wait;
 }
 
 void rate_hit(struct rate *r, const struct rate_key *key, uint64_t now_ms)

@@ -33,8 +33,11 @@ CLEANUP_DEFINE(struct rate, rate_free);
 bool rate_hold(struct rate *r, const struct rate_key *key, uint32_t max);
 void rate_drop(struct rate *r, const struct rate_key *key);
 
-/* Window of a minute: has the key more than max hits in it? */
-bool rate_over(struct rate *r, const struct rate_key *key, uint32_t max, uint64_t now_ms);
+/*
+ * Window of a minute: 0 when the key has fewer than max hits in it; else ms until it has, if the
+ * attempt that asks is the last one counted. The minute before counts as if its hits lay evenly.
+ */
+uint64_t rate_wait(struct rate *r, const struct rate_key *key, uint32_t max, uint64_t now_ms);
 void rate_hit(struct rate *r, const struct rate_key *key, uint64_t now_ms);
 
 #endif

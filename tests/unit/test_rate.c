@@ -56,14 +56,42 @@ static void sliding_minute(void **state)
 
 	(void)state;
 	for (int i = 0; i < 300; i++) {
-		assert_false(rate_over(r, &k, 300, 59000));
+		assert_int_equal(rate_wait(r, &k, 300, 59000), 0);
 		rate_hit(r, &k, 59000);
 	}
-	assert_true(rate_over(r, &k, 300, 59999));
-	assert_true(rate_over(r, &k, 300, 60000)); /* a new minute forgives nothing at once */
-	assert_false(rate_over(r, &k, 300, 61000));
-	assert_true(rate_over(r, &k, 200, 70000));
-	assert_false(rate_over(r, &k, 1, 180001));
+	assert_true(rate_wait(r, &k, 300, 59999) > 0);
+	assert_true(rate_wait(r, &k, 300, 60000) > 0); /* a new minute forgives nothing at once */
+	assert_int_equal(rate_wait(r, &k, 300, 61000), 0);
+	assert_true(rate_wait(r, &k, 200, 70000) > 0);
+	assert_int_equal(rate_wait(r, &k, 1, 180001), 0);
+}
+
+/* The rule in words, beside any history: the wait told is the very moment. */
+static void the_wait_is_exact(void **state)
+{
+	uint64_t now = 600000, seed = 3, waits = 0;
+	_cleanup_(rate_freep) struct rate *r = rate_new(64);
+	struct rate_key k = rate_key_text("someone");
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		uint64_t wait;
+
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		now += (seed >> 33) % ((seed >> 40) % 400 ? 220 : 40000);
+		wait = rate_wait(r, &k, 300, now);
+		rate_hit(r, &k, now);
+		if (!wait)
+			continue;
+		waits++;
+		assert_true(wait <= 120000);
+		if ((seed >> 50) % 64)
+			continue;
+		assert_true(rate_wait(r, &k, 300, now + wait - 1) > 0);
+		assert_int_equal(rate_wait(r, &k, 300, now + wait), 0);
+		now += wait;
+	}
+	assert_true(waits > 1000);
 }
 
 int main(void)
@@ -72,6 +100,7 @@ int main(void)
 		cmocka_unit_test(keys),
 		cmocka_unit_test(holds),
 		cmocka_unit_test(sliding_minute),
+		cmocka_unit_test(the_wait_is_exact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "server/cp/profile.h"
 #include "server/cp/progress.h"
 #include "server/cp/qr.h"
+#include "server/store/user_row.h"
 
 int provision_begin(struct call *call, const char *action, const char *public_key,
 		    struct provision *p)
@@ -43,6 +44,15 @@ void provision_done(struct provision *p)
 
 int provision_admit(struct txn *txn, struct provision *p)
 {
+	struct user_row user;
+	int r;
+
+	/* Disabled since the call came in: a device made now would be the one not suspended. */
+	r = user_row_get(txn, &p->caller.tenant_id, &p->caller.user_id, &user);
+	if (r && r != ERR_NOT_FOUND)
+		return err_trace(r);
+	if (r || user.disabled)
+		return ERR_TOKEN_INVALID;
 	return window_admit(txn, &p->window_ask, &p->window, &p->retry_ms);
 }
 
@@ -193,6 +203,9 @@ int provision_explain(struct call *call, const struct provision *p, int refusal)
 		return call_fail(call, refusal,
 				 "This Idempotency-Key was used for another call. Take a new one "
 				 "for each.");
+	case ERR_TOKEN_INVALID:
+		return call_fail(call, refusal,
+				 "The credentials are not valid any more. Sign in again.");
 	case ERR_NOT_FOUND:
 		return call_fail(call, refusal, "There is no such device.");
 	case ERR_NOT_OWNER:

@@ -45,7 +45,7 @@ struct provision {
 int provision_begin(struct call *call, const char *action, const char *public_key,
 		    struct provision *p) _must_check_;
 void provision_done(struct provision *p); /* wipes */
-/* In the write: the user's window. ERR_RATE_LIMITED. */
+/* In the write: the account is still open; its window. ERR_TOKEN_INVALID, ERR_RATE_LIMITED. */
 int provision_admit(struct txn *txn, struct provision *p) _must_check_;
 /* In the write: nobody has the key. ERR_KEY_IN_USE. */
 int provision_claim_key(struct txn *txn, struct provision *p) _must_check_;

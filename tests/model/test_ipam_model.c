@@ -38,7 +38,8 @@ enum { NEVER, USED, FREED };
 struct naive {
 	uint8_t state[HOSTS];
 	int64_t freed_ms[HOSTS];
-	uint32_t fresh[2]; /* below these none of a kind was never used */
+	uint32_t resting[2][HOSTS], n_resting[2]; /* those freed, in no order */
+	uint32_t fresh[2];                        /* below these none of a kind was never used */
 };
 
 struct side {
@@ -84,11 +85,29 @@ static uint32_t naive_oldest(const struct naive *n, enum ipam_kind kind)
 {
 	uint32_t best = 0;
 
-	for (uint32_t h = first_of(kind); h <= last_of(kind); h++) {
-		if (n->state[h] == FREED && (!best || n->freed_ms[h] < n->freed_ms[best]))
+	for (uint32_t i = 0; i < n->n_resting[kind]; i++) {
+		uint32_t h = n->resting[kind][i];
+
+		if (!best || n->freed_ms[h] < n->freed_ms[best] ||
+		    (n->freed_ms[h] == n->freed_ms[best] && h < best))
 			best = h;
 	}
 	return best;
+}
+
+static void naive_set(struct naive *n, uint32_t host, uint8_t state)
+{
+	enum ipam_kind kind = host < 4096 ? IPAM_NODE : IPAM_DEVICE;
+	uint32_t *list = n->resting[kind], i = 0;
+
+	if (n->state[host] == FREED) {
+		while (list[i] != host)
+			i++;
+		list[i] = list[--n->n_resting[kind]];
+	}
+	n->state[host] = state;
+	if (state == FREED)
+		list[n->n_resting[kind]++] = host;
 }
 
 static int naive_take(struct naive *n, const struct ipam_ask *ask, uint32_t *ret_host,
@@ -112,9 +131,7 @@ static int naive_take(struct naive *n, const struct ipam_ask *ask, uint32_t *ret
 		return 0;
 	}
 	ret_full->total = last - first + 1;
-	ret_full->resting = 0;
-	for (h = first; h <= last; h++)
-		ret_full->resting += n->state[h] == FREED;
+	ret_full->resting = n->n_resting[ask->kind];
 	return ERR_POOL_EXHAUSTED;
 }
 
@@ -157,7 +174,7 @@ static void learn(struct op *op)
 
 	n_ops++;
 	if (op->is_free) {
-		n->state[op->host] = FREED;
+		naive_set(n, op->host, FREED);
 		n->freed_ms[op->host] = op->ask.now_ms;
 		op->side->list[op->drop] = op->side->list[--op->side->n_list];
 		n_freed++;
@@ -185,7 +202,7 @@ static void learn(struct op *op)
 	n_taken++;
 	n_wished += op->ask.wished != 0;
 	n_again += n->state[host] == FREED;
-	n->state[host] = USED;
+	naive_set(n, host, USED);
 	op->side->list[op->side->n_list++] = host;
 }
 

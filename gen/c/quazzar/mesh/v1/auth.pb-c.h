@@ -304,6 +304,9 @@ struct  Pb__ListServiceTokensResponse
 struct  Pb__RevokeServiceTokenRequest
 {
   ProtobufCMessage base;
+  /*
+   * ServiceToken.id of the token to end.
+   */
   char *id;
 };
 #define PB__REVOKE_SERVICE_TOKEN_REQUEST__INIT \

@@ -157,7 +157,7 @@ static int check_audience(struct call *call)
 	return call_fail(call, ERR_ROLE_REQUIRED, "This method is not for your kind of account.");
 }
 
-/* The keys whose refused attempts count; a node's own address is not its people's. */
+/* The keys whose refused attempts count, the user's last; a node's address is not its people's. */
 static size_t attempt_keys(const struct call *call, struct rate_key ret[2])
 {
 	const struct caller *who = &call->caller;
@@ -176,13 +176,16 @@ static int check_attempts(struct live *l)
 	struct call *call = &l->call;
 	struct rate_key keys[2];
 	uint64_t now = clock_boot_ms(), longest = 0;
-	size_t n;
+	size_t n, i = 0;
 	int r;
 
 	if (!l->server || call->method->policy.rate == RATE_WINDOW_NONE)
 		return 0;
 	n = attempt_keys(call, keys);
-	for (size_t i = 0; i < n; i++) {
+	/* Who is known answers for themselves: a guesser behind their address locks nobody out. */
+	if (!uuid_is_nil(&call->caller.user_id))
+		i = n - 1;
+	for (; i < n; i++) {
 		uint64_t wait = rate_wait(l->server->refused, &keys[i], LIMIT_REFUSED_PER_MIN, now);
 
 		longest = wait > longest ? wait : longest;

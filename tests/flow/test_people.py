@@ -111,8 +111,9 @@ def guesser(lab):
             refused("RATE_LIMITED", guess.call, "Login", tenant="acme", user=user, password=PASSWORD)
     there = lab.d.mesh(lab.node.agent_token, client_addr="203.0.113.67")
     assert there.call("Login", user="ann", password=PASSWORD).user.name == "ann"
-    # Sessions that are open go on, from there too.
+    # Sessions that are open go on from there too, also with what is limited.
     lab.ann.call("WhoAmI")
+    lab.ann.call("CreateDevice", label="beside a guesser")
 
 
 def passwords(lab):

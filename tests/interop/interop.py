@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """interop-server for its judges: one process in clear text and on a Unix socket, one with TLS."""
+import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -109,13 +111,24 @@ def judge(report, name, argv, cases, timeout=120):
                  (done.returncode, sorted(set(cases) - told), sorted(told - set(cases)), done.stderr[-1000:]))
 
 
+@contextlib.contextmanager
+def one_at_a_time(what):
+    """Programs of this tier run side by side: what they fetch and build together is made by one of them."""
+    at = os.path.join(ROOT, "build", "tools")
+    os.makedirs(at, exist_ok=True)
+    with open(os.path.join(at, what + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def cpp_judge(target):
     """(program, None), built now if the build can; or (None, why not)."""
     if subprocess.run(["pkg-config", "--exists", "grpc++"], check=False).returncode or not shutil.which("grpc_cpp_plugin"):
         return None, "gRPC C++ is not installed (libgrpc++-dev, protobuf-compiler-grpc)"
     # It may have come after the build was configured.
-    for argv in (["cmake", BUILD], ["cmake", "--build", BUILD, "--target", target]):
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode != 0:
-            raise RuntimeError((done.stdout + done.stderr)[-3000:])
+    with one_at_a_time("cpp"):
+        for argv in (["cmake", BUILD], ["cmake", "--build", BUILD, "--target", target]):
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+            if done.returncode != 0:
+                raise RuntimeError((done.stdout + done.stderr)[-3000:])
     return os.path.join(BUILD, "tests", "interop", target), None

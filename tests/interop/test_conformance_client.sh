@@ -5,22 +5,14 @@
 # known failures. The runner is a Go program: without Go this is skipped.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/interop/runner.bash
+. tests/interop/runner.bash
 
 BUILD=${QMESH_BUILD:-build/asan}
 CLIENT=$BUILD/tests/interop/conformance-client
-VERSION=v1.0.5
-TOOLS=$PWD/build/tools
-RUNNER=$TOOLS/connectconformance
 
 [ -x "$CLIENT" ] || { echo "skipped: no conformance-client in $BUILD (protobuf-c-compiler)"; exit 77; }
-if [ ! -x "$RUNNER" ]; then
-	go=$(command -v go || echo /usr/local/go/bin/go)
-	[ -x "$go" ] || { echo "skipped: no Go to build connectconformance with"; exit 77; }
-	mkdir -p "$TOOLS"
-	GOBIN=$TOOLS GOFLAGS=-modcacherw timeout 300 \
-		"$go" install "connectrpc.com/conformance/cmd/connectconformance@$VERSION" ||
-		{ echo "skipped: connectconformance cannot be built"; exit 77; }
-fi
+conformance_runner || exit $?
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -2,26 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gRPC client for node (grpc-js, pinned), over clear text and TLS."""
 import os
-import shutil
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/../attack")
 
+from test_connect import install  # noqa: E402
 from wire import Report, Server  # noqa: E402
 
 
 def main():
     at = HERE + "/grpcjs"
-    if not shutil.which("npm") or not shutil.which("node"):
-        print("skipped: npm and node are not installed")
+    why = install(at)
+    if why:
+        print("skipped: " + why)
         return 77
-    if not os.path.exists(at + "/node_modules/.package-lock.json"):
-        got = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=at, capture_output=True, text=True)
-        if got.returncode != 0:
-            print("skipped: npm ci cannot fetch @grpc/grpc-js: " + got.stderr.strip()[-200:].replace("\n", " "))
-            return 77
     report = Report()
     with Server() as server:
         client = subprocess.run(

@@ -7,7 +7,6 @@ Google's own client (Debian's python3-grpcio), grpc-js where npm can fetch it, a
 libqmesh.
 """
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/../attack")
 sys.path.insert(0, HERE)
 
+from test_connect import install  # noqa: E402
 from wire import KINDS, Report, Server  # noqa: E402
 from test_grpcio import failure, grpc, stubs  # noqa: E402
 
@@ -93,8 +93,9 @@ def ours(server, kind, check):
 
 
 def grpcjs(server, old, report):
-    if not shutil.which("node") or not os.path.exists(NODE + "/node_modules/.package-lock.json"):
-        print("grpc-js is not there: test_grpcjs.py fetches it")
+    why = install(NODE)
+    if why:
+        print("skipped grpc-js: " + why)
         return
     run = subprocess.run(["node", NODE + "/lasting.js", HERE + "/../support/echo/echo.proto", str(server.ports["plain"]),
                           str(old.ports["plain"])], capture_output=True, text=True, timeout=120)

@@ -10,6 +10,7 @@ import base64
 import glob
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -134,10 +135,22 @@ class Mesh:
         self.channel.close()
 
 
+_given_ports = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the kernel gives to connections, so nobody takes it before its daemon does."""
+    while True:
+        port = random.randrange(12000, 32000)
+        if port in _given_ports:
+            continue
+        try:
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        _given_ports.add(port)
+        return port
 
 
 class Daemon:

@@ -23,7 +23,7 @@
 
 #define TICK_MS 1000
 #define MAX_LISTENERS 16
-#define ACCEPTS 16       /* per turn, so that a flood of connections starves nobody */
+#define ACCEPTS 2        /* per turn: each may have brought a flood that lasts a millisecond */
 #define INPUT_ROOM 24576 /* a frame or a head of 16 KiB, and the 4 KiB h2o reads at once */
 #define CROWD_MIN 256    /* connections; fewer are not worth a walk through the heap */
 #define ACCEPT_REST 200  /* ms without accepting when descriptors have run out */

@@ -6,6 +6,7 @@
 #include "server/rpc/server.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -23,6 +24,7 @@
 #define ADDRESS_ROWS 65536
 #define REFUSED_ROWS 16384
 #define DRAIN_STEP_MS 20
+#define KEPT_FREE (4 << 20) /* bytes that a thread's heap keeps for the next message */
 
 /* A note to one loop that somebody waits for. */
 struct order {
@@ -61,6 +63,16 @@ static int order_run(struct order *o, void (*fn)(struct loop_note *note))
 	return o->r;
 }
 
+/*
+ * By itself malloc gives what is over 128 KiB back as soon as it is free, and the next message's
+ * pages are faulted in again: four fifths of what a message of 1 MB costs.
+ */
+static void keep_pages(void)
+{
+	mallopt(M_MMAP_THRESHOLD, KEPT_FREE);
+	mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
+}
+
 int server_new(const struct server_options *options, struct server **ret_server)
 {
 	_cleanup_(server_freep) struct server *s = calloc(1, sizeof(*s));
@@ -70,6 +82,7 @@ int server_new(const struct server_options *options, struct server **ret_server)
 
 	if (!s)
 		return err_origin(-ENOMEM);
+	keep_pages();
 	pthread_mutex_init(&s->lock, NULL);
 	s->options = *options;
 	if (n == 0)

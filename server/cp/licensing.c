@@ -21,6 +21,7 @@ struct licensing {
 	pthread_mutex_t lock;
 	struct vendorkeys keys;
 	struct licensing_look now;
+	bool unsettled; /* the store did not take all rows: the next second tries again */
 	/* The file as it was read last; only while installing is held. */
 	struct stat seen;
 	bool read_once;
@@ -125,7 +126,7 @@ static int settle_one(struct txn *txn, void *ctx)
 	return audit_end(txn, &audit, 0);
 }
 
-int licensing_settle(struct licensing *l)
+static int settle_all(struct licensing *l)
 {
 	struct cp *cp = l->cp;
 	struct licensing_look look;
@@ -144,6 +145,21 @@ int licensing_settle(struct licensing *l)
 		if (r)
 			return err_trace(r);
 	}
+}
+
+int licensing_settle(struct licensing *l)
+{
+	bool was;
+	int r;
+
+	r = settle_all(l);
+	pthread_mutex_lock(&l->lock);
+	was = l->unsettled;
+	l->unsettled = r != 0;
+	pthread_mutex_unlock(&l->lock);
+	if (r && !was)
+		log_error("licence", "plans could not be brought up to date; tried again");
+	return r;
 }
 
 /* --- judging and installing --- */
@@ -292,10 +308,11 @@ static void read_file(struct licensing *l)
 	if (r < 0)
 		snprintf(words, sizeof(words), "%.300s: %s", path, strerror(-r));
 	else
-		snprintf(words, sizeof(words), "%.300s: %s", path, fault.words);
+		snprintf(words, sizeof(words), "%.300s: %s", path,
+			 *fault.words ? fault.words : err_reason((enum err)r));
 	set_problem(l, words);
 	/* Time cures the one, a store that takes writes again the other. */
-	if (r > 0 && !strcmp(fault.word, "not-yet-valid"))
+	if (!*fault.word || !strcmp(fault.word, "not-yet-valid"))
 		l->retry_ms = clock_wall_ms() + 1000;
 }
 
@@ -358,7 +375,7 @@ static int load(struct licensing *l)
 void licensing_tick(struct licensing *l)
 {
 	enum plans_licence state = PLANS_LICENCE_NONE;
-	bool changed;
+	bool changed, unsettled;
 
 	pthread_mutex_lock(&l->installing);
 	look_at_file(l, false);
@@ -367,15 +384,15 @@ void licensing_tick(struct licensing *l)
 		state = licence_state(&l->now.licence, clock_wall_ms());
 	changed = state != l->now.state;
 	l->now.state = state;
+	unsettled = l->unsettled;
 	pthread_mutex_unlock(&l->lock);
-	if (changed) {
+	if (changed)
 		log_warn("licence", "the licence %s",
 			 state == PLANS_LICENCE_GRACE   ? "has expired: its grace runs"
 			 : state == PLANS_LICENCE_VALID ? "is in force"
 							: "and its grace are over");
-		if (licensing_settle(l))
-			log_error("licence", "plans could not be brought up to date");
-	}
+	if (changed || unsettled)
+		licensing_settle(l);
 	pthread_mutex_unlock(&l->installing);
 }
 
@@ -392,8 +409,7 @@ void licensing_reload(struct licensing *l)
 			log_error("licence", "what is installed could not be read");
 	}
 	look_at_file(l, true);
-	if (licensing_settle(l))
-		log_error("licence", "plans could not be brought up to date");
+	licensing_settle(l);
 	pthread_mutex_unlock(&l->installing);
 }
 

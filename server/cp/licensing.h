@@ -16,7 +16,7 @@ struct licensing;
 int licensing_new(struct cp *cp, struct licensing **ret_licensing) _must_check_;
 void licensing_free(struct licensing *l);
 
-/* Every second: a file that changed, a date that passed. */
+/* Every second: a file that changed, a date that passed, rows that the store refused before. */
 void licensing_tick(struct licensing *l);
 /* On SIGHUP: vendor keys and file are read anew. */
 void licensing_reload(struct licensing *l);
@@ -44,7 +44,7 @@ void licensing_get(struct licensing *l, struct licensing_look *ret);
  */
 void licensing_apply(const struct licensing_look *look, const struct plan_caps *caps,
 		     int64_t now_ms, bool keep_trial, struct tenant_row *tenant);
-/* The rows of all tenants as they should be now. */
-int licensing_settle(struct licensing *l) _must_check_;
+/* The rows of all tenants as they should be now; what fails, the next tick tries again. */
+int licensing_settle(struct licensing *l);
 
 #endif

@@ -6,6 +6,7 @@ time. Each door says the same of plan, cap and features."""
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -367,6 +368,31 @@ def expiry():
         lab.close()
 
 
+def locked():
+    """A store that takes no writes for a while: what it missed is made up for."""
+    dated, filed = Lab(), Lab()
+    dated.install(dated.sign(1, "team", expires=2, grace_days=0))
+    locks = []
+    for lab in (dated, filed):
+        store = sqlite3.connect(os.path.join(lab.d.dir, "state", "store.db"), isolation_level=None)
+        store.execute("BEGIN IMMEDIATE")
+        locks.append(store)
+    filed.put(filed.sign(1, "team"))
+    until(lambda: "could not be brought up" in dated.d.log(), "the plans are not settled", 40)
+    until(lambda: filed.status().file_problem, "the file is not taken", 40)
+    assert dated.tenant().plan == TEAM and filed.tenant().plan == FREE
+    for store in locks:
+        store.rollback()
+        store.close()
+    until(lambda: dated.tenant().plan == FREE, "the date that passed meanwhile", 40)
+    until(lambda: filed.tenant().plan == TEAM and not filed.status().file_problem,
+          "the file that came meanwhile", 40)
+    for lab in (dated, filed):
+        assert lab.d.stop() == 0 and "Sanitizer" not in lab.d.log(), lab.d.log()[-2000:]
+        lab.d.remove()
+        subprocess.run(["rm", "-r", lab.dir], check=True)
+
+
 def bad_start():
     """Keys that others may write, or that are none: the daemon says so and does not start."""
     with tempfile.TemporaryDirectory() as tmp:
@@ -406,7 +432,7 @@ def main():
                tiers_over_every_protocol):
         run(fn.__name__, fn, lab)
     run("clean end", lab.close)
-    for fn in (expiry, bad_start):
+    for fn in (expiry, locked, bad_start):
         run(fn.__name__, fn)
     failed = RESULTS.count(False)
     print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")

@@ -237,7 +237,7 @@ int nodedevice_stats(struct call *call, const Pb__GetDeviceStatsRequest *in,
 {
 	struct node *n = call->owner;
 	const struct pill_row *row;
-	const struct member *m;
+	const struct member *m = NULL;
 	int r;
 	READ_LOCKED(&n->replica);
 

@@ -106,6 +106,8 @@ int call_fail_status(struct call *call, const struct status *status);
 #define call_alloc(call, len) arena_alloc(&(call)->arena, (len))
 /* Request metadata or HTTP header (lower-case name), or NULL. */
 const char *call_metadata(const struct call *call, const char *name);
+/* One that says who calls, or which call it is, and came twice; NULL: none did. */
+const char *call_metadata_twice(const struct call *call);
 /* All of it, repeated names in the order they came. */
 const struct header *call_metadata_all(const struct call *call, size_t *ret_n);
 /* Metadata of the answer (initial, or HTTP header); copied. Before the first message. */

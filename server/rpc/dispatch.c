@@ -224,8 +224,12 @@ static int guards(struct live *l)
 {
 	const struct service_hooks *hooks = service_hooks(l->services);
 	struct call *call = &l->call;
+	const char *twice = call_metadata_twice(call);
 	int r;
 
+	/* Which of them counts is not ours to guess. */
+	if (twice)
+		return call_field(call, twice, "must not come twice");
 	if (call->peer_is_operator)
 		call->caller.audience = AUDIENCE_OPERATOR;
 	if (hooks->authenticate) {

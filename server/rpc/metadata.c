@@ -21,6 +21,23 @@ const char *call_metadata(const struct call *call, const char *name)
 	return NULL;
 }
 
+const char *call_metadata_twice(const struct call *call)
+{
+	static const char *const once[] = {"authorization", "x-qmesh-user", "x-qmesh-client-addr",
+					   "idempotency-key"};
+	const struct live *l = live_of(call);
+
+	for (size_t i = 0; i < ARRAY_LEN(once); i++) {
+		size_t seen = 0;
+
+		for (size_t k = 0; k < l->n_metadata; k++)
+			seen += strcmp(l->metadata[k].name, once[i]) == 0;
+		if (seen > 1)
+			return once[i];
+	}
+	return NULL;
+}
+
 const struct header *call_metadata_all(const struct call *call, size_t *ret_n)
 {
 	*ret_n = live_of(call)->n_metadata;

@@ -522,6 +522,11 @@ def repeated(lab):
     status, _, body = http(lab.d, "POST", "/api/mesh/devices", {"label": "again"},
                            dict(bearer, **{"idempotency-key": "caf\xe9"}))
     assert status == 400, (status, body)
+    # Two of what there may be one of: neither is taken.
+    for name in ("idempotency-key", "authorization", "x-qmesh-user"):
+        twice = [(name, lab.bob.metadata[0][1])] * (1 if name == "authorization" else 2)
+        refusal = refused("FIELD_INVALID", lab.bob.call, "CreateDevice", metadata=twice, label="again")
+        assert name in refusal.fields, (name, refusal.fields)
     key_ = "k" * 127 + "~"
     # A refusal keeps nothing: the same key may make the device later.
     refused("FIELD_INVALID", again, key_, label="again", node_id=lab.other_node.node_id)

@@ -55,9 +55,21 @@ const char *export_type(enum export_form form)
 	}
 }
 
+/* What a spreadsheet takes for the start of a formula; some take the wide signs for it too. */
+static bool is_formula(const char *s)
+{
+	static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"};
+
+	for (size_t i = 0; i < ARRAY_LEN(wide); i++) {
+		if (!strncmp(s, wide[i], strlen(wide[i])))
+			return true;
+	}
+	return *s && strchr("=+-@\t\r\n", *s);
+}
+
 static void add_cell(struct text *out, const char *s)
 {
-	text_adds(out, strchr("=+-@\t\r\n", *s) && *s ? "\"'" : "\"");
+	text_adds(out, is_formula(s) ? "\"'" : "\"");
 	for (; *s; s++) {
 		if (*s == '"')
 			text_add(out, "\"\"", 2);

@@ -256,7 +256,7 @@ static int take_text(const struct jsonpeek *v, const char **to)
 	return 0;
 }
 
-/* Seconds since 1970; a fraction is cut off. */
+/* Seconds since 1970; a fraction is cut off, an exponent is not understood. */
 static int take_time(const struct jsonpeek *v, int64_t *to)
 {
 	size_t n = strspn(v->s, "0123456789");
@@ -264,6 +264,8 @@ static int take_time(const struct jsonpeek *v, int64_t *to)
 	uint64_t number;
 
 	if (v->kind != JSONPEEK_NUMBER || n > 12 || (n < v->len && v->s[n] != '.'))
+		return -EBADMSG;
+	if (n < v->len && n + 1 + strspn(v->s + n + 1, "0123456789") != v->len)
 		return -EBADMSG;
 	memcpy(digits, v->s, n);
 	digits[n] = '\0';

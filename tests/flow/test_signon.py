@@ -186,7 +186,10 @@ def bad(lab):
         "exp": [lab.token(exp=now - 61), lab.token(exp=None), lab.token(exp="soon"), lab.token(exp=-1),
                 lab.token(exp=10 ** 30), lab.token(lab.rsa, iss="https://rsa.example",
                                                   email="ann@example.com", exp=now - 30)],
-        "nbf": [lab.token(nbf=now + 90), lab.token(nbf="now")],
+        "nbf": [lab.token(nbf=now + 90), lab.token(nbf="now"),
+                # As far away as it looks, not one second.
+                lab.token(raw_claims='{"iss":"https://id.example","aud":"qmesh","sub":"ann@example.com",'
+                          f'"exp":{now + 300},"nbf":1.5e99}}')],
         "name": [lab.token(sub="a b"), lab.token(sub=""), lab.token(sub=None), lab.token(sub=7),
                  lab.token(sub="x" * 129), lab.token(sub="a\u0000b"),
                  lab.token(lab.rsa, iss="https://rsa.example", email="nobody@example.com")],

@@ -62,6 +62,27 @@ static void test_formula_starts(void **state)
 	actor[0] = '=';
 }
 
+/* As Japanese spreadsheets read them. */
+static void test_wide_formula_starts(void **state)
+{
+	static const char *const starts[] = {"\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d",
+					     "\xef\xbc\xa0"};
+	char before[4];
+
+	(void)state;
+	memcpy(before, actor, 3);
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		_cleanup_(text_done) struct text out = TEXT_INIT(10000);
+		char want[16];
+
+		memcpy(actor, starts[i], 3);
+		rows(EXPORT_CSV, &out);
+		snprintf(want, sizeof(want), ",\"'%s", starts[i]);
+		assert_non_null(strstr(out.s, want));
+	}
+	memcpy(actor, before, 3);
+}
+
 static void test_ndjson(void **state)
 {
 	_cleanup_(text_done) struct text out = TEXT_INIT(10000);
@@ -98,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_formula_starts),
+		cmocka_unit_test(test_wide_formula_starts),
 		cmocka_unit_test(test_ndjson),
 		cmocka_unit_test(test_form),
 	};

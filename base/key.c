@@ -126,3 +126,66 @@ void key_psk_device(const struct key *k_n, const uint8_t device_id[16], uint32_t
 {
 	derive(k_n, "psk-dev/1", device_id, key_version, ret_psk);
 }
+
+int key_seal(const struct key *public, const void *p, size_t len, uint8_t *ret)
+{
+	return crypto_box_seal(ret, p, len, public->b) == 0 ? 0 : -EINVAL;
+}
+
+int key_unseal(const struct key *private, const uint8_t *box, size_t box_len, void *ret)
+{
+	struct key public;
+
+	key_public(private, &public);
+	return crypto_box_seal_open(ret, box, box_len, public.b, private->b) == 0 ? 0 : -EBADMSG;
+}
+
+_Static_assert(KEY_SEAL_OVERHEAD == crypto_box_SEALBYTES, "sealed box");
+_Static_assert(KEY_STREAM_HEAD_LEN == crypto_secretstream_xchacha20poly1305_HEADERBYTES, "head");
+_Static_assert(KEY_STREAM_OVERHEAD == crypto_secretstream_xchacha20poly1305_ABYTES, "tag");
+_Static_assert(sizeof(struct key_stream) == sizeof(crypto_secretstream_xchacha20poly1305_state),
+	       "room for the state");
+
+static crypto_secretstream_xchacha20poly1305_state *state_of(struct key_stream *s)
+{
+	return (crypto_secretstream_xchacha20poly1305_state *)s->state;
+}
+
+int key_stream_seal(struct key_stream *s, const struct key *k,
+		    uint8_t ret_head[KEY_STREAM_HEAD_LEN])
+{
+	return crypto_secretstream_xchacha20poly1305_init_push(state_of(s), ret_head, k->b) == 0
+		       ? 0
+		       : -EINVAL;
+}
+
+int key_stream_push(struct key_stream *s, const void *p, size_t len, bool last, uint8_t *ret)
+{
+	unsigned char tag = last ? crypto_secretstream_xchacha20poly1305_TAG_FINAL : 0;
+
+	return crypto_secretstream_xchacha20poly1305_push(state_of(s), ret, NULL, p, len, NULL, 0,
+							  tag) == 0
+		       ? 0
+		       : -EINVAL;
+}
+
+int key_stream_open(struct key_stream *s, const struct key *k,
+		    const uint8_t head[KEY_STREAM_HEAD_LEN])
+{
+	return crypto_secretstream_xchacha20poly1305_init_pull(state_of(s), head, k->b) == 0
+		       ? 0
+		       : -EBADMSG;
+}
+
+int key_stream_pull(struct key_stream *s, const uint8_t *p, size_t len, uint8_t *ret,
+		    bool *ret_last)
+{
+	unsigned char tag = 0;
+
+	if (len < KEY_STREAM_OVERHEAD ||
+	    crypto_secretstream_xchacha20poly1305_pull(state_of(s), ret, NULL, &tag, p, len, NULL,
+						       0) != 0)
+		return -EBADMSG;
+	*ret_last = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+	return 0;
+}

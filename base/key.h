@@ -46,4 +46,32 @@ void key_psk_node(const struct key *k_psk, const uint8_t node_id[16], uint32_t p
 void key_psk_device(const struct key *k_n, const uint8_t device_id[16], uint32_t key_version,
 		    struct key *ret_psk);
 
+/* To a public key: only the private half opens it. ret holds len + KEY_SEAL_OVERHEAD. */
+#define KEY_SEAL_OVERHEAD 48
+int key_seal(const struct key *public, const void *p, size_t len, uint8_t *ret) _must_check_;
+/* ret holds box_len - KEY_SEAL_OVERHEAD. -EBADMSG: for another key, or changed. */
+int key_unseal(const struct key *private, const uint8_t *box, size_t box_len, void *ret)
+	_must_check_;
+
+/*
+ * Many messages under one key, in their order (XChaCha20-Poly1305, libsodium's
+ * secretstream): what is changed, moved or left out does not open, and the last
+ * one says that it is the last. Wiped by key_wipe_bytes.
+ */
+#define KEY_STREAM_HEAD_LEN 24
+#define KEY_STREAM_OVERHEAD 17
+struct key_stream {
+	uint8_t state[52];
+};
+int key_stream_seal(struct key_stream *s, const struct key *k,
+		    uint8_t ret_head[KEY_STREAM_HEAD_LEN]) _must_check_;
+/* ret holds len + KEY_STREAM_OVERHEAD. */
+int key_stream_push(struct key_stream *s, const void *p, size_t len, bool last, uint8_t *ret)
+	_must_check_;
+int key_stream_open(struct key_stream *s, const struct key *k,
+		    const uint8_t head[KEY_STREAM_HEAD_LEN]) _must_check_;
+/* ret holds len - KEY_STREAM_OVERHEAD. -EBADMSG. */
+int key_stream_pull(struct key_stream *s, const uint8_t *p, size_t len, uint8_t *ret,
+		    bool *ret_last) _must_check_;
+
 #endif

@@ -29,7 +29,7 @@ MAY = {
     "gateway": LOWER,
     "server/cp": LOWER + ["gateway", "server/store", "server/peers"],
     "server/node": LOWER + ["gateway", "server/wg", "server/dns", "server/peers", "client"],
-    "client/cli": ["base", "gen", "client"],
+    "client/cli": ["base", "gen", "client", "server/store"],
     "tests": ["base", "gen", "gen/nano", "gateway", "server/rpc", "server/cp", "server/node",
               "client/mobile", "client/cli", *SERVICES],
 }
@@ -37,7 +37,7 @@ MAY = {
 EXTRA = {("gen", "client/qmesh.h")}
 
 LIBC = set("""
-assert ctype dirent endian errno fcntl float getopt glob grp ifaddrs inttypes limits locale malloc
+assert ctype dirent endian errno fcntl float ftw getopt glob grp ifaddrs inttypes limits locale malloc
 math netdb poll pthread pwd regex sched semaphore setjmp signal spawn stdalign stdarg stdatomic
 stdbool stddef stdint stdio stdlib string strings syslog termios threads time ucontext unistd
 utime wchar wctype langinfo fnmatch libgen search byteswap link dlfcn execinfo alloca

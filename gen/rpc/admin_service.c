@@ -2,7 +2,7 @@
 /* quazzar.mesh.v1.AdminService: methods and policy. Made from proto/ by scripts/gen; never edited. */
 #include "gen/rpc/admin_service.h"
 
-const struct method admin_service_methods[13] = {
+const struct method admin_service_methods[14] = {
 	[METHOD_ADMIN_CREATE_TENANT] = {
 		.path = "/quazzar.mesh.v1.AdminService/CreateTenant",
 		.name = "CreateTenant",
@@ -258,10 +258,27 @@ const struct method admin_service_methods[13] = {
 			.no_side_effects = true,
 		},
 	},
+	[METHOD_ADMIN_CREATE_BACKUP] = {
+		.path = "/quazzar.mesh.v1.AdminService/CreateBackup",
+		.name = "CreateBackup",
+		.service = &admin_service_desc,
+		.index = METHOD_ADMIN_CREATE_BACKUP,
+		.kind = METHOD_SERVER_STREAM,
+		.in = &pb__create_backup_request__descriptor,
+		.out = &pb__create_backup_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_OPERATOR,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.http_status = 200,
+		},
+	},
 };
 
 const struct service admin_service_desc = {
 	.name = "quazzar.mesh.v1.AdminService",
 	.methods = admin_service_methods,
-	.n_methods = 13,
+	.n_methods = 14,
 };

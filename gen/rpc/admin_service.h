@@ -36,6 +36,7 @@ struct admin_service {
 		Pb__VerifyLicenceResponse *out);
 	int (*verify_audit)(struct call *call, const Pb__VerifyAuditRequest *in,
 		Pb__VerifyAuditResponse *out);
+	int (*create_backup)(struct call *call, const Pb__CreateBackupRequest *in);
 };
 
 /* Indices in admin_service_methods. */
@@ -53,12 +54,13 @@ enum admin_service_method {
 	METHOD_ADMIN_INSTALL_LICENCE = 10,
 	METHOD_ADMIN_VERIFY_LICENCE = 11,
 	METHOD_ADMIN_VERIFY_AUDIT = 12,
+	METHOD_ADMIN_CREATE_BACKUP = 13,
 };
 
-extern const struct method admin_service_methods[13];
+extern const struct method admin_service_methods[14];
 extern const struct service admin_service_desc;
 
-_Static_assert(sizeof(struct admin_service) == 13 * sizeof(int (*)(void)),
+_Static_assert(sizeof(struct admin_service) == 14 * sizeof(int (*)(void)),
 	       "handlers are an array of function pointers");
 
 static inline const void *admin_service_handlers(const struct admin_service *h)

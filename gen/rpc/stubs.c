@@ -423,6 +423,15 @@ int qm_verify_audit(struct qm_client *client, const struct qm_call_options *opti
 	return r;
 }
 
+int qm_create_backup_start(struct qm_client *client,
+		const struct qm_call_options *options,
+		const Pb__CreateBackupRequest *in, const struct qm_handler *handler,
+		void *arg, struct qm_call **ret_call)
+{
+	return start(client, "/quazzar.mesh.v1.AdminService/CreateBackup", false, options,
+		     &in->base, handler, arg, ret_call);
+}
+
 int qm_get_state(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__GetStateRequest *in, struct qm_reply *ret_reply,
 		Pb__GetStateResponse **ret_out)

@@ -139,6 +139,11 @@ int qm_verify_licence(struct qm_client *client, const struct qm_call_options *op
 int qm_verify_audit(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__VerifyAuditRequest *in, struct qm_reply *ret_reply,
 		Pb__VerifyAuditResponse **ret_out);
+/* /quazzar.mesh.v1.AdminService/CreateBackup */
+int qm_create_backup_start(struct qm_client *client,
+		const struct qm_call_options *options,
+		const Pb__CreateBackupRequest *in, const struct qm_handler *handler,
+		void *arg, struct qm_call **ret_call);
 /* /quazzar.mesh.v1.MeshService/GetState */
 int qm_get_state(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__GetStateRequest *in, struct qm_reply *ret_reply,

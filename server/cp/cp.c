@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "gen/rpc/admin_service.h"
 #include "gen/rpc/agent_service.h"
@@ -12,6 +11,7 @@
 #include "gen/rpc/mesh_service.h"
 #include "server/cp/agents.h"
 #include "server/cp/audit.h"
+#include "server/cp/backup.h"
 #include "server/cp/credential.h"
 #include "server/cp/denials.h"
 #include "server/cp/devices.h"
@@ -37,6 +37,7 @@
 #include "server/cp/watch.h"
 #include "server/rpc/health.h"
 #include "server/rpc/reflection.h"
+#include "server/store/statedir.h"
 
 static void on_committed(void *arg, const struct uuid *tenants, size_t n)
 {
@@ -59,10 +60,13 @@ static int open_store(struct cp *cp)
 	char path[PATH_MAX];
 	struct store_options options = {
 		.path = path, .committed = on_committed, .reopened = on_reopened, .arg = cp};
+	int r;
 
-	if (mkdir(cp->conf.state_dir, 0700) && errno != EEXIST) {
-		log_error("cp", "%s: %s", cp->conf.state_dir, strerror(errno));
-		return err_origin(-errno);
+	r = statedir_take(cp->conf.state_dir, &cp->state_fd);
+	if (r) {
+		log_error("cp", "%s: %s", cp->conf.state_dir,
+			  r == -EBUSY ? "another process works with it" : strerror(-r));
+		return err_origin(r);
 	}
 	if (snprintf(path, sizeof(path), "%s/store.db", cp->conf.state_dir) >= (int)sizeof(path))
 		return err_origin(-ENAMETOOLONG);
@@ -78,6 +82,7 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	if (!cp)
 		return -ENOMEM;
 	cp->conf = *conf;
+	cp->state_fd = -1;
 	r = open_store(cp);
 	if (!r)
 		r = keyring_open(conf->state_dir, &cp->keyring);
@@ -127,6 +132,7 @@ void cp_free(struct cp *cp)
 	licensing_free(cp->licensing);
 	issuers_free(cp->issuers);
 	keyring_free(cp->keyring);
+	close_fdp(&cp->state_fd);
 	free(cp);
 }
 
@@ -175,6 +181,7 @@ static const struct admin_service admin = {
 	.list_tenant_nodes = fleet_list_tenant,
 	.remove_node = fleet_remove,
 	.verify_audit = audit_verify,
+	.create_backup = backup_create,
 	.get_licence = licencedesk_get,
 	.install_licence = licencedesk_install,
 	.verify_licence = licencedesk_verify,

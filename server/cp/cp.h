@@ -24,6 +24,7 @@ struct watch;
 
 struct cp {
 	struct cp_conf conf;
+	int state_fd; /* holds the state directory against another process */
 	struct store *store;
 	struct keyring *keyring;
 	struct licensing *licensing;

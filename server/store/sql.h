@@ -62,6 +62,10 @@ void sql_close(struct sql_db *db);
 int sql_script(struct sql_db *db, const char *script) _must_check_;
 /* No transaction is open: an error ended it. */
 bool sql_is_idle(struct sql_db *db);
+/* All pages as one transaction sees them, in the form of a file, on the heap. -ENOMEM, -EIO. */
+int sql_image(struct sql_db *db, uint8_t **ret_image, size_t *ret_len) _must_check_;
+/* A connection to such an image, in memory only (copied); statements are bounded as in a store. */
+int sql_open_image(const uint8_t *image, size_t len, struct sql_db **ret_db) _must_check_;
 int sql_user_version(struct sql_db *db, int64_t *ret_version) _must_check_;
 
 /* What a txn is: the connection and, in writes, which tenants moved. */

@@ -212,6 +212,17 @@ static const char settings[] = "PRAGMA journal_mode = WAL;"
 			       "PRAGMA cache_size = -2048;"
 			       "PRAGMA wal_autocheckpoint = 2000;";
 
+static int set_up(struct sql_db *db, const char *script)
+{
+	sqlite3_extended_result_codes(db->handle, 1);
+	sqlite3_busy_timeout(db->handle, BUSY_MS);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+	return sql_script(db, script);
+}
+
 int sql_open(const char *path, bool writer, struct sql_db **ret_db)
 {
 	struct sql_db *db;
@@ -228,13 +239,64 @@ int sql_open(const char *path, bool writer, struct sql_db **ret_db)
 		sql_close(db);
 		return err_origin(-EIO);
 	}
-	sqlite3_extended_result_codes(db->handle, 1);
-	sqlite3_busy_timeout(db->handle, BUSY_MS);
-	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
-	r = sql_script(db, settings + (writer ? 0 : strlen("PRAGMA journal_mode = WAL;")));
+	r = set_up(db, settings + (writer ? 0 : strlen("PRAGMA journal_mode = WAL;")));
+	if (r) {
+		sql_close(db);
+		return r;
+	}
+	*ret_db = db;
+	return 0;
+}
+
+int sql_image(struct sql_db *db, uint8_t **ret_image, size_t *ret_len)
+{
+	sqlite3_int64 len = 0;
+	unsigned char *p = sqlite3_serialize(db->handle, "main", &len, 0);
+	uint8_t *copy;
+
+	if (!p)
+		return err_origin(-ENOMEM);
+	/* Out of SQLite's own heap: who gets it frees it as everything else. */
+	copy = malloc((size_t)len);
+	if (copy)
+		memcpy(copy, p, (size_t)len);
+	explicit_bzero(p, (size_t)len);
+	sqlite3_free(p);
+	if (!copy)
+		return err_origin(-ENOMEM);
+	*ret_image = copy;
+	*ret_len = (size_t)len;
+	return 0;
+}
+
+/* Bytes 18 and 19 of the file's head: 2 is WAL, which memory has not; 1 is without. */
+enum { FILE_HEAD_LEN = 100, WRITE_FORM_AT = 18, READ_FORM_AT = 19 };
+
+int sql_open_image(const uint8_t *image, size_t len, struct sql_db **ret_db)
+{
+	struct sql_db *db;
+	unsigned char *copy;
+	int r = 0;
+
+	if (len < FILE_HEAD_LEN)
+		return -EBADMSG;
+	db = calloc(1, sizeof(*db));
+	copy = sqlite3_malloc64(len);
+	if (!db || !copy ||
+	    sqlite3_open_v2(":memory:", &db->handle, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE,
+			    NULL) != SQLITE_OK) {
+		sqlite3_free(copy);
+		sql_close(db);
+		return -ENOMEM;
+	}
+	memcpy(copy, image, len);
+	copy[WRITE_FORM_AT] = copy[READ_FORM_AT] = 1;
+	if (sqlite3_deserialize(db->handle, "main", copy, (sqlite3_int64)len, (sqlite3_int64)len,
+				SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE) !=
+	    SQLITE_OK)
+		r = err_origin(-EIO);
+	if (!r)
+		r = set_up(db, settings + strlen("PRAGMA journal_mode = WAL;"));
 	if (r) {
 		sql_close(db);
 		return r;

@@ -412,6 +412,19 @@ int store_read(struct store *store, store_fn fn, void *ctx)
 	return r;
 }
 
+int store_image(struct store *store, uint8_t **ret_image, size_t *ret_len)
+{
+	struct sql_db *db;
+	int r;
+
+	r = borrow(store, &db);
+	if (r)
+		return r;
+	r = sql_image(db, ret_image, ret_len);
+	give_back(store, db);
+	return r;
+}
+
 /* --- life --- */
 
 static int make_file(const char *path)

@@ -59,6 +59,12 @@ int store_write(struct store *store, store_fn fn, store_denied_fn denied, void *
 /* The same without waiting; free_ctx (may be NULL) runs on the writer's thread. -ENOMEM. */
 int store_post(struct store *store, store_fn fn, void *ctx, void (*free_ctx)(void *ctx));
 
+/*
+ * The whole store as one moment has it, in the form of a SQLite file, on the
+ * heap; writes go on meanwhile. Wiped by the caller: it has what the store has.
+ */
+int store_image(struct store *store, uint8_t **ret_image, size_t *ret_len) _must_check_;
+
 enum store_health {
 	STORE_WELL,
 	STORE_REFUSES, /* the last transaction could not begin or commit */

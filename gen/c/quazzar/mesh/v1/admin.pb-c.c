@@ -1224,6 +1224,96 @@ void   pb__verify_licence_response__free_unpacked
   assert(message->base.descriptor == &pb__verify_licence_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__create_backup_request__init
+                     (Pb__CreateBackupRequest         *message)
+{
+  static const Pb__CreateBackupRequest init_value = PB__CREATE_BACKUP_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__create_backup_request__get_packed_size
+                     (const Pb__CreateBackupRequest *message)
+{
+  assert(message->base.descriptor == &pb__create_backup_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__create_backup_request__pack
+                     (const Pb__CreateBackupRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__create_backup_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__create_backup_request__pack_to_buffer
+                     (const Pb__CreateBackupRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__create_backup_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__CreateBackupRequest *
+       pb__create_backup_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__CreateBackupRequest *)
+     protobuf_c_message_unpack (&pb__create_backup_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__create_backup_request__free_unpacked
+                     (Pb__CreateBackupRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__create_backup_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__create_backup_response__init
+                     (Pb__CreateBackupResponse         *message)
+{
+  static const Pb__CreateBackupResponse init_value = PB__CREATE_BACKUP_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__create_backup_response__get_packed_size
+                     (const Pb__CreateBackupResponse *message)
+{
+  assert(message->base.descriptor == &pb__create_backup_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__create_backup_response__pack
+                     (const Pb__CreateBackupResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__create_backup_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__create_backup_response__pack_to_buffer
+                     (const Pb__CreateBackupResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__create_backup_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__CreateBackupResponse *
+       pb__create_backup_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__CreateBackupResponse *)
+     protobuf_c_message_unpack (&pb__create_backup_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__create_backup_response__free_unpacked
+                     (Pb__CreateBackupResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__create_backup_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[13] =
 {
   {
@@ -2800,6 +2890,95 @@ const ProtobufCMessageDescriptor pb__verify_licence_response__descriptor =
   pb__verify_licence_response__field_indices_by_name,
   1,  pb__verify_licence_response__number_ranges,
   (ProtobufCMessageInit) pb__verify_licence_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__create_backup_request__field_descriptors[1] =
+{
+  {
+    "public_key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CreateBackupRequest, public_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__create_backup_request__field_indices_by_name[] = {
+  0,   /* field[0] = public_key */
+};
+static const ProtobufCIntRange pb__create_backup_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__create_backup_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.CreateBackupRequest",
+  "CreateBackupRequest",
+  "Pb__CreateBackupRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__CreateBackupRequest),
+  1,
+  pb__create_backup_request__field_descriptors,
+  pb__create_backup_request__field_indices_by_name,
+  1,  pb__create_backup_request__number_ranges,
+  (ProtobufCMessageInit) pb__create_backup_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__create_backup_response__field_descriptors[2] =
+{
+  {
+    "data",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CreateBackupResponse, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CreateBackupResponse, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__create_backup_response__field_indices_by_name[] = {
+  0,   /* field[0] = data */
+  1,   /* field[1] = total */
+};
+static const ProtobufCIntRange pb__create_backup_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor pb__create_backup_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.CreateBackupResponse",
+  "CreateBackupResponse",
+  "Pb__CreateBackupResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__CreateBackupResponse),
+  2,
+  pb__create_backup_response__field_descriptors,
+  pb__create_backup_response__field_indices_by_name,
+  1,  pb__create_backup_response__number_ranges,
+  (ProtobufCMessageInit) pb__create_backup_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue pb__audit_fault__enum_values_by_number[3] =

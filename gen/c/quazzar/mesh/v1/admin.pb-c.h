@@ -49,6 +49,8 @@ typedef struct Pb__InstallLicenceRequest Pb__InstallLicenceRequest;
 typedef struct Pb__InstallLicenceResponse Pb__InstallLicenceResponse;
 typedef struct Pb__VerifyLicenceRequest Pb__VerifyLicenceRequest;
 typedef struct Pb__VerifyLicenceResponse Pb__VerifyLicenceResponse;
+typedef struct Pb__CreateBackupRequest Pb__CreateBackupRequest;
+typedef struct Pb__CreateBackupResponse Pb__CreateBackupResponse;
 
 
 /* --- enums --- */
@@ -541,6 +543,36 @@ struct  Pb__VerifyLicenceResponse
 #define PB__VERIFY_LICENCE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__verify_licence_response__descriptor) \
     , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Pb__CreateBackupRequest
+{
+  ProtobufCMessage base;
+  /*
+   * X25519, 32 bytes: only the holder of the private half can read the backup.
+   */
+  ProtobufCBinaryData public_key;
+};
+#define PB__CREATE_BACKUP_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__create_backup_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Pb__CreateBackupResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The next bytes of the file.
+   */
+  ProtobufCBinaryData data;
+  /*
+   * Bytes of the whole file; in the first message.
+   */
+  uint64_t total;
+};
+#define PB__CREATE_BACKUP_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__create_backup_response__descriptor) \
+    , {0,NULL}, 0 }
 
 
 /* Pb__Tenant methods */
@@ -1056,6 +1088,44 @@ Pb__VerifyLicenceResponse *
 void   pb__verify_licence_response__free_unpacked
                      (Pb__VerifyLicenceResponse *message,
                       ProtobufCAllocator *allocator);
+/* Pb__CreateBackupRequest methods */
+void   pb__create_backup_request__init
+                     (Pb__CreateBackupRequest         *message);
+size_t pb__create_backup_request__get_packed_size
+                     (const Pb__CreateBackupRequest   *message);
+size_t pb__create_backup_request__pack
+                     (const Pb__CreateBackupRequest   *message,
+                      uint8_t             *out);
+size_t pb__create_backup_request__pack_to_buffer
+                     (const Pb__CreateBackupRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__CreateBackupRequest *
+       pb__create_backup_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__create_backup_request__free_unpacked
+                     (Pb__CreateBackupRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__CreateBackupResponse methods */
+void   pb__create_backup_response__init
+                     (Pb__CreateBackupResponse         *message);
+size_t pb__create_backup_response__get_packed_size
+                     (const Pb__CreateBackupResponse   *message);
+size_t pb__create_backup_response__pack
+                     (const Pb__CreateBackupResponse   *message,
+                      uint8_t             *out);
+size_t pb__create_backup_response__pack_to_buffer
+                     (const Pb__CreateBackupResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__CreateBackupResponse *
+       pb__create_backup_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__create_backup_response__free_unpacked
+                     (Pb__CreateBackupResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Pb__Tenant_Closure)
@@ -1139,6 +1209,12 @@ typedef void (*Pb__VerifyLicenceRequest_Closure)
 typedef void (*Pb__VerifyLicenceResponse_Closure)
                  (const Pb__VerifyLicenceResponse *message,
                   void *closure_data);
+typedef void (*Pb__CreateBackupRequest_Closure)
+                 (const Pb__CreateBackupRequest *message,
+                  void *closure_data);
+typedef void (*Pb__CreateBackupResponse_Closure)
+                 (const Pb__CreateBackupResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1173,6 +1249,8 @@ extern const ProtobufCMessageDescriptor pb__install_licence_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__install_licence_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_licence_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_licence_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__create_backup_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__create_backup_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -70,11 +70,13 @@ static char *absolute_target(char *target, struct h1_head *ret)
 	if (!scheme)
 		return NULL;
 	len = strcspn(host, "/");
+	if (len == 0)
+		return NULL;
 	path = host + len;
 	memmove(host - 1, host, len);
 	host[len - 1] = '\0';
 	ret->target_host = host - 1;
-	return len > 0 && *path == '/' && h1_host_ok(ret->target_host) ? path : NULL;
+	return *path == '/' && h1_host_ok(ret->target_host) ? path : NULL;
 }
 
 static unsigned request_line(char *line, struct h1_head *ret)

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "server/cp/cp.h"
+
 enum { AT_ONCE = 2, QUEUE = 16, RETRY_MS = 1000 };
 
 struct passwords {
@@ -31,12 +33,20 @@ void passwords_free(struct passwords *p)
 	free(p);
 }
 
+/* Those who wait hold a worker each: half of the workers are left to everybody else. */
+static unsigned places(const struct cp *cp)
+{
+	unsigned half = (unsigned)cp->conf.workers / 2;
+
+	return half > AT_ONCE + QUEUE ? AT_ONCE + QUEUE : half ? half : 1;
+}
+
 static int enter(struct passwords *p, struct call *call)
 {
 	bool full;
 
 	pthread_mutex_lock(&p->lock);
-	full = p->running == AT_ONCE && p->waiting == QUEUE;
+	full = p->running + p->waiting >= places(call->owner);
 	if (!full) {
 		p->waiting++;
 		while (p->running == AT_ONCE)

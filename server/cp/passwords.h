@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Argon2id is slow and takes 19 MiB on purpose: two run at a time, sixteen
- * wait, the rest are told to come back.
+ * wait (fewer where there are less than 36 workers), the rest are told to come
+ * back.
  */
 #ifndef QM_PASSWORDS_H
 #define QM_PASSWORDS_H

@@ -260,6 +260,9 @@ static int save(struct txn *txn, void *ctx)
 	of_user.user = u->user.id;
 	if (!r && (u->role || u->user.disabled))
 		r = token_row_list(txn, &u->user.tenant, &of_user, end_token, &u->ended);
+	/* A role that is lost does not come back with the next one. */
+	if (!r && u->role && u->role != ROLE_ADMIN)
+		r = token_row_keep_role(txn, &u->user.tenant, &u->user.id, u->role);
 	if (!r && was_disabled != u->user.disabled)
 		r = set_devices_state(txn, u);
 	if (r)

@@ -54,6 +54,13 @@ int token_row_delete(struct txn *txn, const struct uuid *tenant, const struct uu
 		       SQL_ARGS(SQL_UUID(tenant), SQL_UUID(id)));
 }
 
+int token_row_keep_role(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
+			int role)
+{
+	return sql_run(txn, "DELETE FROM tokens WHERE tenant = ?1 AND user = ?2 AND role <> ?3",
+		       SQL_ARGS(SQL_UUID(tenant), SQL_UUID(user), SQL_INT(role)));
+}
+
 int token_row_used(struct txn *txn, const struct uuid *id, int64_t now_ms)
 {
 	return sql_run(txn, "UPDATE tokens SET used_ms = ?2 WHERE id = ?1",

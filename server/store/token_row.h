@@ -31,6 +31,9 @@ int token_row_insert(struct txn *txn, const struct token_row *row) _must_check_;
 int token_row_get(struct txn *txn, const struct uuid *id, struct token_row *ret) _must_check_;
 int token_row_delete(struct txn *txn, const struct uuid *tenant, const struct uuid *id)
 	_must_check_;
+/* Removes those of the user that have another role. */
+int token_row_keep_role(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
+			int role) _must_check_;
 int token_row_used(struct txn *txn, const struct uuid *id, int64_t now_ms) _must_check_;
 /* In order of id. */
 int token_row_list(struct txn *txn, const struct uuid *tenant, const struct token_filter *filter,

@@ -178,6 +178,10 @@ def ends(lab):
     # A role that is gone is gone from tokens.
     lab.admin.call("UpdateUser", tenant="acme", user="eve", role=AUDITOR)
     refused("TOKEN_INVALID", robot.call, "GetState")
+    # Nor does it come back with the role.
+    lab.admin.call("UpdateUser", tenant="acme", user="eve", role=MEMBER)
+    refused("TOKEN_INVALID", robot.call, "GetState")
+    lab.admin.call("UpdateUser", tenant="acme", user="eve", role=AUDITOR)
     short = lab.d.mesh(lab.make(lab.ann, "short", life_s=60).token)
     short.call("GetState")
 

@@ -23,6 +23,7 @@ enum {
 	LIFE_DAYS = 90,
 	LIFE_MIN_S = 60,
 	USED_EVERY_MS = 60000,
+	PER_USER = 100,
 };
 
 /* --- by a token --- */
@@ -200,8 +201,15 @@ struct creation {
 static int insert(struct txn *txn, void *ctx)
 {
 	struct creation *c = ctx;
-	int r = token_row_insert(txn, &c->row);
+	uint32_t n;
+	int r;
 
+	r = token_row_count(txn, &c->row.tenant, &c->row.user, &n);
+	if (r)
+		return err_trace(r);
+	if (n >= PER_USER)
+		return ERR_FIELD_INVALID;
+	r = token_row_insert(txn, &c->row);
 	if (r == -EEXIST)
 		return ERR_LABEL_TAKEN;
 	return r ? err_trace(r) : audit_end(txn, &c->audit, 0);
@@ -315,6 +323,11 @@ int servicetokens_create(struct call *call, const Pb__CreateServiceTokenRequest 
 	r = audit_write(call, insert, deny, &c);
 	if (r == ERR_LABEL_TAKEN)
 		return call_fail(call, r, "You have a token %s already.", c.row.name);
+	if (r == ERR_FIELD_INVALID)
+		return call_field(call, "name",
+				  "would be one more than the %d tokens that a user may have: "
+				  "revoke one first",
+				  PER_USER);
 	if (r)
 		return err_trace(r);
 	out->info = fill(call, &c.row);

@@ -48,6 +48,25 @@ int token_row_get(struct txn *txn, const struct uuid *id, struct token_row *ret)
 	return r > 0 ? 0 : r < 0 ? r : ERR_NOT_FOUND;
 }
 
+int token_row_count(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
+		    uint32_t *ret_n)
+{
+	struct sql_rows rows;
+	uint32_t n = 0;
+	int r;
+
+	sql_query(txn, &rows, "SELECT count(*) FROM tokens WHERE tenant = ?1 AND user = ?2",
+		  SQL_ARGS(SQL_UUID(tenant), SQL_UUID(user)));
+	r = sql_next(&rows);
+	if (r > 0)
+		n = (uint32_t)sql_int(&rows, 0);
+	sql_end(&rows);
+	if (r < 0)
+		return r;
+	*ret_n = n;
+	return 0;
+}
+
 int token_row_delete(struct txn *txn, const struct uuid *tenant, const struct uuid *id)
 {
 	return sql_run(txn, "DELETE FROM tokens WHERE tenant = ?1 AND id = ?2",

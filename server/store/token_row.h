@@ -29,6 +29,9 @@ typedef int (*token_row_fn)(void *arg, const struct token_row *row);
 int token_row_insert(struct txn *txn, const struct token_row *row) _must_check_;
 /* By id alone: the tenant is told by the row. ERR_NOT_FOUND. */
 int token_row_get(struct txn *txn, const struct uuid *id, struct token_row *ret) _must_check_;
+/* Of one user, those that have expired and were not pruned yet too. */
+int token_row_count(struct txn *txn, const struct uuid *tenant, const struct uuid *user,
+		    uint32_t *ret_n) _must_check_;
 int token_row_delete(struct txn *txn, const struct uuid *tenant, const struct uuid *id)
 	_must_check_;
 /* Removes those of the user that have another role. */

@@ -186,6 +186,17 @@ def ends(lab):
     short.call("GetState")
 
 
+def so_many(lab):
+    """A hundred of one user; another is refused until one is gone."""
+    lab.admin.call("CreateUser", tenant="acme", name="hoarder", password=PASSWORD, role=1)
+    who = login(lab.d, "hoarder", "acme")
+    made = [who.call("CreateServiceToken", name=f"t {n}") for n in range(100)]
+    assert "name" in refused("FIELD_INVALID", who.call, "CreateServiceToken", name="more").fields
+    lab.make(lab.bob, "not theirs")
+    who.call("RevokeServiceToken", id=made[7].info.id)
+    who.call("CreateServiceToken", name="more")
+
+
 def command_line(lab):
     with tempfile.TemporaryDirectory() as tmp:
         path = os.path.join(tmp, "session")
@@ -253,7 +264,7 @@ def run(name, fn, *args):
 
 def main():
     lab = Lab()
-    for fn in (works, hashed, scopes, forged, ends, command_line, single_sign_on):
+    for fn in (works, hashed, scopes, forged, ends, so_many, command_line, single_sign_on):
         run(fn.__name__, fn, lab)
     run("clean end", lab.close)
     failed = RESULTS.count(False)

@@ -58,8 +58,11 @@ static void on_reopened(void *arg)
 static int open_store(struct cp *cp)
 {
 	char path[PATH_MAX];
-	struct store_options options = {
-		.path = path, .committed = on_committed, .reopened = on_reopened, .arg = cp};
+	struct store_options options = {.path = path,
+					.keep_copy = true,
+					.committed = on_committed,
+					.reopened = on_reopened,
+					.arg = cp};
 	int r;
 
 	r = statedir_take(cp->conf.state_dir, &cp->state_fd);

@@ -253,6 +253,11 @@ static const char step_5[] = "ALTER TABLE join_tokens ADD COLUMN node BLOB;"
 
 static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5};
 
+int64_t schema_version(void)
+{
+	return (int64_t)ARRAY_LEN(steps);
+}
+
 int schema_apply(struct sql_db *db)
 {
 	int64_t version = 0;
@@ -264,8 +269,8 @@ int schema_apply(struct sql_db *db)
 	r = sql_user_version(db, &version);
 	if (!r && version > (int64_t)ARRAY_LEN(steps)) {
 		log_error("store",
-			  "the store has schema %lld, this program knows up to %zu: "
-			  "install the newer qmesh-cpd again",
+			  "the store has schema %lld, this program knows up to %zu: install the "
+			  "newer qmesh-cpd again, or restore a backup that is older",
 			  (long long)version, ARRAY_LEN(steps));
 		r = -ENOTSUP;
 	}

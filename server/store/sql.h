@@ -78,6 +78,8 @@ struct txn {
 
 /* --- schema.c --- */
 
+/* Steps that this program knows. */
+int64_t schema_version(void);
 int schema_apply(struct sql_db *db) _must_check_;
 
 #endif

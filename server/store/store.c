@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/killpoint.h"
 #include "base/log.h"
+#include "server/store/precopy.h"
 #include "server/store/sql.h"
 
 enum { READERS_MAX = 6 };
@@ -465,6 +466,8 @@ int store_open(const struct store_options *options, struct store **ret_store)
 	r = make_file(store->path);
 	if (!r)
 		r = sql_open(store->path, true, &store->writer);
+	if (!r && options->keep_copy)
+		r = precopy_make(store->writer, store->path);
 	if (!r)
 		r = schema_apply(store->writer);
 	if (r)

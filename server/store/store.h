@@ -33,6 +33,8 @@ typedef int (*store_denied_fn)(struct txn *txn, void *ctx, int refusal);
 
 struct store_options {
 	const char *path;
+	/* A store of an older schema is copied before it is brought up (precopy.h). */
+	bool keep_copy;
 	/* On the writer's thread after each commit that changed a generation. */
 	void (*committed)(void *arg, const struct uuid *tenants, size_t n);
 	/* After the store was opened again: anything may be ahead of what was told. */

@@ -66,7 +66,7 @@
 #define LIMIT_RATES(ROW)                                                                           \
 	ROW(RESETS, 200, 50, "RST_STREAM; honest clients cancel a handful (CVE-2023-44487)")       \
 	ROW(STREAM_ERRORS, 50, 5, "errors that make us reset a stream (CVE-2025-8671)")            \
-	ROW(PINGS, 200, 100, "PING; gRPC probes bandwidth with one per round trip")                \
+	ROW(PINGS, 200, 100, "PING; frames we send earn more, as gRPC probes bandwidth by them")           \
 	ROW(SETTINGS, 50, 5, "SETTINGS; each is answered")                                         \
 	ROW(PRIORITIES, 200, 50, "PRIORITY; browsers send a few per page")                         \
 	ROW(WINDOW_UPDATES, 2000, 500, "WINDOW_UPDATE; answered DATA and requests earn more")      \

@@ -51,7 +51,7 @@ const char *guard_frame(struct guard *g, const struct h2frame *f, const uint8_t 
 const char *guard_count(struct guard *g, enum guard_event event, uint64_t now_ms);
 /* A PING to be answered; with or without streams. Words or NULL. */
 const char *guard_ping(struct guard *g, bool has_streams, uint64_t now_ms);
-/* HEADERS or DATA went out: the pings that follow may be probes of bandwidth. */
+/* HEADERS or DATA went out: earns a ping, for what follows may be a probe of bandwidth. */
 void guard_sent(struct guard *g);
 /* The peer earned window updates: by a request, by data it was sent. */
 void guard_earn(struct guard *g, uint32_t n);

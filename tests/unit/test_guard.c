@@ -100,6 +100,23 @@ static void header_blocks(void **state)
 	assert_non_null(frame(H2_CONTINUATION, 0, "", 0, 1000));
 }
 
+/* A client that receives fast asks once per round trip, far more often than pings refill. */
+static void probes_are_earned(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 10 * LIMIT_PINGS_AT_ONCE; i++) {
+		guard_sent(&guard);
+		assert_null(frame(H2_PING, 0, "12345678", 8, 1000));
+		assert_null(guard_ping(&guard, true, 1000));
+	}
+	/* Earned are no more than there were at first. */
+	for (unsigned i = 0; i < 10 * LIMIT_PINGS_AT_ONCE; i++)
+		guard_sent(&guard);
+	for (unsigned i = 0; i < LIMIT_PINGS_AT_ONCE; i++)
+		assert_null(frame(H2_PING, 0, "12345678", 8, 1000));
+	assert_string_equal(frame(H2_PING, 0, "12345678", 8, 1000), "too_many_pings");
+}
+
 /* gRFC A8: two strikes; the interval depends on streams; what we send forgives. */
 static void keepalive(void **state)
 {
@@ -127,6 +144,7 @@ int main(void)
 		cmocka_unit_test_setup(honest_frames_are_free, setup),
 		cmocka_unit_test_setup(windows_are_earned, setup),
 		cmocka_unit_test_setup(header_blocks, setup),
+		cmocka_unit_test_setup(probes_are_earned, setup),
 		cmocka_unit_test(keepalive),
 	};
 

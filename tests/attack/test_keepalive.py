@@ -7,7 +7,7 @@ server sends takes strikes back, so that probes of bandwidth are never punished.
 """
 import sys
 
-from wire import (ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, KINDS, PING, Report, Server, echo, ended,
+from wire import (ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, KINDS, PING, Report, Server, echo,
                   frame, goaways, message, status_of)
 
 ONE = frame(PING, 0, 0, b"keepaliv")
@@ -29,8 +29,9 @@ def ping(c):
 
 
 def is_the_end(seen, c):
-    seen = seen + c.until(lambda f: False)
-    return goaways(seen) == [(11, "too_many_pings")] and seen[-1][0] == "eof"
+    """Puts what still comes behind what was seen; a reset is an end that outran what we sent."""
+    seen += c.until(lambda f: False)
+    return goaways(seen) == [(11, "too_many_pings")] and seen[-1][0] in ("eof", "reset")
 
 
 def t_strikes(s, kind, check):
@@ -56,22 +57,24 @@ def t_forgiven(s, kind, check):
 
 
 def t_probes(s, kind, check):
-    """A PING for each DATA frame, as gRPC measures bandwidth, and two more while they are on their way."""
+    """A PING for a DATA frame, as gRPC measures bandwidth, at most two of them on their way: on a busy
+    machine DATA comes in heaps, and what is asked after the last of it counts."""
     c = H2(s, kind)
     c.send(frame(HEADERS, END_HEADERS, 1, echo("ServerStream")), frame(DATA, END_STREAM, 1, message(n=60, ms=5, size=100)))
-    seen = []
-    while not (seen and ended(seen[-1], 1)) and not goaways(seen):
+    seen, asked = [], 0
+    while (asked > answers(seen) or status_of(seen) is None) and not goaways(seen):
         f = c.read()
         if f is None or f[0] in ("eof", "reset"):
             break
         seen.append(f)
-        if f[0] == DATA:
+        if f[0] == DATA and asked < answers(seen) + 2:
             try:
                 c.send(ONE)
             except OSError:
                 break
-    seen += c.until(lambda f: f[0] == PING, 0.5) if answers(seen) < 50 else []
-    check("probes of bandwidth", status_of(seen) == 0 and answers(seen) >= 50 and not goaways(seen), (answers(seen), seen[-1:]))
+            asked += 1
+    check("probes of bandwidth", status_of(seen) == 0 and answers(seen) == asked >= 6 and not goaways(seen),
+          (asked, answers(seen), seen[-1:]))
     c.close()
 
 

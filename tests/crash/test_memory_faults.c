@@ -20,7 +20,7 @@
 #include "gen/rpc/mesh_service.h"
 #include "tests/support/world.h"
 
-enum { N_MAX = 20000, BUDGET_MS = 40000 };
+enum { N_MAX = 20000, BUDGET_MS = 25000 };
 
 /* --- the allocator --- */
 

@@ -22,7 +22,7 @@
 #include "tests/support/faultvfs.h"
 #include "tests/support/world.h"
 
-enum { N_MAX = 400, BUDGET_MS = 55000 };
+enum { N_MAX = 400, BUDGET_MS = 40000 };
 
 struct scenario {
 	const char *name;

@@ -138,7 +138,7 @@ static void exchange_over(struct h1conn *h)
 /* All of the answer is with the kernel. */
 static void answered(struct h1conn *h)
 {
-	bool again = h->keep_alive && h->received && h->c->drain == 0;
+	bool again = h->keep_alive && h->received;
 
 	exchange_over(h);
 	h->since_ms = h->c->loop->now_ms;
@@ -409,6 +409,26 @@ static bool read_head(struct h1conn *h)
 	return true;
 }
 
+/*
+ * What follows can be read in two ways: nothing of it is read. An answer that is whole already
+ * still leaves.
+ */
+static void refuse_body(struct h1conn *h)
+{
+	h->keep_alive = false;
+	if (h->head_made && !h->finished) {
+		h->c->loop->server->count.refused++;
+		conn_cut(h->c);
+		return;
+	}
+	h->received = true;
+	if (h->head_made)
+		return;
+	h->x.door->gone(&h->x);
+	h->x.door = &refused_door;
+	refuse(h, 400);
+}
+
 /* Hands body bytes to the door; false: nothing more to do now. */
 static bool feed(struct h1conn *h)
 {
@@ -423,8 +443,7 @@ static bool feed(struct h1conn *h)
 	if (h->head.chunked) {
 		eaten = h1_chunks_eat(&h->chunks, p, len, &body, &body_len, &done);
 		if (eaten < 0) {
-			h->c->loop->server->count.refused++;
-			conn_cut(h->c);
+			refuse_body(h);
 			return false;
 		}
 	} else {
@@ -535,7 +554,9 @@ static void op_drain(struct conn *c, unsigned step)
 	struct h1conn *h = c->protocol;
 
 	c->drain = step;
-	h->keep_alive = false;
+	/* A head that is out has promised what becomes of the connection. */
+	if (!h->head_sent)
+		h->keep_alive = false;
 	if (step >= 3 || (step >= 2 && !h->active))
 		conn_cut(c);
 	if (step >= 3)

@@ -246,9 +246,10 @@ static void op_drain(struct conn *c, unsigned step)
 	}
 	if (!h2x_alive(c) || c->shut)
 		return;
-	if (c->drain < step)
+	if (c->drain < step) {
 		h2x_goaway(h, step == 1 ? INT32_MAX : h2x_last_id(h));
-	c->drain = step;
+		c->drain = step;
+	}
 	if (step == 2 && !h->output_ended && h->n_streams == 0 && h2x_nothing_to_write(h)) {
 		h->output_ended = true;
 		conn_end_output(c);

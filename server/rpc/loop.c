@@ -23,10 +23,11 @@
 
 #define TICK_MS 1000
 #define MAX_LISTENERS 16
-#define ACCEPTS 2        /* per turn: each may have brought a flood that lasts a millisecond */
-#define INPUT_ROOM 24576 /* a frame or a head of 16 KiB, and the 4 KiB h2o reads at once */
-#define CROWD_MIN 256    /* connections; fewer are not worth a walk through the heap */
-#define ACCEPT_REST 200  /* ms without accepting when descriptors have run out */
+#define ACCEPTS 2           /* per turn: each may have brought a flood that lasts a millisecond */
+#define ACCEPTS_AT_END 1024 /* the backlog */
+#define INPUT_ROOM 24576    /* a frame or a head of 16 KiB, and the 4 KiB h2o reads at once */
+#define CROWD_MIN 256       /* connections; fewer are not worth a walk through the heap */
+#define ACCEPT_REST 200     /* ms without accepting when descriptors have run out */
 
 _Static_assert(sizeof(((struct loop_note *)0)->link) == sizeof(h2o_multithread_message_t),
 	       "a note starts with h2o's message");
@@ -346,11 +347,25 @@ int loop_listen(struct loop *l, struct listener *listener, int fd)
 	return 0;
 }
 
+/* For those the kernel has let in already a closed listener would be a reset. */
+static void accept_rest(struct loop_socket *from)
+{
+	h2o_socket_t *sock;
+
+	for (int i = 0; i < ACCEPTS_AT_END; i++) {
+		sock = h2o_evloop_socket_accept(from->sock);
+		if (!sock)
+			return;
+		conn_new(from, sock);
+	}
+}
+
 void loop_unlisten(struct loop *l)
 {
 	struct loop_engine *e = l->engine;
 
 	for (size_t i = 0; i < e->n_sockets; i++) {
+		accept_rest(&e->sockets[i]);
 		timer_clear(&l->timers, &e->sockets[i].again);
 		h2o_socket_read_stop(e->sockets[i].sock);
 		h2o_socket_close(e->sockets[i].sock);

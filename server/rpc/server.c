@@ -248,8 +248,8 @@ void server_stop(struct server *s, uint64_t grace_ms)
 	all_loops(s, drain_on_loop, 1);
 	for (; s->n_conns > 0 && waited < grace_ms; waited += DRAIN_STEP_MS) {
 		nanosleep(&(struct timespec){.tv_nsec = DRAIN_STEP_MS * 1000000}, NULL);
-		if (waited >= second)
-			all_loops(s, drain_on_loop, 2);
+		/* The first word again: some were still in their handshake when it was said. */
+		all_loops(s, drain_on_loop, waited >= second ? 2 : 1);
 		if (!ended && waited >= grace_ms / 2) {
 			ended = true;
 			all_loops(s, end_streams_on_loop, 0);

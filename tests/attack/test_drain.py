@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A stop loses no answer: calls in flight finish, slow readers get the tail, streams end with DRAINING."""
+import concurrent.futures
 import struct
 import sys
 import threading
 import time
 
-from wire import (DATA, END_HEADERS, END_STREAM, GOAWAY, H1, H2, HEADERS, KINDS, SETTINGS, WINDOW, Report, Server, echo,
+from wire import (DATA, END_HEADERS, END_STREAM, H1, H2, HEADERS, KINDS, PREFACE, SETTINGS, WINDOW, Report, Server, echo,
                   ended, frame, goaways, message, status_of)
 
 N = 60
@@ -19,6 +20,18 @@ def slow_reader(server, kind):
         c.send(frame(HEADERS, END_HEADERS, 2 * j + 1, echo("ServerStream")) +
                frame(DATA, END_STREAM, 2 * j + 1, message(n=1, size=100000)))
     return c
+
+
+class Late(H2):
+    """Connected before the stop, says that it speaks HTTP/2 after it."""
+
+    def __init__(self, server, kind):  # pylint: disable=super-init-not-called
+        self.s = server.socket(kind)
+        self.buffer = b""
+
+    def begin(self):
+        self.s.sendall(PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS, 1, echo("Unary")) +
+                       frame(DATA, END_STREAM, 1, message(n=5)))
 
 
 def one_kind(kind, report):
@@ -37,11 +50,14 @@ def one_kind(kind, report):
         kept = H1(server, kind)
         kept.send(b"GET /x HTTP/1.1\r\nhost: localhost\r\n\r\n")
         kept.answer()
+        late = Late(server, kind)
         time.sleep(0.3)
         result = []
         stopper = threading.Thread(target=lambda: result.append(server.stop(30)))
         stopper.start()
-        time.sleep(1.4)
+        time.sleep(0.2)
+        late.begin()
+        time.sleep(1.2)
         try:
             server.socket(kind, timeout=1)
             report.check(kind + ": no new connections", False)
@@ -50,6 +66,9 @@ def one_kind(kind, report):
         seen = idle.until(lambda f: False)
         report.check(kind + ": an idle connection gets two GOAWAYs and the end",
                      len(goaways(seen)) == 2 and seen[-1][0] == "eof", seen)
+        seen = late.until(lambda f: False)
+        report.check(kind + ": one that began late hears it all, and is answered",
+                     len(goaways(seen)) == 2 and status_of(seen) == 0, seen)
         upload.send(frame(DATA, END_STREAM, 1, message(n=5)[3:]))
         seen = upload.until(ended)
         report.check(kind + ": an upload finishes", status_of(seen) == 0 and len(goaways(seen)) == 2, seen)
@@ -78,11 +97,9 @@ def one_kind(kind, report):
 
 def main():
     report = Report()
-    threads = [threading.Thread(target=one_kind, args=(kind, report)) for kind in KINDS]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for done in [pool.submit(one_kind, kind, report) for kind in KINDS]:
+            done.result()
     return report.end()
 
 

@@ -55,7 +55,7 @@ REFUSED = {
     "too long a line": (b"GET /" + b"y" * 17000, 431),
 }
 
-# Chunk framing: the connection ends, with no answer to either request.
+# Chunk framing: told, then the connection ends; nothing behind it is answered.
 CHUNKS = {
     "bare LF after a size": b"1\nx\r\n0\r\n\r\n",
     "extension": b"1;a=b\r\nx\r\n0\r\n\r\n",
@@ -82,7 +82,9 @@ def t_refused(server, kind, check):
     for name, body in CHUNKS.items():
         c = H1(server, kind)
         c.send(b"POST / HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n" + body + SECOND)
-        check("chunks: " + name, c.answer() is None, "")
+        first = c.answer()
+        check("chunks: " + name, first and first[0] == 400 and first[1].get("connection") == "close", first)
+        check("chunks: " + name + ": nothing behind it", c.answer() is None, "")
         c.close()
 
 

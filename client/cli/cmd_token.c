@@ -54,8 +54,9 @@ static int read_request(const struct cli *cli, char *methods[METHODS_MAX],
 	}
 	if (role)
 		in->role = (Pb__Role)value;
-	if (life && args_duration(life, UINT64_C(31536000000), &life_ms)) {
-		print_problem("8h, at most 8760h", "no such time: %s", life);
+	/* What is cut to no seconds would be the longest life there is. */
+	if (life && (args_duration(life, UINT64_C(31536000000), &life_ms) || life_ms < 60000)) {
+		print_problem("8h, at least 60s and at most 8760h", "no such time: %s", life);
 		return EXIT_USAGE;
 	}
 	if (life)
@@ -64,6 +65,11 @@ static int read_request(const struct cli *cli, char *methods[METHODS_MAX],
 	while (in->n_methods < METHODS_MAX &&
 	       (methods[in->n_methods] = (char *)args_nth(&cli->args, "--method", in->n_methods)))
 		in->n_methods++;
+	if (args_nth(&cli->args, "--method", METHODS_MAX)) {
+		print_problem("one token for all methods, or several tokens",
+			      "more than %d methods", METHODS_MAX);
+		return EXIT_USAGE;
+	}
 	in->name = (char *)cli->args.words[0];
 	return 0;
 }
@@ -180,8 +186,9 @@ static int run_revoke(struct cli *cli)
 
 static const struct flag create_flags[] = {
 	{"--role", "ROLE", "member, auditor or admin; your own without it"},
-	{"--method", "NAME", "MeshService.ListDevices; may be repeated; all without it"},
-	{"--expires-in", "TIME", "8h, 720h; 90 days without it"},
+	{"--method", "NAME",
+	 "MeshService.ListDevices; may be repeated, 32 at most; all without it"},
+	{"--expires-in", "TIME", "8h, 720h; 60s to 8760h, 90 days without it"},
 	{NULL, NULL, NULL},
 };
 

@@ -211,6 +211,10 @@ def command_line(lab):
             return done.stdout
         token = cli("token", "create", "from the shell", "--method", "MeshService.ListDevices",
                     "--expires-in", "24h").strip()
+        # Never longer than was asked for, nor for fewer methods.
+        for life in ("0s", "500ms", "59s", "8761h", "1"):
+            cli("token", "create", "short", "--expires-in", life, code=2)
+        cli("token", "create", "many", *["--method", "MeshService.ListDevices"] * 33, code=2)
         own = os.path.join(tmp, "token")
         with open(os.open(own, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
             f.write(token)

@@ -37,11 +37,13 @@ struct loop {
 	unsigned index;
 	pthread_t thread;
 	bool running;
-	uint64_t now_ms; /* clock_boot_ms, once per turn */
+	uint64_t now_ms;         /* clock_boot_ms, once per turn */
+	uint32_t turn, n_frames; /* which one this is, and the frames of HTTP/2 it has taken */
 	struct timer_heap timers;
 	struct timer tick;
-	struct conn *conns; /* all open ones */
-	struct call *calls; /* all unfinished ones */
+	struct conn *conns;                  /* all open ones */
+	struct conn *waiting, *waiting_last; /* for the next turn */
+	struct call *calls;                  /* all unfinished ones */
 	struct live *spare_calls;
 	unsigned n_spare_calls;
 	struct h2stream *spare_streams;
@@ -77,12 +79,13 @@ struct conn_ops {
 	void (*tick)(struct conn *c, uint64_t now_ms);
 	/* 1: no new requests; 2: the last word to the peer; 3: cut. */
 	void (*drain)(struct conn *c, unsigned step);
+	void (*go_on)(struct conn *c); /* what conn_wait asked for; may free c */
 };
 
 struct conn {
 	struct loop *loop;
 	struct listener *listener;
-	struct conn *prev, *next;
+	struct conn *prev, *next, *next_waiting;
 	void *sock; /* h2o_socket_t */
 	const struct conn_ops *ops;
 	void *protocol; /* struct h1conn or h2conn; NULL during handshake */
@@ -91,8 +94,7 @@ struct conn {
 	struct rate_key key;
 	bool counted; /* in the address table */
 	bool peer_is_operator;
-	bool had_request;
-	bool shut;
+	bool had_request, shut, waits;
 	unsigned drain; /* the step it was last told */
 	uint64_t born_ms, rx_ms, tx_ms;
 	uint64_t age_due_ms; /* age.c's; 0: it may last */
@@ -111,6 +113,7 @@ void conn_close(struct conn *c);
 /* shutdown(2): the engine's own error paths close it. */
 void conn_cut(struct conn *c);
 void conn_end_output(struct conn *c);
+void conn_wait(struct conn *c); /* it had its share of this turn: ops->go_on in the next */
 
 /* h1x.c and h2x.c: take over a connection whose protocol is known. -ENOMEM: caller closes. */
 int h1x_begin(struct conn *c) _must_check_;

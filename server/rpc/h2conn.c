@@ -256,4 +256,9 @@ static void op_drain(struct conn *c, unsigned step)
 	}
 }
 
-const struct conn_ops h2conn_ops = {.closed = op_closed, .tick = op_tick, .drain = op_drain};
+const struct conn_ops h2conn_ops = {
+	.closed = op_closed,
+	.tick = op_tick,
+	.drain = op_drain,
+	.go_on = h2x_go_on,
+};

@@ -25,6 +25,7 @@ struct h2conn {
 	uint64_t head_ms;
 	uint64_t busy_ms; /* last time there was a stream */
 	uint64_t pinged_ms;
+	uint32_t turn, n_frames; /* what it has had of the loop's present turn */
 	bool pinged;
 	bool table_shrunk; /* our next block must say so (RFC 7541 4.2) */
 	bool output_ended;
@@ -56,5 +57,6 @@ bool h2x_nothing_to_write(const struct h2conn *h);
 void h2x_window_update(struct h2conn *h, uint32_t id, uint32_t n);
 void h2x_goaway(struct h2conn *h, uint32_t last_id);
 void h2x_ping(struct h2conn *h, const uint8_t bytes[8]);
+void h2x_go_on(struct conn *c);
 
 #endif

@@ -53,6 +53,18 @@ static inline struct h2stream *h2engine_owner(h2o_generator_t *generator)
 	return H2O_STRUCT_FROM_MEMBER(struct h2stream, generator, generator);
 }
 
+/* --- h2wipe.c --- */
+/*
+ * Before more is read behind the beginning of a frame: h2o would move that beginning to the front
+ * and leave it where it was, too.
+ */
+void h2wipe_make_room(struct st_h2o_buffer_t *buffer);
+/*
+ * A decoded field that is a secret is wiped when nobody uses it any more: neither the request nor
+ * the table of the connection, in which the peer may have put it.
+ */
+void h2wipe_later(const h2o_header_t *field);
+
 /* --- h2open.c --- */
 /* A request that h2o answered by itself, because its head was bad: its end is heard of too. */
 void h2open_unheard(struct h2stream *s, h2o_http2_stream_t *stream);

@@ -10,27 +10,8 @@
 
 /* --- the end --- */
 
-/*
- * h2o's write buffers go back to a pool of its own, unwiped. The one just
- * written is the next it hands out: take it, wipe it, give it back.
- */
-static void wipe_last_buffer(struct h2conn *h)
-{
-	h2o_buffer_t *buf = h2engine_conn(h)->_write.buf;
-	h2o_buffer_prototype_t *prototype =
-		buf->bytes ? buf->_prototype
-			   : H2O_STRUCT_FROM_MEMBER(h2o_buffer_prototype_t, _initial_buf, buf);
-
-	h2o_buffer_init(&buf, prototype);
-	h2o_buffer_reserve(&buf, 1);
-	explicit_bzero(buf->bytes, buf->capacity);
-	h2o_buffer_dispose(&buf);
-}
-
 static void on_end(struct h2stream *s)
 {
-	if (s->out.secret)
-		wipe_last_buffer(s->h);
 	h2conn_remove(s->h, s);
 	s->engine = NULL;
 	h2stream_free(s);
@@ -86,8 +67,13 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 	struct h2head *head;
 	bool good, too_large;
 
-	for (size_t i = 0; i < n; i++)
-		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 2;
+	for (size_t i = 0; i < n; i++) {
+		const h2o_iovec_t *name = req->headers.entries[i].name;
+
+		if (name == &H2O_TOKEN_AUTHORIZATION->buf || name == &H2O_TOKEN_COOKIE->buf)
+			h2wipe_later(&req->headers.entries[i]);
+		total += name->len + req->headers.entries[i].value.len + 2;
+	}
 	too_large = total > LIMIT_HEAD_BYTES;
 	if (too_large) { /* a bomb is not even copied */
 		n = 0;

@@ -8,6 +8,14 @@
 #include "base/limits.h"
 #include "server/rpc/h2engine.h"
 
+/*
+ * Frames of one turn of the loop. A connection that floods has at most a millisecond of it, and
+ * where many do, each has little; whoever sends a few is served at once.
+ */
+#define TURN_FRAMES 512
+#define SHARE_MAX 128
+#define SHARE_MIN 8
+
 typedef ssize_t (*expect_fn)(h2o_http2_conn_t *, const uint8_t *, size_t, const char **);
 
 static uint64_t now_of(const struct h2conn *h)
@@ -270,15 +278,51 @@ static ssize_t take_frame(struct h2conn *h, uint8_t *src, size_t len, const char
 	return r;
 }
 
-/* Frames carry passwords and tokens, and h2o gives its buffers away as they are. */
+static inline bool has_had_its_share(struct h2conn *h, struct loop *l)
+{
+	uint32_t n = ++l->n_frames;
+
+	if (h->turn != l->turn) {
+		h->turn = l->turn;
+		h->n_frames = 0;
+	}
+	return ++h->n_frames > (n > TURN_FRAMES ? SHARE_MIN : SHARE_MAX);
+}
+
+/* Nothing more is read until what lies in the buffer has had its turn. */
+static ssize_t wait_a_turn(struct h2conn *h)
+{
+	if (!h->c->waits) {
+		h2o_socket_dont_read(h->c->sock, 1);
+		conn_wait(h->c);
+	}
+	return H2O_HTTP2_ERROR_INCOMPLETE;
+}
+
+void h2x_go_on(struct conn *c)
+{
+	h2o_socket_t *sock = c->sock;
+
+	if (!h2x_alive(c))
+		return;
+	h2o_socket_dont_read(sock, 0);
+	sock->_cb.read(sock, NULL); /* may free the connection */
+}
+
+/* Frames carry passwords and tokens: wiped as soon as they are read (h2wipe.c does the rest). */
 static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const char **err)
 {
 	struct h2conn *h = ((struct conn *)conn->sock->on_close.data)->protocol;
 	uint8_t *p = (uint8_t *)(uintptr_t)src;
-	ssize_t r = take_frame(h, p, len, err);
+	ssize_t r;
 
+	if (has_had_its_share(h, h->c->loop))
+		return wait_a_turn(h);
+	r = take_frame(h, p, len, err);
 	if (r != H2O_HTTP2_ERROR_INCOMPLETE)
 		explicit_bzero(p, r > 0 ? (size_t)r : len);
+	else
+		h2wipe_make_room(conn->sock->input);
 	return r;
 }
 

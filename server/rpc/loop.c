@@ -7,9 +7,8 @@
  */
 #include "server/rpc/core.h"
 
+#include <dlfcn.h>
 #include <h2o.h>
-#include <h2o/http1.h>
-#include <h2o/http2.h>
 #include <malloc.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include "base/log.h"
 #include "server/rpc/age.h"
 #include "server/rpc/call_queue.h"
+#include "server/rpc/h2engine.h"
 #include "server/rpc/tls.h"
 
 #define TICK_MS 1000
@@ -58,6 +58,10 @@ static void config_make(void)
 	h2o_hostconf_t *host;
 	h2o_handler_t *handler;
 
+	/* A program that does not export ours would leave secrets behind without a word. */
+	if (dlsym(RTLD_DEFAULT, "h2o_buffer__do_free") != (void *)h2o_buffer__do_free)
+		log_error("rpc",
+			  "the engine's buffers are not wiped: h2wipe.c is not linked in front");
 	h2o_config_init(&config);
 	H2O_TOKEN_HOST->http2_should_reject = 0; /* which skips it; h2head.c wants to see it */
 	config.server_name = h2o_iovec_init("", 0);
@@ -98,6 +102,8 @@ void conn_consume(struct conn *c, size_t len)
 	if (len)
 		explicit_bzero(sock_of(c)->input->bytes, len);
 	h2o_buffer_consume(&sock_of(c)->input, len);
+	if (sock_of(c)->input->size)
+		h2wipe_make_room(sock_of(c)->input);
 }
 
 static void on_written(h2o_socket_t *sock, const char *err)
@@ -156,8 +162,53 @@ void conn_end_output(struct conn *c)
 	shutdown(h2o_socket_get_fd(sock_of(c)), SHUT_WR);
 }
 
+void conn_wait(struct conn *c)
+{
+	struct loop *l = c->loop;
+
+	c->waits = true;
+	c->next_waiting = NULL;
+	if (l->waiting)
+		l->waiting_last->next_waiting = c;
+	else
+		l->waiting = c;
+	l->waiting_last = c;
+}
+
+static void stop_waiting(struct conn *c)
+{
+	struct loop *l = c->loop;
+	struct conn **at = &l->waiting, *before = NULL;
+
+	if (!c->waits)
+		return;
+	for (; *at != c; at = &(*at)->next_waiting)
+		before = *at;
+	*at = c->next_waiting;
+	if (l->waiting_last == c)
+		l->waiting_last = before;
+	c->waits = false;
+}
+
+/* Those who wait again are behind the last and have their next turn. */
+static void go_on(struct loop *l)
+{
+	const struct conn *last = l->waiting_last;
+	struct conn *c;
+	bool more = l->waiting;
+
+	while (more) {
+		c = l->waiting;
+		more = c != last;
+		stop_waiting(c);
+		if (c->ops)
+			c->ops->go_on(c);
+	}
+}
+
 static void conn_unlink(struct conn *c)
 {
+	stop_waiting(c);
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -410,6 +461,8 @@ static void on_due(h2o_timeout_entry_t *entry)
 	(void)e;
 	l->now_ms = clock_boot_ms();
 	timer_run(&l->timers, l->now_ms);
+	go_on(l); /* here, because h2o frees what is closed outside of its run while it still needs
+		     it */
 }
 
 /* When most of many have left: malloc would keep for ever what they needed. */
@@ -469,7 +522,9 @@ static void turn(struct loop *l)
 	uint64_t before = h2o_now(e->ctx.loop);
 	uint64_t wait = TICK_MS;
 
-	if (next <= l->now_ms)
+	l->turn++;
+	l->n_frames = 0;
+	if (l->waiting || next <= l->now_ms)
 		wait = 0;
 	else if (next - l->now_ms < wait)
 		wait = next - l->now_ms;

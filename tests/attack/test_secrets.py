@@ -4,7 +4,8 @@
 
 Signs in with passwords of its own and makes devices, over h2c, HTTP/2 with TLS
 and HTTP/1.1 in both, at a Control Panel and at a node; keeps the private keys,
-preshared keys, config texts and codes that came back, and looks for them in both
+preshared keys, config texts and codes that came back; sends bursts of requests with
+secrets in head and body, and asks for many large answers at once; looks for all of it in both
 daemons' memory while the connections are still open. That the search finds what
 is there is shown by labels, which both must keep. Runs itself in a network and a
 mount namespace.
@@ -14,18 +15,22 @@ import http.client
 import json
 import os
 import secrets
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import memscan
-from wire import Report
+from wire import CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Report, frame, head, literal
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("QMESH_BUILD", os.path.join(ROOT, "build", "dev"))
 WAIT_S = 30
+BURST, BURST_BODY = 90, 1500  # requests of one write, of over 128 KiB together
+AT_ONCE = 10  # answers with a code each, 150 KiB together
 report = Report()
 
 
@@ -180,6 +185,51 @@ def use(lab, at, kind, tls, labels):
     return client, needles
 
 
+def burst(lab, at, tls):
+    """Requests with secrets in head and body in one write, none of them allowed; the connection, and what is secret."""
+    s = socket.create_connection(("127.0.0.1", lab.doors[at][tls]), WAIT_S)
+    if tls:
+        context = ssl.create_default_context(cafile=lab.cert)
+        context.set_alpn_protocols(["h2"])
+        s = context.wrap_socket(s, server_hostname="localhost")
+    door = "%s by a burst%s" % (at, " with TLS" if tls else "")
+    sent, needles = [PREFACE + frame(SETTINGS, 0, 0)], {}
+    for i in range(BURST):
+        token, text = (secrets.token_hex(16) for _ in range(2))
+        needles[(door, "authorization", str(i))], needles[(door, "body", str(i))] = token.encode(), text.encode()
+        front = head("/quazzar.mesh.v1.MeshService/CreateDevice", "application/json")
+        body = json.dumps({"label": text + "x" * BURST_BODY}).encode()
+        sent += [frame(HEADERS, 0, 2 * i + 1, front),
+                 frame(CONTINUATION, END_HEADERS, 2 * i + 1, literal("authorization", "Bearer " + token)),
+                 frame(DATA, END_STREAM, 2 * i + 1, body)]
+    s.sendall(b"".join(sent))
+    got, ended = b"", 0
+    while ended < BURST:
+        while len(got) < 9 or len(got) < 9 + int.from_bytes(got[:3], "big"):
+            more = s.recv(65536)
+            if not more:
+                raise RuntimeError("%s was cut off after %d answers" % (door, ended))
+            got += more
+        ended += got[3] in (HEADERS, DATA) and got[4] & END_STREAM
+        got = got[9 + int.from_bytes(got[:3], "big"):]
+    return s, needles
+
+
+def large(lab, at):
+    """Many answers of 15 KiB at once over one connection."""
+    client, needles = use(lab, at, Grpc, True, [])
+    devices = [client.create("many %s %d" % (at, i))[2] for i in range(AT_ONCE)]
+    answers = {}
+    threads = [threading.Thread(target=lambda d=d: answers.update({d: client.rotate(d)})) for d in devices]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, d in enumerate(devices):
+        needles.update(needles_of(at + " at once", "rotated %d" % i, *answers[d]))
+    return client, needles
+
+
 def may_hold(daemon, name):
     """A node holds the preshared keys of its devices, as WireGuard takes them."""
     return daemon == "node" and name[2].startswith("PresharedKey bytes")
@@ -216,6 +266,10 @@ def main():
                     client, more = use(lab, at, kind, tls, labels)
                     clients.append(client)
                     needles.update(more)
+        for at in ("cp", "node"):
+            for client, more in (burst(lab, at, False), burst(lab, at, True), large(lab, at)):
+                clients.append(client)
+                needles.update(more)
         time.sleep(1)
         scan("cp", lab.cp.process.pid, needles, labels)
         scan("node", lab.node.pid, needles, labels)

@@ -130,6 +130,13 @@ def nothing_readable(lab):
                 ("store.db", "store.db-wal", "store.db-shm", "keys", "ca.pem")], "left behind"
 
 
+def epoch(lab):
+    db = sqlite3.connect(os.path.join(lab.state, "store.db"), timeout=20)
+    found = db.execute("SELECT epoch FROM tenants WHERE name = 'home'").fetchone()[0]
+    db.close()
+    return found
+
+
 def bad_files(lab):
     whole = lab.get("live-0")
     seed = random.Random(7)
@@ -273,6 +280,7 @@ def back_again(lab):
     assert until(lambda: lab.slugs_at_node() == ["after", "before", "kept"])
     lab.ann.call("DeleteDevice",
                  id=[d.id for d in lab.ann.call("ListDevices").devices if d.slug == "kept"][0])
+    old_epoch = epoch(lab)
     old_state = lab.ann.call("GetState").state
     node_id = [n.id for n in lab.admin.call("ListTenantNodes", tenant="home").nodes]
     assert "works with" in lab.restore("good", "--force", code=CONFLICT)
@@ -282,6 +290,7 @@ def back_again(lab):
     aside = [n for n in os.listdir(lab.cp.dir) if n.startswith("state.before-")]
     assert len(aside) == 1 and aside[0] in out, (aside, out)
     assert not [n for n in os.listdir(lab.cp.dir) if "restoring" in n]
+    assert epoch(lab) > old_epoch
     lab.cp.start()
     lab.admin = lab.cp.admin()
     # The session of before is over, here and at the node; so is the join token.
@@ -315,7 +324,8 @@ def back_again(lab):
     verified = lab.admin.call("VerifyAudit", tenant="home")
     assert verified.fault == 0
     actions = [e.action for e in lab.ann.call("ListAudit").entries]
-    assert "store.restore" in actions, actions
+    # Nobody had to prove that the store went back.
+    assert "store.restore" in actions and "tenant.epoch" not in actions, actions
     assert lab.ann.call("GetState").state.generation <= old_state.generation + 5
 
 

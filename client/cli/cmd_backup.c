@@ -21,13 +21,12 @@ static int run_keygen(struct cli *cli)
 	const char *path = cli->args.words[0];
 	int code = sealfile_make_pair(path);
 
-	if (!code)
-		print_line(
-			stdout,
-			"%s: private; keep it away from the Control Panel, it opens every backup\n"
-			"%s.pub: public, for qmesh backup create --to",
-			path, path);
-	return code;
+	if (code)
+		return code;
+	print_line(stdout,
+		   "%s: private; keep it away from the Control Panel, it opens every backup", path);
+	print_line(stdout, "%s.pub: public, for qmesh backup create --to", path);
+	return EXIT_DONE;
 }
 
 /* --- create --- */

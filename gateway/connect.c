@@ -14,6 +14,7 @@
 #include "gateway/connect_stream.h"
 #include "gateway/connect_trailer.h"
 #include "gateway/webcall.h"
+#include "server/rpc/packing.h"
 
 #define TYPE_PROTO "application/proto"
 #define TYPE_JSON "application/json"
@@ -140,7 +141,7 @@ static void open_post(struct exchange *x, struct web *web, const struct method *
 		return;
 	}
 	if (is_unary)
-		head.gzip_out = web_takes_gzip(exchange_header(x, "accept-encoding"));
+		head.gzip_out = packing_lists_gzip(exchange_header(x, "accept-encoding"));
 	common_head(x, &head);
 	(void)!webcall_open(x, web, method, is_unary ? &unary_protocol : &connect_stream_protocol,
 			    &head);
@@ -149,7 +150,7 @@ static void open_post(struct exchange *x, struct web *web, const struct method *
 static void open_get(struct exchange *x, struct web *web, const struct method *method)
 {
 	struct web_head head = {
-		.gzip_out = web_takes_gzip(exchange_header(x, "accept-encoding")),
+		.gzip_out = packing_lists_gzip(exchange_header(x, "accept-encoding")),
 	};
 
 	common_head(x, &head);

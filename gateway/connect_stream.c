@@ -6,6 +6,7 @@
 
 #include "gateway/connect_error.h"
 #include "gateway/connect_trailer.h"
+#include "server/rpc/packing.h"
 
 #define TYPE_PROTO "application/connect+proto"
 #define TYPE_JSON "application/connect+json"
@@ -74,7 +75,7 @@ bool connect_stream_head(const struct exchange *x, struct web_head *h)
 	} else {
 		return false;
 	}
-	h->gzip_out = web_takes_gzip(exchange_header(x, "connect-accept-encoding"));
+	h->gzip_out = packing_lists_gzip(exchange_header(x, "connect-accept-encoding"));
 	web_encoding(h, exchange_header(x, "connect-content-encoding"));
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "gateway/webcall.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/grpc.h"
+#include "server/rpc/packing.h"
 
 #define TYPE "application/grpc-web"
 #define TYPE_TEXT TYPE "-text"
@@ -145,7 +146,7 @@ static void read_head(const struct exchange *x, struct web_head *h)
 {
 	const char *timeout = exchange_header(x, "grpc-timeout");
 
-	h->gzip_out = web_takes_gzip(exchange_header(x, "grpc-accept-encoding"));
+	h->gzip_out = packing_lists_gzip(exchange_header(x, "grpc-accept-encoding"));
 	web_encoding(h, exchange_header(x, "grpc-encoding"));
 	if (!h->refusal && timeout && grpc_timeout_parse(timeout, &h->timeout_ms) < 0) {
 		h->refusal = ERR_MESSAGE_INVALID;

@@ -28,23 +28,6 @@ bool web_type_is(const struct exchange *x, const char *type)
 	return *s == '\0' || *s == ';';
 }
 
-bool web_takes_gzip(const char *list)
-{
-	const char *p = list ? list : "";
-
-	while (*p) {
-		size_t len;
-
-		p += strspn(p, " \t,");
-		len = strcspn(p, " \t,;");
-		/* "gzip;q=0" is a way to say no. */
-		if (len == 4 && strncasecmp(p, "gzip", 4) == 0)
-			return strncmp(p + len, ";q=0", 4) != 0 || p[len + 4] == '.';
-		p += strcspn(p, ",");
-	}
-	return false;
-}
-
 void web_encoding(struct web_head *h, const char *value)
 {
 	if (!value || !*value || strcasecmp(value, "identity") == 0)

@@ -66,8 +66,6 @@ struct webcall {
 
 /* "application/json", with parameters or without. */
 bool web_type_is(const struct exchange *x, const char *type);
-/* "gzip;q=1, identity": is gzip among them? */
-bool web_takes_gzip(const char *list);
 /* A header that names an encoding: identity, gzip, else refused in h. */
 void web_encoding(struct web_head *h, const char *value);
 

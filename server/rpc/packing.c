@@ -67,6 +67,19 @@ int packing_inflate(const void *p, size_t len, struct text *room)
 	return r == -EBADMSG ? ERR_MESSAGE_INVALID : r;
 }
 
+/* ";q=0" behind a name is a way to say no (RFC 9110 12.4.2). */
+static bool is_declined(const char *p)
+{
+	p += strspn(p, " \t");
+	if (*p != ';')
+		return false;
+	p += 1 + strspn(p + 1, " \t");
+	if (strncasecmp(p, "q=0", 3) != 0)
+		return false;
+	p += 3 + strspn(p + 3, ".0");
+	return *p < '1' || *p > '9';
+}
+
 bool packing_lists_gzip(const char *list)
 {
 	const char *p = list ? list : "";
@@ -77,7 +90,7 @@ bool packing_lists_gzip(const char *list)
 		p += strspn(p, " \t,");
 		len = strcspn(p, " \t,;");
 		if (len == 4 && strncasecmp(p, "gzip", 4) == 0)
-			return true;
+			return !is_declined(p + len);
 		p += len + strcspn(p + len, ",");
 	}
 	return false;

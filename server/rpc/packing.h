@@ -21,7 +21,7 @@ int packing_zip(struct frame **frame) _must_check_;
  * 0, ERR_MESSAGE_TOO_LARGE, ERR_MESSAGE_INVALID, -ENOMEM.
  */
 int packing_inflate(const void *p, size_t len, struct text *room) _must_check_;
-/* Is gzip in this list of encodings (grpc-accept-encoding)? NULL is an empty list. */
+/* Is gzip in this list of encodings, and not by "q=0"? NULL is an empty list. */
 bool packing_lists_gzip(const char *list);
 
 #endif

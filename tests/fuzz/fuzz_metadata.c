@@ -14,7 +14,6 @@
 #include "base/text.h"
 #include "client/mdlist.h"
 #include "gateway/connect.h"
-#include "gateway/webcall.h"
 #include "server/rpc/grpc.h"
 #include "server/rpc/packing.h"
 
@@ -72,7 +71,6 @@ static void words(const char *s)
 	if (connect_timeout_parse(s, &ms) == 0)
 		assert(ms >= 1);
 	(void)packing_lists_gzip(s);
-	(void)web_takes_gzip(s);
 	free(plain);
 	free(coded);
 	free(back);

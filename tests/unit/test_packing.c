@@ -147,9 +147,18 @@ static void lists_of_encodings(void **state)
 {
 	static const char *const with[] = {"gzip",         "identity,gzip", "identity, GZIP",
 					   "gzip,deflate", " ,, gzip",      "br;q=1, gzip;q=0.5",
-					   "x\t,\tgzip"};
-	static const char *const without[] = {"",       "identity",     "gzipx", "xgzip",
-					      "x-gzip", "deflate;gzip", "gzi p"};
+					   "x\t,\tgzip",   "gzip ; q=1",    "gzip; Q=0.001",
+					   "gzip,br;q=0"};
+	static const char *const without[] = {"",
+					      "identity",
+					      "gzipx",
+					      "xgzip",
+					      "x-gzip",
+					      "deflate;gzip",
+					      "gzi p",
+					      "gzip;q=0",
+					      "gzip ; q=0.000",
+					      "br, gzip;\tQ=0, x"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(with); i++)

@@ -122,10 +122,13 @@ void cp_free(struct cp *cp)
 	if (!cp)
 		return;
 	ticker_free(cp->ticker);
-	store_close(cp->store);
+	/* The writer tells the hub, and the hub's thread reads: so neither goes first as a whole.
+	 */
+	store_stop(cp->store);
 	hub = cp->hub;
 	cp->hub = NULL;
 	hub_free(hub);
+	store_close(cp->store);
 	watch_free(cp->watch);
 	progress_free(cp->progress);
 	presence_free(cp->presence);

@@ -66,7 +66,7 @@ static int take_agent(struct cp *cp, struct call *call, const char *token)
 
 	r = keyring_open_agent(cp->keyring, token, l.now_ms, &l.claims);
 	if (r)
-		return refuse_agent(call);
+		return r == -ENOMEM ? r : refuse_agent(call);
 	r = store_read(cp->store, find_node, &l);
 	if (r)
 		return r < 0 ? err_trace(r) : refuse_agent(call);
@@ -88,7 +88,7 @@ static int take_session(struct cp *cp, struct call *call, const char *token, con
 		return servicetokens_take(cp, call, token);
 	r = keyring_open_session(cp->keyring, token, l.now_ms, &l.claims);
 	if (r || strcmp(l.claims.aud, aud))
-		return refuse(call);
+		return r == -ENOMEM ? r : refuse(call);
 	r = store_read(cp->store, find_session, &l);
 	if (r)
 		return r < 0 ? err_trace(r) : refuse(call);

@@ -11,6 +11,7 @@
 #include "server/cp/hub.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -71,6 +72,8 @@ struct hub {
 	pthread_cond_t filled;
 	struct message *first, **last;
 	bool closing;
+	atomic_bool lost;            /* a message: there was no memory for it */
+	bool ending;                 /* all streams, for that */
 	struct room *rooms[BUCKETS]; /* the hub's thread only */
 	uint64_t next_tick_ms;
 };
@@ -98,6 +101,7 @@ static void post_or_log(struct hub *hub, const struct message *message)
 	if (post(hub, message)) {
 		log_error("hub", "out of memory: a message was lost");
 		frame_unref(message->frame);
+		hub->lost = true;
 	}
 }
 
@@ -370,7 +374,7 @@ static void on_relay(struct room *room, const struct uuid *from, struct frame *f
 	}
 }
 
-static void on_room(struct hub *hub, struct room *room, struct message *m)
+static void on_room(struct room *room, struct message *m)
 {
 	for (struct stream *s = room->streams, *next; s; s = next) {
 		next = s->next;
@@ -383,7 +387,6 @@ static void on_room(struct hub *hub, struct room *room, struct message *m)
 		else
 			send_to(s, m->frame);
 	}
-	(void)hub;
 }
 
 static void each_room(struct hub *hub, void (*fn)(struct hub *hub, struct room *room, void *arg),
@@ -407,15 +410,23 @@ static void drain_one(struct hub *hub, struct room *room, void *arg)
 	send_all(room, arg);
 }
 
-/* Streams whose token ran out. */
-static void expire_one(struct hub *hub, struct room *room, void *arg)
+/* When a message was lost all end, not only those out of time: they come back and hear all. */
+static void look_one(struct hub *hub, struct room *room, void *arg)
 {
-	const int64_t *now = arg;
+	const int64_t *now_ms = arg;
+	struct stream **at = &room->streams;
 
-	(void)hub;
-	for (struct stream *s = room->streams; s; s = s->next) {
-		if (s->expires_ms <= *now)
-			call_finish(s->call, ERR_TOKEN_INVALID);
+	if (hub->ending)
+		publish_room(hub, room);
+	while (*at) {
+		if ((*at)->expires_ms <= *now_ms)
+			call_finish((*at)->call, ERR_TOKEN_INVALID);
+		else if (hub->ending)
+			call_finish((*at)->call, ERR_DRAINING);
+		if (hub->ending)
+			drop_stream(hub, room, at);
+		else
+			at = &(*at)->next;
 	}
 }
 
@@ -436,33 +447,31 @@ static void handle(struct hub *hub, struct message *m)
 	case DRAIN_ALL:
 		each_room(hub, drain_one, m->frame);
 		return;
-	case TOUCH:
-		room = room_of(hub, &m->tenant, true);
-		if (room)
-			publish_room(hub, room);
-		return;
 	default:
 		break;
 	}
-	room = room_of(hub, &m->tenant, false);
+	room = room_of(hub, &m->tenant, m->kind == TOUCH);
 	if (!room)
-		return;
-	if (m->kind == RELAY)
+		hub->lost = hub->lost || m->kind == TOUCH;
+	else if (m->kind == TOUCH)
+		publish_room(hub, room);
+	else if (m->kind == RELAY)
 		on_relay(room, &m->node, m->frame);
 	else if (m->kind == INTEREST)
 		on_interest(hub, room, &m->node);
 	else if (m->kind == CONVERGED)
 		send_liveness(hub, room);
 	else
-		on_room(hub, room, m);
+		on_room(room, m);
 }
 
 static void tick(struct hub *hub)
 {
-	int64_t now = clock_wall_ms();
+	int64_t now_ms = clock_wall_ms();
 
 	hub->next_tick_ms = clock_boot_ms() + TICK_MS;
-	each_room(hub, expire_one, &now);
+	hub->ending = atomic_exchange(&hub->lost, false);
+	each_room(hub, look_one, &now_ms);
 }
 
 static void wait_filled(struct hub *hub)
@@ -471,10 +480,8 @@ static void wait_filled(struct hub *hub)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += 100 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
 	pthread_cond_timedwait(&hub->filled, &hub->lock, &until);
 }
 
@@ -523,13 +530,18 @@ static void *hub_main(void *arg)
 
 /* --- what others call --- */
 
+static void leave(struct hub *hub, enum kind kind, const struct uuid *tenant,
+		  const struct uuid *node, struct frame *frame)
+{
+	struct message m = {.kind = kind, .tenant = *tenant, .node = *node, .frame = frame};
+
+	post_or_log(hub, &m);
+}
+
 void hub_touch(struct hub *hub, const struct uuid *tenants, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct message m = {.kind = TOUCH, .tenant = tenants[i]};
-
-		post_or_log(hub, &m);
-	}
+	for (size_t i = 0; i < n; i++)
+		leave(hub, TOUCH, &tenants[i], &tenants[i], NULL);
 }
 
 void hub_touch_all(struct hub *hub)
@@ -567,26 +579,19 @@ void hub_extend(struct hub *hub, const struct uuid *tenant, const struct uuid *n
 	post_or_log(hub, &m);
 }
 
-static void leave(struct hub *hub, enum kind kind, const struct uuid *tenant,
-		  const struct uuid *node)
-{
-	struct message m = {.kind = kind, .tenant = *tenant, .node = *node};
-
-	post_or_log(hub, &m);
-}
-
 void hub_cut(struct hub *hub, const struct uuid *tenant, const struct uuid *node)
 {
-	leave(hub, CUT, tenant, node);
+	leave(hub, CUT, tenant, node, NULL);
 }
 
 void hub_revoke(struct hub *hub, const struct uuid *tenant, const uint8_t (*ids)[16], size_t n)
 {
-	struct message m = {.kind = SEND, .tenant = *tenant};
+	struct frame *frame = n ? events_revocations(ids, n) : NULL;
 
-	m.frame = n ? events_revocations(ids, n) : NULL;
-	if (m.frame)
-		post_or_log(hub, &m);
+	if (frame)
+		leave(hub, SEND, tenant, tenant, frame);
+	else if (n)
+		hub->lost = true;
 	for (size_t i = 0; i < n; i++) {
 		struct uuid id;
 
@@ -597,29 +602,26 @@ void hub_revoke(struct hub *hub, const struct uuid *tenant, const uint8_t (*ids)
 
 void hub_refresh(struct hub *hub, const struct uuid *tenant, const struct uuid *node)
 {
-	struct message m = {
-		.kind = SEND_TO, .tenant = *tenant, .node = *node, .frame = events_refresh()};
+	struct frame *frame = events_refresh();
 
-	if (m.frame)
-		post_or_log(hub, &m);
+	if (frame)
+		leave(hub, SEND_TO, tenant, node, frame);
 }
 
 void hub_interest(struct hub *hub, const struct uuid *tenant, const struct uuid *node)
 {
-	leave(hub, INTEREST, tenant, node);
+	leave(hub, INTEREST, tenant, node, NULL);
 }
 
 void hub_relay(struct hub *hub, const struct uuid *tenant, const struct uuid *from,
 	       struct frame *frame)
 {
-	struct message m = {.kind = RELAY, .tenant = *tenant, .node = *from, .frame = frame};
-
-	post_or_log(hub, &m);
+	leave(hub, RELAY, tenant, from, frame);
 }
 
 void hub_converged(struct hub *hub, const struct uuid *tenant)
 {
-	leave(hub, CONVERGED, tenant, tenant);
+	leave(hub, CONVERGED, tenant, tenant, NULL);
 }
 
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms)

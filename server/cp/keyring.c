@@ -202,10 +202,16 @@ static int open_token(const struct signer *s, const char *typ, const char *token
 {
 	_cleanup_(freep) char *json = NULL;
 	struct claims c;
+	int r;
 
-	if (!jwt_header_is(token, typ, s->kid) || jwt_open(token, s->public, &json) ||
-	    claims_parse(json, &c))
+	if (!jwt_header_is(token, typ, s->kid))
 		return ERR_TOKEN_INVALID;
+	r = jwt_open(token, s->public, &json);
+	if (!r)
+		r = claims_parse(json, &c);
+	/* Nobody is signed out because memory is short. */
+	if (r)
+		return r == -ENOMEM ? r : ERR_TOKEN_INVALID;
 	if (c.expires_at_s <= now_ms / 1000)
 		return ERR_TOKEN_INVALID;
 	*ret_claims = c;

@@ -37,7 +37,8 @@ void keyring_sign(const struct keyring *k, enum keyring_use use, const void *p, 
 /* Token text on the heap; NULL out of memory. */
 char *keyring_session_token(const struct keyring *k, const struct claims *c);
 char *keyring_agent_token(const struct keyring *k, const struct claims *c);
-/* Kind by its header: 0 and claims whose signature and times are good; ERR_TOKEN_INVALID. */
+/* Kind by its header: 0 and claims whose signature and times are good; ERR_TOKEN_INVALID,
+ * -ENOMEM. */
 int keyring_open_session(const struct keyring *k, const char *token, int64_t now_ms,
 			 struct claims *ret_claims) _must_check_;
 int keyring_open_agent(const struct keyring *k, const char *token, int64_t now_ms,

@@ -480,17 +480,23 @@ int store_open(const struct store_options *options, struct store **ret_store)
 	return 0;
 }
 
+void store_stop(struct store *store)
+{
+	if (!store || !store->started)
+		return;
+	pthread_mutex_lock(&store->lock);
+	store->closing = true;
+	pthread_cond_broadcast(&store->queued);
+	pthread_mutex_unlock(&store->lock);
+	pthread_join(store->thread, NULL);
+	store->started = false;
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	if (store->started) {
-		pthread_mutex_lock(&store->lock);
-		store->closing = true;
-		pthread_cond_broadcast(&store->queued);
-		pthread_mutex_unlock(&store->lock);
-		pthread_join(store->thread, NULL);
-	}
+	store_stop(store);
 	while (store->n_idle)
 		sql_close(store->readers[--store->n_idle]);
 	sql_close(store->writer);

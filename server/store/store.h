@@ -47,7 +47,9 @@ struct store_options {
  * with a line in the log when a newer program made it.
  */
 int store_open(const struct store_options *options, struct store **ret_store) _must_check_;
-/* Waits for what is queued. */
+/* Waits for what is queued; writes are refused from now on (ERR_DRAINING), reads go on. Once. */
+void store_stop(struct store *store);
+/* The same, and ends the rest: nobody reads any more. */
 void store_close(struct store *store);
 CLEANUP_DEFINE(struct store, store_close);
 

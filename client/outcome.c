@@ -94,6 +94,12 @@ enum qcall_end outcome_of(struct qm_call *call, uint32_t h2_error)
 			outcome_check(call);
 		return QCALL_FINAL;
 	}
+	/* grpc-go cancels a call at its deadline too; whose clock was first is no matter. */
+	if (h2_error == H2_CANCEL && call->deadline && qcall_now_ms() >= call->deadline) {
+		status_set(&call->status, ERR_DEADLINE_EXCEEDED,
+			   "the server ended the call at its deadline");
+		return QCALL_FINAL;
+	}
 	if (h2_error == H2_REFUSED_STREAM && !call->got_headers) {
 		set_code(&call->status, GRPC_UNAVAILABLE, "the server refused the call unread");
 		return QCALL_REFUSED;

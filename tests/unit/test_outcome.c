@@ -24,10 +24,26 @@ static void test_codes(void **state)
 		assert_int_equal(outcome_code_of_h2(h2[i].from), h2[i].to);
 }
 
+/* By a server that cancels a call at its deadline, and by one that cancels it before. */
+static void test_deadline(void **state)
+{
+	struct qm_call call = {.deadline = 1};
+
+	(void)state;
+	assert_int_equal(outcome_of(&call, 8), QCALL_FINAL);
+	assert_int_equal(call.status.code, GRPC_DEADLINE_EXCEEDED);
+	status_done(&call.status);
+	call.deadline = qcall_now_ms() + 60000;
+	assert_int_equal(outcome_of(&call, 8), QCALL_FINAL);
+	assert_int_equal(call.status.code, GRPC_CANCELLED);
+	status_done(&call.status);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

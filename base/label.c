@@ -6,6 +6,7 @@
 #include "base/label.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -181,4 +182,23 @@ bool label_is_slug(const char *s)
 	if (len == 0 || len > SLUG_MAX || s[0] == '-' || s[len - 1] == '-')
 		return false;
 	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+bool label_is_account(const char *s)
+{
+	const utf8proc_uint8_t *p = (const utf8proc_uint8_t *)s;
+	utf8proc_uint8_t *nfc;
+	utf8proc_ssize_t n;
+	int32_t c;
+	bool same;
+
+	for (; *p; p += n) {
+		n = utf8proc_iterate(p, -1, &c);
+		if (n <= 0 || !character_allowed(c) || utf8proc_category(c) == UTF8PROC_CATEGORY_ZS)
+			return false;
+	}
+	nfc = utf8proc_NFC((const utf8proc_uint8_t *)s);
+	same = nfc && !strcmp((const char *)nfc, s);
+	free(nfc);
+	return *s && same;
 }

@@ -28,6 +28,9 @@ struct label {
 int label_parse(const char *s, struct label *ret_label, const char **ret_rule) _must_check_;
 /* "phone" and 2 -> "phone-2", cut so that it fits; ret must hold SLUG_MAX + 1. */
 void label_numbered(const char *slug, unsigned n, char *ret);
+/* A sign-in name: not empty, UTF-8 in NFC, no white space, no character that label_parse refuses.
+ */
+bool label_is_account(const char *s);
 /* a-z, 0-9 and '-', 1 to 63, no '-' at the ends. */
 bool label_is_slug(const char *s);
 

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/key.h"
+#include "base/label.h"
 #include "base/log.h"
 #include "quazzar/mesh/v1/issuer.pb-c.h"
 #include "server/cp/jose.h"
@@ -361,16 +362,10 @@ static int split(struct arena *arena, const char *token, struct parts *p)
 	return 0;
 }
 
-/* A name as accounts may have it: no white space, no control characters. */
+/* As accounts may have it, with their length. */
 static bool is_name(const char *name)
 {
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f)
-			return false;
-	}
-	return len > 0 && len <= 128 && text_utf8_ok(name, len);
+	return strlen(name) <= 128 && label_is_account(name);
 }
 
 static int check_times(const struct claims_of *c, const struct issuer *row, int64_t now_s,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/label.h"
 #include "server/cp/audit.h"
 #include "server/cp/change.h"
 #include "server/cp/fields.h"
@@ -31,17 +32,14 @@ Pb__User *users_fill(struct call *call, const struct user_row *row)
 	return u->id && u->name && u->created_at ? u : NULL;
 }
 
-/* White space and control characters would make two names look alike. */
+/* White space and what cannot be seen would make two names look alike. */
 static int check_name(struct call *call, const char *name)
 {
-	for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
-		if (*p <= ' ' || *p == 0x7f)
-			return call_field(call, "name",
-					  "must have no white space or control characters");
-	}
-	if (!text_utf8_ok(name, strlen(name)))
-		return call_field(call, "name", "must be UTF-8");
-	return 0;
+	if (label_is_account(name))
+		return 0;
+	return call_field(call, "name",
+			  "must be UTF-8 in NFC without white space, control, invisible or "
+			  "direction characters");
 }
 
 struct creation {

@@ -116,6 +116,17 @@ def guesser(lab):
     lab.ann.call("CreateDevice", label="beside a guesser")
 
 
+def names(lab):
+    """No two accounts whose names look the same."""
+    for name in ("a b", "a\tb", "ann\u00a0", "ann\u200b", "\u202eann", "ann\u2028", "an\u0301n", "\x7f", ""):
+        refusal = refused("FIELD_INVALID", lab.admin.call, "CreateUser", tenant="acme", name=name,
+                          password=PASSWORD, role=1)
+        assert "name" in refusal.fields, refusal.fields
+    for name in ("ren\u00e9e@example.com", "\u0410\u043d\u043d\u0430", "\u674e"):
+        lab.admin.call("CreateUser", tenant="acme", name=name, password=PASSWORD, role=1)
+        login(lab.d, name, "acme").call("WhoAmI")
+
+
 def passwords(lab):
     node = Stream(lab)
     mine, other, eve = (login(lab.d, name, "acme") for name in ("bob", "bob", "eve"))
@@ -224,7 +235,7 @@ def run(name, fn, *args):
 
 def main():
     lab = Lab()
-    for fn in (passwords, disabled, guesser):
+    for fn in (names, passwords, disabled, guesser):
         run(fn.__name__, fn, lab)
     run("clean end", lab.close)
     lab = Lab()

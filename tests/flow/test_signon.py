@@ -192,6 +192,7 @@ def bad(lab):
                           f'"exp":{now + 300},"nbf":1.5e99}}')],
         "name": [lab.token(sub="a b"), lab.token(sub=""), lab.token(sub=None), lab.token(sub=7),
                  lab.token(sub="x" * 129), lab.token(sub="a\u0000b"),
+                 lab.token(sub="ann@example.com\u200b"), lab.token(sub="\u202eann@example.com"),
                  lab.token(lab.rsa, iss="https://rsa.example", email="nobody@example.com")],
         "a claim twice": [lab.token(raw_claims='{"iss":"https://id.example","aud":"qmesh","sub":"a",'
                                     f'"sub":"ann@example.com","exp":{now + 300}}}')],

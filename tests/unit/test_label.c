@@ -177,6 +177,32 @@ static void slug_rule(void **state)
 	assert_true(label_is_slug("0-9"));
 }
 
+/* Sign-in names: nothing that looks like another, nothing that turns the line around. */
+static void accounts(void **state)
+{
+	static const char *const good[] = {"ann", "ann@example.com", "..", "ren\u00e9e", "\u674e"};
+	static const char *const bad[] = {"",
+					  " ",
+					  "a b",
+					  "a\tb",
+					  "a\u00a0",
+					  "a\u200b",
+					  "\u202e"
+					  "a",
+					  "a\u2028"
+					  "b",
+					  "an\u0301n",
+					  "\x7f",
+					  "\xff",
+					  "a\xc3"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(label_is_account(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(label_is_account(bad[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +214,7 @@ int main(void)
 		cmocka_unit_test(reserved_names),
 		cmocka_unit_test(numbered),
 		cmocka_unit_test(slug_rule),
+		cmocka_unit_test(accounts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

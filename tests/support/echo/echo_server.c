@@ -88,6 +88,8 @@ static int slow(struct call *call, const void *in, void *out)
 	return CALL_PARKED;
 }
 
+#define BLOCK_MAX_MS 10000 /* whatever a mutator asks for: a stop waits for the worker */
+
 static void sleep_ms(unsigned ms)
 {
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
@@ -95,8 +97,10 @@ static void sleep_ms(unsigned ms)
 
 static int block(struct call *call, const void *in, void *out)
 {
+	const uint32_t ms = ((const Qmesh__Test__Msg *)in)->ms;
+
 	count(call);
-	sleep_ms(((const Qmesh__Test__Msg *)in)->ms);
+	sleep_ms(ms < BLOCK_MAX_MS ? ms : BLOCK_MAX_MS);
 	return copy(call, in, out);
 }
 

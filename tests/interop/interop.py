@@ -95,7 +95,7 @@ class Servers:
         return report.end()
 
 
-def judge(report, name, argv, cases, timeout=120):
+def judge(report, name, argv, cases, timeout=400):
     """A program that prints "ok CASE", "FAIL CASE: why" or "skipped CASE: why" a line, all cases once."""
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout * (10 if long() else 1), check=False)
     told = set()

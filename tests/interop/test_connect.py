@@ -26,7 +26,7 @@ def install(at):
 
 
 def run(report, name, argv, n_checks):
-    client = subprocess.run(["node", "--dns-result-order=ipv4first", *argv], capture_output=True, text=True, timeout=240)
+    client = subprocess.run(["node", "--dns-result-order=ipv4first", *argv], capture_output=True, text=True, timeout=600)
     lines = client.stdout.splitlines()
     for line in lines:
         report.check(line[:160], line.startswith("ok "))

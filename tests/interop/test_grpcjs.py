@@ -22,7 +22,7 @@ def main():
     with Server() as server:
         client = subprocess.run(
             ["node", at + "/client.js", HERE + "/../support/echo/echo.proto", str(server.ports["plain"]),
-             str(server.ports["tls"]), server.dir.name + "/cert.pem"], capture_output=True, text=True, timeout=120)
+             str(server.ports["tls"]), server.dir.name + "/cert.pem"], capture_output=True, text=True, timeout=400)
         lines = client.stdout.splitlines()
         for line in lines:
             report.check(line[:120], line.startswith("ok "))

@@ -88,7 +88,7 @@ def ours(server, kind, check):
               "tls": "https://localhost:%d" % server.ports["tls"]}[kind]
     more = ["-a", server.dir.name + "/cert.pem"] if kind == "tls" else []
     run = subprocess.run([driver, *more, "-q", "-T", "2", "-R", "400", "-g", "20", target, "/qmesh.test.Echo/Unary"],
-                         capture_output=True, text=True, timeout=90)
+                         capture_output=True, text=True, timeout=400)
     check("libqmesh: no call is lost when connections age", "ok=800\nfailed=0" in run.stdout, run.stdout[-300:])
 
 
@@ -98,7 +98,7 @@ def grpcjs(server, old, report):
         print("skipped grpc-js: " + why)
         return
     run = subprocess.run(["node", NODE + "/lasting.js", HERE + "/../support/echo/echo.proto", str(server.ports["plain"]),
-                          str(old.ports["plain"])], capture_output=True, text=True, timeout=120)
+                          str(old.ports["plain"])], capture_output=True, text=True, timeout=400)
     lines = run.stdout.splitlines()
     for line in lines:
         report.check("grpc-js: " + line[:200], line.startswith("ok "))

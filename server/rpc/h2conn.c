@@ -208,6 +208,20 @@ static void keep_alive(struct h2conn *h, uint64_t now_ms)
 	}
 }
 
+/* A frame that comes byte by byte. DATA may, from a slow phone; all others are one packet. */
+static bool is_dripping(struct h2conn *h, uint64_t now_ms)
+{
+	size_t len;
+	const uint8_t *p = conn_input(h->c, &len);
+	uint64_t patience_ms = len > 3 && p[3] == H2_DATA ? LIMIT_BODY_MS : LIMIT_HEAD_MS;
+
+	if (len == 0)
+		h->part_ms = 0;
+	else if (h->part_ms == 0 || h->c->rx_ms >= h->part_ms)
+		h->part_ms = now_ms;
+	return len > 0 && now_ms - h->part_ms > patience_ms;
+}
+
 static void op_tick(struct conn *c, uint64_t now_ms)
 {
 	struct h2conn *h = c->protocol;
@@ -222,7 +236,7 @@ static void op_tick(struct conn *c, uint64_t now_ms)
 	for (size_t i = 0; h->n_streams > 0 && i < H2CONN_BUCKETS; i++)
 		for (struct h2stream *s = h->streams[i]; s; s = s->next)
 			check_stream(h, s, now_ms);
-	if ((h->head_id && now_ms - h->head_ms > LIMIT_HEAD_MS) ||
+	if ((h->head_id && now_ms - h->head_ms > LIMIT_HEAD_MS) || is_dripping(h, now_ms) ||
 	    (!h->standard && now_ms - c->born_ms > LIMIT_HANDSHAKE_MS) ||
 	    (!c->had_request && now_ms - c->born_ms > LIMIT_SILENT_MS) ||
 	    (h2x_writing(h) && now_ms - c->tx_ms > LIMIT_STALL_MS) ||

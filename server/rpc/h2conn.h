@@ -23,6 +23,7 @@ struct h2conn {
 	uint32_t owed;
 	uint32_t head_id; /* stream whose header block is being received */
 	uint64_t head_ms;
+	uint64_t part_ms; /* since when a frame lacks its rest; 0: none does */
 	uint64_t busy_ms; /* last time there was a stream */
 	uint64_t pinged_ms;
 	uint32_t turn, n_frames; /* what it has had of the loop's present turn */

@@ -117,6 +117,7 @@ def one_kind(kind, report):
         t.held["a silent handshake"] = Held(Raw(server, kind, b"" if kind == "tls" else PREFACE[:10]))
         t.h1("half a head", b"GET / HTTP/1.1\r\nhost: local")
         t.h2("half a header block", frame(HEADERS, END_STREAM, 1, echo("Unary")[:20]))
+        t.h2("half a frame", frame(HEADERS, END_HEADERS | END_STREAM, 1, echo("Unary"))[:40])
         t.h1("half a body", b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nabc")
         t.h2("half a message", frame(HEADERS, END_HEADERS, 1, echo("Unary")), frame(DATA, 0, 1, message(n=1)[:3]))
         t.h2("silence after the preface")
@@ -138,6 +139,7 @@ def one_kind(kind, report):
         t.gone("a silent handshake", "half a head", "half a header block")
         t.stand(*t.others())
         t.until(33000)
+        t.gone("half a frame")  # its time counts from the first look at it, here at 10 s
         t.check("silence with a stream is asked by PING", any(f[0] == PING for f in t.held["a peer that plays dead"].frames))
         t.stand(*t.others())
         t.until(55000)

@@ -16,7 +16,7 @@ import grpc  # noqa: E402
 
 AT_ONCE = 64
 ROUNDS = 200
-SECONDS = int(os.environ.get("QMESH_TIER_LIMIT_S", "60")) - 15
+SECONDS = int(os.environ.get("QMESH_TIER_LIMIT_S", "60")) - 30
 CAP = 3
 
 

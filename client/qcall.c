@@ -151,6 +151,7 @@ void qcall_reset(struct qm_call *call, size_t max_message)
 	call->http_status = 0;
 	call->got_headers = call->is_grpc = call->committed = call->trailing = false;
 	call->encoding = ENCODING_IDENTITY;
+	call->held = false;
 	call->n_messages = 0;
 	call->pushback_ms = QCALL_PUSHBACK_NONE;
 }
@@ -346,7 +347,7 @@ int qcall_deliver(struct qm_call *call)
 	size_t len;
 	int r;
 
-	while (atomic_load(&call->read_on)) {
+	while (!(call->held = !atomic_load(&call->read_on))) {
 		r = frame_reader_next(&call->reader, &flag, &p, &len);
 		if (r == 0)
 			return 0;
@@ -379,7 +380,7 @@ int qcall_data(struct qm_call *call, const uint8_t *p, size_t len)
 
 bool qcall_has_waiting(const struct qm_call *call)
 {
-	return !atomic_load(&call->read_on) && frame_reader_rest(&call->reader) > 0;
+	return call->held && frame_reader_rest(&call->reader) > 0;
 }
 
 bool qcall_deliver_rest(struct qm_call *call)

@@ -65,6 +65,9 @@ struct qm_call {
 	TAILQ_ENTRY(qm_call) inbox_link;
 	/* Any thread. */
 	atomic_bool read_on, ended;
+	/* The I/O thread's word, which stands until it delivers again: read_on may change
+	 * meanwhile. */
+	bool held;
 	/* The I/O thread's. */
 	enum qcall_place place;
 	TAILQ_ENTRY(qm_call) link;

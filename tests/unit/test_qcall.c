@@ -196,6 +196,28 @@ static void test_pause(void **state)
 	qcall_unref(call);
 }
 
+/* The reader goes on between the last DATA and the end: nothing of what waits is lost. */
+static void test_reader_and_end_race(void **state)
+{
+	struct seen seen;
+	struct qm_call *call = make(&seen);
+
+	(void)state;
+	good_head(call);
+	atomic_store(&call->read_on, false);
+	assert_int_equal(qcall_data(call, (const uint8_t *)"\0\0\0\0\1a\0\0\0\0\1b", 12), 0);
+	atomic_store(&call->read_on, true);
+	assert_int_equal(head(call, "grpc-status", "0"), 0);
+	assert_int_equal(qcall_headers_end(call, true), 0);
+	assert_int_equal(outcome_of(call, 0), QCALL_FINAL);
+	assert_int_equal(call->status.code, GRPC_OK);
+	assert_true(qcall_has_waiting(call));
+	assert_false(qcall_deliver_rest(call));
+	assert_int_equal(seen.n_messages, 2);
+	assert_int_equal(call->status.code, GRPC_OK);
+	qcall_unref(call);
+}
+
 static void test_over_the_limit(void **state)
 {
 	struct seen seen;
@@ -379,11 +401,11 @@ static void test_timeouts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_arguments),  cmocka_unit_test(test_answer),
-		cmocka_unit_test(test_pause),      cmocka_unit_test(test_over_the_limit),
-		cmocka_unit_test(test_ends),       cmocka_unit_test(test_gzip),
-		cmocka_unit_test(test_one_answer), cmocka_unit_test(test_pushback),
-		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_arguments),      cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_pause),          cmocka_unit_test(test_reader_and_end_race),
+		cmocka_unit_test(test_over_the_limit), cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_gzip),           cmocka_unit_test(test_one_answer),
+		cmocka_unit_test(test_pushback),       cmocka_unit_test(test_timeouts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

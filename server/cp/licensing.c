@@ -222,8 +222,24 @@ static int put(struct txn *txn, void *ctx)
 	return licence_row_put(txn, &i->row);
 }
 
-/* With installing held. */
-static int install(struct licensing *l, const char *text, struct licence_fault *ret_fault)
+static void set_problem(struct licensing *l, const char *words)
+{
+	bool changed;
+
+	pthread_mutex_lock(&l->lock);
+	changed = strcmp(l->now.file_problem, words) != 0;
+	snprintf(l->now.file_problem, sizeof(l->now.file_problem), "%s", words);
+	pthread_mutex_unlock(&l->lock);
+	if (changed && *words)
+		log_warn("licence", "%s", words);
+}
+
+/*
+ * With installing held. What came from the file and is in force ends the file's
+ * problem in the same change: nobody sees the one without the other.
+ */
+static int install(struct licensing *l, const char *text, bool from_file,
+		   struct licence_fault *ret_fault)
 {
 	struct installation i = {.row.installed_ms = clock_wall_ms()};
 	struct licence licence;
@@ -231,6 +247,8 @@ static int install(struct licensing *l, const char *text, struct licence_fault *
 	int r;
 
 	r = judge(l, text, &licence, &in_force, ret_fault);
+	if (!r && in_force && from_file)
+		set_problem(l, "");
 	if (r || in_force)
 		return r;
 	i.row.serial = licence.serial;
@@ -243,6 +261,8 @@ static int install(struct licensing *l, const char *text, struct licence_fault *
 	l->now.licence = licence;
 	l->now.installed_ms = i.row.installed_ms;
 	l->now.state = licence_state(&licence, i.row.installed_ms);
+	if (from_file)
+		*l->now.file_problem = '\0';
 	pthread_mutex_unlock(&l->lock);
 	log_info("licence", "serial %llu for %s is in force: %s plan",
 		 (unsigned long long)licence.serial, licence.licensee, plans_name(licence.plan));
@@ -254,7 +274,7 @@ int licensing_install(struct licensing *l, const char *text, struct licence_faul
 	int r;
 
 	pthread_mutex_lock(&l->installing);
-	r = install(l, text, ret_fault);
+	r = install(l, text, false, ret_fault);
 	pthread_mutex_unlock(&l->installing);
 	return r;
 }
@@ -266,18 +286,6 @@ int licensing_verify(struct licensing *l, const char *text, struct licence *ret_
 }
 
 /* --- the file --- */
-
-static void set_problem(struct licensing *l, const char *words)
-{
-	bool changed;
-
-	pthread_mutex_lock(&l->lock);
-	changed = strcmp(l->now.file_problem, words) != 0;
-	snprintf(l->now.file_problem, sizeof(l->now.file_problem), "%s", words);
-	pthread_mutex_unlock(&l->lock);
-	if (changed && *words)
-		log_warn("licence", "%s", words);
-}
 
 static int read_text(const char *path, char ret[LICENCE_MAX_LEN + 2])
 {
@@ -300,11 +308,9 @@ static void read_file(struct licensing *l)
 	l->retry_ms = 0;
 	r = read_text(path, text);
 	if (!r)
-		r = install(l, text, &fault);
-	if (!r) {
-		set_problem(l, "");
+		r = install(l, text, true, &fault);
+	if (!r)
 		return;
-	}
 	if (r < 0)
 		snprintf(words, sizeof(words), "%.300s: %s", path, strerror(-r));
 	else

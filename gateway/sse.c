@@ -17,7 +17,7 @@
 #include "gateway/rest.h"
 #include "server/rpc/timer.h"
 
-/* The head goes out by then, even if there is nothing to tell yet. */
+/* Of a stream that was accepted: by then the head goes out, even if there is nothing to tell. */
 #define FIRST_BEAT_MS 500
 #define BEAT_MS 15000
 #define EVENT_MAX_LEN (1u << 20)
@@ -139,6 +139,12 @@ static void leave(struct sse_table *t, struct sse *s)
 
 /* --- the stream --- */
 
+static void set_beat(struct sse *s, uint64_t ms)
+{
+	if (exchange_timer_set(s->rest->x, &s->beat, ms) < 0)
+		call_finish(s->rest->call, -ENOMEM);
+}
+
 static void send_head(struct sse *s)
 {
 	struct exchange *x = s->rest->x;
@@ -150,29 +156,18 @@ static void send_head(struct sse *s)
 	answer_init_api(&a, SSE_TYPE, s->rest->call->request_id);
 	exchange_head(x, 200, a.headers, a.n);
 	exchange_write(x, RETRY_LINE, sizeof(RETRY_LINE) - 1);
-	if (strcmp(x->method, "HEAD") == 0)
-		call_finish(s->rest->call, 0); /* that is all there is to see */
-}
-
-static void set_beat(struct sse *s, uint64_t ms)
-{
-	if (exchange_timer_set(s->rest->x, &s->beat, ms) < 0)
-		call_finish(s->rest->call, -ENOMEM);
 }
 
 static void on_beat(struct timer *timer)
 {
 	struct sse *s = CONTAINER_OF(timer, struct sse, beat);
-	struct call *call = call_ref(s->rest->call);
-	bool first = !s->head_sent;
+	struct exchange *x = s->rest->x;
 
-	send_head(s);
-	if (s->rest->x) { /* still */
-		if (!first)
-			exchange_write(s->rest->x, ":\n\n", 3);
-		set_beat(s, BEAT_MS);
-	}
-	call_unref(call);
+	if (!s->head_sent)
+		send_head(s);
+	else
+		exchange_write(x, ":\n\n", 3);
+	set_beat(s, BEAT_MS);
 }
 
 static void stop_beat(struct sse *s)
@@ -193,7 +188,7 @@ int sse_start(struct rest *r)
 	if (last && strlen(last) <= LAST_EVENT_MAX && strspn(last, "0123456789") == strlen(last))
 		strcpy(s->last_event, last);
 	r->sse = s;
-	return exchange_timer_set(r->x, &s->beat, FIRST_BEAT_MS);
+	return 0;
 }
 
 void sse_gone(struct rest *r)
@@ -266,6 +261,19 @@ static void message(struct call *call, struct frame *frame)
 	frame_unref(frame);
 }
 
+/* Not sooner: a refusal, however late it is found, has a status of its own. */
+static void accepted(struct call *call)
+{
+	struct rest *r = call->door_data;
+
+	if (!r->x)
+		return;
+	if (strcmp(r->x->method, "HEAD") == 0)
+		call_finish(call, 0); /* the head is all there is to see */
+	else
+		set_beat(r->sse, r->sse->head_sent ? BEAT_MS : FIRST_BEAT_MS);
+}
+
 static void done(struct call *call)
 {
 	struct rest *r = call->door_data;
@@ -292,4 +300,5 @@ const struct call_door sse_call_door = {
 	.encode = encode,
 	.message = message,
 	.done = done,
+	.accepted = accepted,
 };

@@ -138,24 +138,31 @@ static void receive(struct call *call)
 		webstream_pump(w);
 }
 
-/* Plain protobuf is what gRPC sends: frames that others made will do. */
-static const struct call_door shared_call_door = {
-	.name = "web",
-	.decode = decode,
-	.encode = encode,
-	.message = message,
-	.done = done,
-	.receive = receive,
-	.shares_frames = true,
-};
+static void on_first(struct timer *t)
+{
+	struct webcall *w = CONTAINER_OF(t, struct webcall, first);
 
-static const struct call_door own_call_door = {
+	if (w->x && !w->head_sent)
+		w->protocol->head(w);
+}
+
+static void accepted(struct call *call)
+{
+	struct webcall *w = call->door_data;
+
+	w->first.fn = on_first;
+	if (w->x && !w->head_sent && exchange_timer_set(w->x, &w->first, FIRST_HEAD_MS) < 0)
+		w->protocol->head(w);
+}
+
+static const struct call_door call_door = {
 	.name = "web",
 	.decode = decode,
 	.encode = encode,
 	.message = message,
 	.done = done,
 	.receive = receive,
+	.accepted = accepted,
 };
 
 /* --- the exchange's door --- */
@@ -186,34 +193,16 @@ static bool refused_by_origin(struct webcall *w)
 	return true;
 }
 
-static void on_first(struct timer *t)
-{
-	struct webcall *w = CONTAINER_OF(t, struct webcall, first);
-
-	if (w->x && !w->head_sent)
-		w->protocol->head(w);
-}
-
 static void start(struct webcall *w)
 {
 	w->dispatched = true;
-	/* A caller who streams waits for nothing, and the handler may want to read before it
-	 * speaks. */
-	if (w->call->method->kind == METHOD_SERVER_STREAM) {
-		w->first.fn = on_first;
-		if (exchange_timer_set(w->x, &w->first, FIRST_HEAD_MS) < 0)
-			w->protocol->head(w);
-	}
 	dispatch(w->web->services, w->call);
 }
 
 struct webcall *webcall_open(struct exchange *x, struct web *web, const struct method *method,
 			     const struct web_protocol *protocol, const struct web_head *head)
 {
-	bool shares = head->codec == CODEC_PROTO && !head->gzip_out;
-	struct call *call =
-		call_new(web->services, method, x, shares ? &shared_call_door : &own_call_door,
-			 NULL, head->timeout_ms);
+	struct call *call = call_new(web->services, method, x, &call_door, NULL, head->timeout_ms);
 	struct webcall *w = call ? arena_new(&call->arena, struct webcall) : NULL;
 
 	if (!w) {
@@ -236,6 +225,8 @@ struct webcall *webcall_open(struct exchange *x, struct web *web, const struct m
 	};
 	inlet_init(&w->inlet);
 	call->door_data = w;
+	/* Plain protobuf is what gRPC sends: frames that others made will do. */
+	call->shares_frames = head->codec == CODEC_PROTO && !head->gzip_out;
 	x->user = w;
 	if (head->refusal) {
 		refuse(w, head->refusal, head->why);

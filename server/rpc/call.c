@@ -266,18 +266,23 @@ static void deliver(struct live *l)
 	}
 	call_clock_arm(l);
 	bool over = l->finished && !l->running && !l->ended;
-	bool receive = l->receive_asked && !l->running && !l->finished;
+	bool waits = !l->running && !l->finished;
+	bool receive = l->receive_asked && waits;
+	bool accepted = l->accept_asked && waits;
 
 	l->ended |= over;
 	if (over && l->n_on_end == 0)
 		l->on_end_told = true;
 	l->receive_asked &= !receive;
+	l->accept_asked &= !accepted;
 	l->delivering = false;
 	pthread_mutex_unlock(&l->lock);
 	if (over)
 		end(l);
 	else if (receive && call->door->receive)
 		call->door->receive(call);
+	else if (accepted && call->door->accepted)
+		call->door->accepted(call);
 	call_unref(call);
 }
 
@@ -362,7 +367,7 @@ int call_send_frame(struct call *call, struct frame *frame)
 	ProtobufCMessage *msg;
 	int r;
 
-	if (call->door->shares_frames) {
+	if (call->shares_frames) {
 		r = queue(l, frame_ref(frame));
 		if (r == 0)
 			call_queue_wake(l);
@@ -458,7 +463,7 @@ void call_finish_bytes(struct call *call, const void *p, size_t len)
 	const struct message_rules *rules = rules_find(call->method->out);
 	struct frame *frame;
 
-	if (!call->door->shares_frames) {
+	if (!call->shares_frames) {
 		call->out = unpack_message(call->method->out, arena_pb(&call->arena), p, len);
 		call_finish(call, call->out ? 0 : -EBADMSG);
 		return;
@@ -504,10 +509,11 @@ bool call_is_over(struct call *call)
 
 /* --- for dispatch and drain --- */
 
-void call_queue_ran(struct live *l)
+void call_queue_ran(struct live *l, bool parked)
 {
 	pthread_mutex_lock(&l->lock);
 	l->running = false;
+	l->accept_asked = parked && l->call.method->kind == METHOD_SERVER_STREAM;
 	pthread_mutex_unlock(&l->lock);
 	call_queue_wake(l);
 }

@@ -66,8 +66,11 @@ struct call_door {
 	void (*done)(struct call *call);
 	/* The handler takes messages (again); NULL in doors without client streams. */
 	void (*receive)(struct call *call);
-	/* Frames as gRPC writes them may be shared: call_send_frame works. */
-	bool shares_frames;
+	/*
+	 * A server stream passed the guards and its handler parked it: what is silent from here
+	 * on may be shown as accepted. NULL: not this door's matter.
+	 */
+	void (*accepted)(struct call *call);
 };
 
 struct call {
@@ -84,6 +87,7 @@ struct call {
 	 * peer_is_operator and call_metadata. */
 	struct exchange *exchange;
 	bool peer_is_operator; /* uid 0 or group qmesh-admin on the daemon's own socket */
+	bool shares_frames;    /* set by the door: frames as gRPC writes them will do */
 	bool agents_only;      /* set by the REST door: an address that only nodes may use */
 	void *door_data;
 	const char *

@@ -60,6 +60,7 @@ struct live {
 	bool after_asked;   /* after_* are to be taken over by the loop */
 	bool session_asked; /* the end of the caller's session is to be waited for */
 	bool receive_asked; /* the door is to give messages */
+	bool accept_asked;  /* the door is to hear that a stream was accepted */
 	int result;
 	struct {
 		void (*fn)(struct call *call, void *arg);
@@ -80,8 +81,8 @@ struct live *call_queue_alloc(struct loop *loop);
 void call_queue_free_spare(struct loop *loop);
 /* Something under the lock waits for the loop. */
 void call_queue_wake(struct live *l);
-/* The handler has returned; the loop takes what is there. */
-void call_queue_ran(struct live *l);
+/* Guards and handler are through, and the handler parked or not; the loop takes what is there. */
+void call_queue_ran(struct live *l, bool parked);
 /* Ends it without asking the handler: cancelled, deadline, drain. On the loop. */
 void call_queue_cut(struct live *l, enum err why);
 /* In the loop's list, for drain; its deadline runs. */

@@ -315,7 +315,7 @@ static void run(struct live *l)
 	int r;
 
 	if (call_is_over(call)) { /* cancelled while it waited for a worker */
-		call_queue_ran(l);
+		call_queue_ran(l, false);
 		call_unref(call);
 		return;
 	}
@@ -332,7 +332,7 @@ static void run(struct live *l)
 		if (r != CALL_PARKED)
 			call_finish(call, r);
 	}
-	call_queue_ran(l);
+	call_queue_ran(l, r == CALL_PARKED);
 	call_unref(call);
 }
 
@@ -366,7 +366,7 @@ void dispatch(struct services *s, struct call *call)
 		if (lane_post(l->server->lane, &l->job) < 0) {
 			call_fail(call, ERR_DRAINING, "No worker is free. Try again.");
 			call_finish(call, ERR_DRAINING);
-			call_queue_ran(l);
+			call_queue_ran(l, false);
 			call_unref(call);
 		}
 	}

@@ -379,6 +379,23 @@ static void receive(struct call *call)
 		pump(g);
 }
 
+static void on_first(struct timer *t)
+{
+	struct grpc *g = CONTAINER_OF(t, struct grpc, first);
+
+	if (g->x)
+		send_head(g, NULL);
+}
+
+static void accepted(struct call *call)
+{
+	struct grpc *g = call->door_data;
+
+	g->first.fn = on_first;
+	if (g->x && !g->head_sent && exchange_timer_set(g->x, &g->first, FIRST_HEAD) < 0)
+		send_head(g, NULL);
+}
+
 static const struct call_door call_door = {
 	.name = "grpc",
 	.decode = decode,
@@ -386,16 +403,7 @@ static const struct call_door call_door = {
 	.message = message,
 	.done = done,
 	.receive = receive,
-	.shares_frames = true,
-};
-
-static const struct call_door json_call_door = {
-	.name = "grpc",
-	.decode = decode,
-	.encode = encode,
-	.message = message,
-	.done = done,
-	.receive = receive,
+	.accepted = accepted,
 };
 
 /* --- the exchange's door --- */
@@ -458,22 +466,9 @@ static bool is_gzip(const char *encoding)
 	return encoding && strcasecmp(encoding, "gzip") == 0;
 }
 
-static void on_first(struct timer *t)
-{
-	struct grpc *g = CONTAINER_OF(t, struct grpc, first);
-
-	if (g->x)
-		send_head(g, NULL);
-}
-
 static void start(struct grpc *g)
 {
 	g->dispatched = true;
-	if (g->call->method->kind == METHOD_SERVER_STREAM) {
-		g->first.fn = on_first;
-		if (exchange_timer_set(g->x, &g->first, FIRST_HEAD) < 0)
-			send_head(g, NULL);
-	}
 	dispatch(g->services, g->call);
 }
 
@@ -500,8 +495,7 @@ static void grpc_open(struct exchange *x, void *owner)
 		refuse_unknown(x, codec, e, words);
 		return;
 	}
-	call = call_new(services, method, x, codec == CODEC_PROTO ? &call_door : &json_call_door,
-			NULL, timeout_ms);
+	call = call_new(services, method, x, &call_door, NULL, timeout_ms);
 	g = call ? arena_new(&call->arena, struct grpc) : NULL;
 	if (!g) {
 		call_unref(call);
@@ -518,6 +512,7 @@ static void grpc_open(struct exchange *x, void *owner)
 	};
 	frame_reader_init(&g->reader, method->policy.body_limit);
 	call->door_data = g;
+	call->shares_frames = codec == CODEC_PROTO;
 	x->user = g;
 	if (!method_caller_streams(method))
 		return;

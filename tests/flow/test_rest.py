@@ -402,6 +402,11 @@ def test_events(s):
     check("events without a token", (a.status, reason_of(a.json())), (401, "TOKEN_MISSING"))
     a = s.ask("GET", "/api/mesh/events?version=100", BEARER)
     check("events refused", (a.status, reason_of(a.json())), (503, "CP_UNREACHABLE"))
+    a = s.ask("GET", "/api/mesh/events", {"authorization": "Bearer slow-token"})
+    check("events refused late", (a.status, reason_of(a.json())), (401, "TOKEN_INVALID"))
+    a = s.ask("HEAD", "/api/mesh/events", BEARER)
+    check("HEAD of events", (a.status, a.header("content-type"), a.body),
+          (200, "text/event-stream", b""))
 
 
 def test_event_limits(s):

@@ -240,7 +240,7 @@ static int send_wish(struct call *call, const struct wish *w)
 
 	p.body = (ProtobufCBinaryData){.data = zeros, .len = w->len};
 	a.payload = &p;
-	if (w->form == AS_NEGOTIATED || !call->door->shares_frames)
+	if (w->form == AS_NEGOTIATED || !call->shares_frames)
 		return call_send(call, &a.base);
 	r = packing_frame(&a.base, w->form == ZIPPED && may_zip, &frame);
 	return r ? r : call_send_frame(call, frame);

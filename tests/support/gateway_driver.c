@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -45,6 +46,8 @@ static int authenticate(struct call *call, void *owner)
 		return 0;
 	if (strncmp(token, "Bearer ", 7) == 0)
 		token += 7;
+	if (strcmp(token, "slow-token") == 0)
+		usleep(1500000); /* a store that is busy; longer than any door waits with a head */
 	if (strncmp(token, TOKEN, strlen(TOKEN)) != 0)
 		return call_fail(call, ERR_TOKEN_INVALID, "The session is over. Sign in again.");
 	call->caller.audience = AUDIENCE_USER;

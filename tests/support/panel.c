@@ -62,12 +62,8 @@ static void done(struct call *call)
 	call_unref(call);
 }
 
-static const struct call_door door = {.name = "panel",
-				      .decode = decode,
-				      .encode = encode,
-				      .message = message,
-				      .done = done,
-				      .shares_frames = true};
+static const struct call_door door = {
+	.name = "panel", .decode = decode, .encode = encode, .message = message, .done = done};
 
 int panel_init(struct panel *p)
 {
@@ -174,6 +170,7 @@ int panel_stream(struct panel *p, const struct panel_who *who, const struct meth
 		return -ENOMEM;
 	}
 	call->peer_is_operator = who->is_operator;
+	call->shares_frames = true;
 	strcpy(call->caller.address, "192.0.2.1");
 	ret->call = call_ref(call);
 	dispatch(p->services, call);

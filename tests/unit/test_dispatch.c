@@ -29,6 +29,8 @@ static struct {
 	enum grpc_code code;
 	char words[256];
 	struct call *parked;
+	bool shares_frames;
+	int n_accepted;
 } t;
 
 static void step(char c)
@@ -109,8 +111,20 @@ static void done(struct call *call)
 	call_unref(call);
 }
 
-static struct call_door door = {
-	.name = "test", .decode = decode, .encode = encode, .message = message, .done = done};
+static void accepted(struct call *call)
+{
+	(void)call;
+	t.n_accepted++;
+}
+
+static const struct call_door door = {
+	.name = "test",
+	.decode = decode,
+	.encode = encode,
+	.message = message,
+	.done = done,
+	.accepted = accepted,
+};
 
 static int handler(struct call *call, const void *in, void *out)
 {
@@ -152,6 +166,7 @@ static void run_with(bool bound)
 	call = call_new(s, &row, NULL, &door, NULL, 0);
 	assert_non_null(call);
 	assert_int_equal(strlen(call->request_id), 32);
+	call->shares_frames = t.shares_frames;
 	call_on_end(call, on_end, NULL);
 	dispatch(s, call);
 	if (t.parked) {
@@ -179,7 +194,6 @@ static int setup(void **state)
 	row.policy.audience = AUDIENCE_PUBLIC;
 	row.kind = METHOD_UNARY;
 	row.out = &grpc__health__v1__health_check_response__descriptor;
-	door.shares_frames = false;
 	return 0;
 }
 
@@ -295,6 +309,7 @@ static int parks(struct call *call, const void *in, void *out)
 	(void)in;
 	(void)out;
 	t.parked = call_ref(call);
+	assert_int_equal(t.n_accepted, 0);
 	return CALL_PARKED;
 }
 
@@ -389,13 +404,13 @@ static void secrets_passed_on(void **state)
 {
 	(void)state;
 	t.handler = passes_on;
-	door.shares_frames = true;
+	t.shares_frames = true;
 	run();
 	assert_int_equal(t.n_messages, 1);
 	assert_int_equal(t.n_secret, 0);
 	setup(NULL);
 	t.handler = passes_on;
-	door.shares_frames = true;
+	t.shares_frames = true;
 	row.out = &pb__login_response__descriptor;
 	run();
 	assert_int_equal(t.n_secret, 1);
@@ -433,6 +448,27 @@ static void stream(void **state)
 	run();
 	assert_int_equal(t.n_messages, 100);
 	assert_int_equal(t.code, GRPC_OK);
+	assert_int_equal(t.n_accepted, 0); /* it was over when its handler returned */
+}
+
+/* A door may show a stream when its handler has parked it, and neither before nor otherwise. */
+static void stream_is_accepted(void **state)
+{
+	row.kind = METHOD_SERVER_STREAM;
+	t.handler = parks;
+	run();
+	assert_int_equal(t.n_accepted, 1);
+	setup(state);
+	row.kind = METHOD_SERVER_STREAM;
+	t.handler = parks;
+	t.authenticate_r = ERR_TOKEN_INVALID;
+	run();
+	assert_int_equal(t.err, ERR_TOKEN_INVALID);
+	assert_int_equal(t.n_accepted, 0);
+	setup(state);
+	t.handler = parks; /* a single answer has nothing to show */
+	run();
+	assert_int_equal(t.n_accepted, 0);
 }
 
 int main(void)
@@ -445,6 +481,7 @@ int main(void)
 		cmocka_unit_test_setup(unbound_rows, setup),
 		cmocka_unit_test_setup(cancel, setup),
 		cmocka_unit_test_setup(stream, setup),
+		cmocka_unit_test_setup(stream_is_accepted, setup),
 		cmocka_unit_test_setup(secrets_passed_on, setup),
 	};
 

@@ -47,10 +47,13 @@ PB_BIND(qmn_ChangePasswordResponse, qmn_ChangePasswordResponse, AUTO)
 PB_BIND(qmn_GetStateRequest, qmn_GetStateRequest, AUTO)
 
 
-PB_BIND(qmn_State, qmn_State, 2)
+PB_BIND(qmn_Laggard, qmn_Laggard, 2)
 
 
-PB_BIND(qmn_GetStateResponse, qmn_GetStateResponse, 2)
+PB_BIND(qmn_State, qmn_State, 4)
+
+
+PB_BIND(qmn_GetStateResponse, qmn_GetStateResponse, 4)
 
 
 PB_BIND(qmn_ListDevicesRequest, qmn_ListDevicesRequest, AUTO)
@@ -107,7 +110,7 @@ PB_BIND(qmn_GetChangeResponse, qmn_GetChangeResponse, 4)
 PB_BIND(qmn_WatchStateRequest, qmn_WatchStateRequest, AUTO)
 
 
-PB_BIND(qmn_WatchStateResponse, qmn_WatchStateResponse, 2)
+PB_BIND(qmn_WatchStateResponse, qmn_WatchStateResponse, 4)
 
 
 PB_BIND(qmn_GetOrbitFeaturesRequest, qmn_GetOrbitFeaturesRequest, AUTO)
@@ -144,6 +147,7 @@ PB_BIND(qmn_ExplainDeviceRequest, qmn_ExplainDeviceRequest, AUTO)
 
 
 PB_BIND(qmn_ExplainDeviceResponse, qmn_ExplainDeviceResponse, 2)
+
 
 
 

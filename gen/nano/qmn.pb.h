@@ -45,6 +45,17 @@ typedef enum _qmn_LicenceState {
     qmn_LicenceState_LICENCE_STATE_EXPIRED = 3
 } qmn_LicenceState;
 
+typedef enum _qmn_NodeState {
+    qmn_NodeState_NODE_STATE_UNSPECIFIED = 0,
+    qmn_NodeState_NODE_STATE_CURRENT = 1,
+    qmn_NodeState_NODE_STATE_OFFLINE = 2,
+    qmn_NodeState_NODE_STATE_JOINING = 3,
+    qmn_NodeState_NODE_STATE_BEHIND = 4,
+    qmn_NodeState_NODE_STATE_SILENT = 5,
+    qmn_NodeState_NODE_STATE_DIFFERS = 6,
+    qmn_NodeState_NODE_STATE_REFUSED = 7
+} qmn_NodeState;
+
 typedef enum _qmn_PlanSource {
     qmn_PlanSource_PLAN_SOURCE_UNSPECIFIED = 0,
     qmn_PlanSource_PLAN_SOURCE_OPERATOR = 1,
@@ -139,6 +150,16 @@ typedef struct _qmn_GetStateRequest {
     char dummy_field;
 } qmn_GetStateRequest;
 
+typedef struct _qmn_Laggard {
+    char node_id[37];
+    char label[257];
+    qmn_NodeState state;
+    bool has_since;
+    qmn_Timestamp since;
+    char why[301];
+    uint64_t applied_generation;
+} qmn_Laggard;
+
 typedef struct _qmn_State {
     bool active;
     uint32_t listen_port;
@@ -170,6 +191,11 @@ typedef struct _qmn_State {
     qmn_Timestamp licence_expires_at;
     bool has_licence_grace_until;
     qmn_Timestamp licence_grace_until;
+    uint32_t nodes;
+    uint32_t nodes_current;
+    uint32_t nodes_lagging;
+    pb_size_t laggards_count;
+    qmn_Laggard laggards[16];
 } qmn_State;
 
 typedef struct _qmn_GetStateResponse {
@@ -305,6 +331,10 @@ typedef struct _qmn_NodeProgress {
     bool has_since;
     qmn_Timestamp since;
     uint32_t failed;
+    qmn_NodeState state;
+    char why[301];
+    bool has_lags_since;
+    qmn_Timestamp lags_since;
 } qmn_NodeProgress;
 
 typedef struct _qmn_GetChangeResponse {
@@ -376,6 +406,10 @@ typedef struct _qmn_Node {
     char forwarding[301];
     bool has_created_at;
     qmn_Timestamp created_at;
+    qmn_NodeState state;
+    char why[301];
+    bool has_state_since;
+    qmn_Timestamp state_since;
 } qmn_Node;
 
 typedef struct _qmn_ListNodesResponse {
@@ -437,6 +471,10 @@ extern "C" {
 #define _qmn_LicenceState_MAX qmn_LicenceState_LICENCE_STATE_EXPIRED
 #define _qmn_LicenceState_ARRAYSIZE ((qmn_LicenceState)(qmn_LicenceState_LICENCE_STATE_EXPIRED+1))
 
+#define _qmn_NodeState_MIN qmn_NodeState_NODE_STATE_UNSPECIFIED
+#define _qmn_NodeState_MAX qmn_NodeState_NODE_STATE_REFUSED
+#define _qmn_NodeState_ARRAYSIZE ((qmn_NodeState)(qmn_NodeState_NODE_STATE_REFUSED+1))
+
 #define _qmn_PlanSource_MIN qmn_PlanSource_PLAN_SOURCE_UNSPECIFIED
 #define _qmn_PlanSource_MAX qmn_PlanSource_PLAN_SOURCE_LICENCE
 #define _qmn_PlanSource_ARRAYSIZE ((qmn_PlanSource)(qmn_PlanSource_PLAN_SOURCE_LICENCE+1))
@@ -466,6 +504,8 @@ extern "C" {
 
 
 
+#define qmn_Laggard_state_ENUMTYPE qmn_NodeState
+
 #define qmn_State_plan_ENUMTYPE qmn_Plan
 #define qmn_State_plan_source_ENUMTYPE qmn_PlanSource
 #define qmn_State_licence_state_ENUMTYPE qmn_LicenceState
@@ -490,6 +530,7 @@ extern "C" {
 
 
 
+#define qmn_NodeProgress_state_ENUMTYPE qmn_NodeState
 
 
 
@@ -500,6 +541,7 @@ extern "C" {
 
 
 
+#define qmn_Node_state_ENUMTYPE qmn_NodeState
 
 
 
@@ -522,7 +564,8 @@ extern "C" {
 #define qmn_ChangePasswordRequest_init_default   {"", ""}
 #define qmn_ChangePasswordResponse_init_default  {0}
 #define qmn_GetStateRequest_init_default         {0}
-#define qmn_State_init_default                   {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_default, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_default, false, qmn_Timestamp_init_default}
+#define qmn_Laggard_init_default                 {"", "", _qmn_NodeState_MIN, false, qmn_Timestamp_init_default, "", 0}
+#define qmn_State_init_default                   {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_default, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_default, false, qmn_Timestamp_init_default, 0, 0, 0, 0, {qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default}}
 #define qmn_GetStateResponse_init_default        {false, qmn_State_init_default}
 #define qmn_ListDevicesRequest_init_default      {0, 0, ""}
 #define qmn_Owner_init_default                   {"", ""}
@@ -539,7 +582,7 @@ extern "C" {
 #define qmn_DeleteDeviceRequest_init_default     {"", 0}
 #define qmn_DeleteDeviceResponse_init_default    {0}
 #define qmn_GetChangeRequest_init_default        {0, 0}
-#define qmn_NodeProgress_init_default            {"", "", 0, 0, 0, false, qmn_Timestamp_init_default, 0}
+#define qmn_NodeProgress_init_default            {"", "", 0, 0, 0, false, qmn_Timestamp_init_default, 0, _qmn_NodeState_MIN, "", false, qmn_Timestamp_init_default}
 #define qmn_GetChangeResponse_init_default       {0, 0, 0, 0, 0, 0, 0, {qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default, qmn_NodeProgress_init_default}}
 #define qmn_WatchStateRequest_init_default       {0}
 #define qmn_WatchStateResponse_init_default      {0, 0, {"", "", "", "", "", "", "", ""}, false, qmn_State_init_default}
@@ -548,7 +591,7 @@ extern "C" {
 #define qmn_GetOrbitFeaturesResponse_init_default {_qmn_Plan_MIN, 0, {qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default}}
 #define qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_default {"", false, qmn_Feature_init_default}
 #define qmn_ListNodesRequest_init_default        {0, ""}
-#define qmn_Node_init_default                    {"", "", "", "", "", "", "", "", 0, false, qmn_Timestamp_init_default, 0, 0, 0, "", false, qmn_Timestamp_init_default}
+#define qmn_Node_init_default                    {"", "", "", "", "", "", "", "", 0, false, qmn_Timestamp_init_default, 0, 0, 0, "", false, qmn_Timestamp_init_default, _qmn_NodeState_MIN, "", false, qmn_Timestamp_init_default}
 #define qmn_ListNodesResponse_init_default       {0, {qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default, qmn_Node_init_default}, ""}
 #define qmn_GetDeviceStatsRequest_init_default   {"", ""}
 #define qmn_StatSample_init_default              {false, qmn_Timestamp_init_default, 0, 0}
@@ -568,7 +611,8 @@ extern "C" {
 #define qmn_ChangePasswordRequest_init_zero      {"", ""}
 #define qmn_ChangePasswordResponse_init_zero     {0}
 #define qmn_GetStateRequest_init_zero            {0}
-#define qmn_State_init_zero                      {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_zero, false, qmn_Timestamp_init_zero}
+#define qmn_Laggard_init_zero                    {"", "", _qmn_NodeState_MIN, false, qmn_Timestamp_init_zero, "", 0}
+#define qmn_State_init_zero                      {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_zero, false, qmn_Timestamp_init_zero, 0, 0, 0, 0, {qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero}}
 #define qmn_GetStateResponse_init_zero           {false, qmn_State_init_zero}
 #define qmn_ListDevicesRequest_init_zero         {0, 0, ""}
 #define qmn_Owner_init_zero                      {"", ""}
@@ -585,7 +629,7 @@ extern "C" {
 #define qmn_DeleteDeviceRequest_init_zero        {"", 0}
 #define qmn_DeleteDeviceResponse_init_zero       {0}
 #define qmn_GetChangeRequest_init_zero           {0, 0}
-#define qmn_NodeProgress_init_zero               {"", "", 0, 0, 0, false, qmn_Timestamp_init_zero, 0}
+#define qmn_NodeProgress_init_zero               {"", "", 0, 0, 0, false, qmn_Timestamp_init_zero, 0, _qmn_NodeState_MIN, "", false, qmn_Timestamp_init_zero}
 #define qmn_GetChangeResponse_init_zero          {0, 0, 0, 0, 0, 0, 0, {qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero, qmn_NodeProgress_init_zero}}
 #define qmn_WatchStateRequest_init_zero          {0}
 #define qmn_WatchStateResponse_init_zero         {0, 0, {"", "", "", "", "", "", "", ""}, false, qmn_State_init_zero}
@@ -594,7 +638,7 @@ extern "C" {
 #define qmn_GetOrbitFeaturesResponse_init_zero   {_qmn_Plan_MIN, 0, {qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero, qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero}}
 #define qmn_GetOrbitFeaturesResponse_FeaturesEntry_init_zero {"", false, qmn_Feature_init_zero}
 #define qmn_ListNodesRequest_init_zero           {0, ""}
-#define qmn_Node_init_zero                       {"", "", "", "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, 0, 0, 0, "", false, qmn_Timestamp_init_zero}
+#define qmn_Node_init_zero                       {"", "", "", "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, 0, 0, 0, "", false, qmn_Timestamp_init_zero, _qmn_NodeState_MIN, "", false, qmn_Timestamp_init_zero}
 #define qmn_ListNodesResponse_init_zero          {0, {qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero, qmn_Node_init_zero}, ""}
 #define qmn_GetDeviceStatsRequest_init_zero      {"", ""}
 #define qmn_StatSample_init_zero                 {false, qmn_Timestamp_init_zero, 0, 0}
@@ -627,6 +671,12 @@ extern "C" {
 #define qmn_WhoAmIResponse_expires_at_tag        7
 #define qmn_ChangePasswordRequest_old_password_tag 1
 #define qmn_ChangePasswordRequest_new_password_tag 2
+#define qmn_Laggard_node_id_tag                  1
+#define qmn_Laggard_label_tag                    2
+#define qmn_Laggard_state_tag                    3
+#define qmn_Laggard_since_tag                    4
+#define qmn_Laggard_why_tag                      5
+#define qmn_Laggard_applied_generation_tag       6
 #define qmn_State_active_tag                     1
 #define qmn_State_listen_port_tag                2
 #define qmn_State_peer_count_tag                 3
@@ -653,6 +703,10 @@ extern "C" {
 #define qmn_State_licence_state_tag              24
 #define qmn_State_licence_expires_at_tag         25
 #define qmn_State_licence_grace_until_tag        26
+#define qmn_State_nodes_tag                      27
+#define qmn_State_nodes_current_tag              28
+#define qmn_State_nodes_lagging_tag              29
+#define qmn_State_laggards_tag                   30
 #define qmn_GetStateResponse_state_tag           1
 #define qmn_ListDevicesRequest_all_tag           1
 #define qmn_ListDevicesRequest_page_size_tag     2
@@ -716,6 +770,9 @@ extern "C" {
 #define qmn_NodeProgress_applied_generation_tag  5
 #define qmn_NodeProgress_since_tag               6
 #define qmn_NodeProgress_failed_tag              7
+#define qmn_NodeProgress_state_tag               8
+#define qmn_NodeProgress_why_tag                 9
+#define qmn_NodeProgress_lags_since_tag          10
 #define qmn_GetChangeResponse_generation_tag     1
 #define qmn_GetChangeResponse_epoch_tag          2
 #define qmn_GetChangeResponse_applied_tag        3
@@ -752,6 +809,9 @@ extern "C" {
 #define qmn_Node_failed_peers_tag                13
 #define qmn_Node_forwarding_tag                  14
 #define qmn_Node_created_at_tag                  15
+#define qmn_Node_state_tag                       16
+#define qmn_Node_why_tag                         17
+#define qmn_Node_state_since_tag                 18
 #define qmn_ListNodesResponse_nodes_tag          1
 #define qmn_ListNodesResponse_next_page_token_tag 2
 #define qmn_GetDeviceStatsRequest_id_tag         1
@@ -854,6 +914,17 @@ X(a, STATIC,   SINGULAR, STRING,   new_password,      2)
 #define qmn_GetStateRequest_CALLBACK NULL
 #define qmn_GetStateRequest_DEFAULT NULL
 
+#define qmn_Laggard_FIELDLIST(X, a) \
+X(a, STATIC,   SINGULAR, STRING,   node_id,           1) \
+X(a, STATIC,   SINGULAR, STRING,   label,             2) \
+X(a, STATIC,   SINGULAR, UENUM,    state,             3) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  since,             4) \
+X(a, STATIC,   SINGULAR, STRING,   why,               5) \
+X(a, STATIC,   SINGULAR, UINT64,   applied_generation,   6)
+#define qmn_Laggard_CALLBACK NULL
+#define qmn_Laggard_DEFAULT NULL
+#define qmn_Laggard_since_MSGTYPE qmn_Timestamp
+
 #define qmn_State_FIELDLIST(X, a) \
 X(a, STATIC,   SINGULAR, BOOL,     active,            1) \
 X(a, STATIC,   SINGULAR, UINT32,   listen_port,       2) \
@@ -880,12 +951,17 @@ X(a, STATIC,   REPEATED, STRING,   notices,          22) \
 X(a, STATIC,   SINGULAR, UENUM,    plan_source,      23) \
 X(a, STATIC,   SINGULAR, UENUM,    licence_state,    24) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  licence_expires_at,  25) \
-X(a, STATIC,   OPTIONAL, MESSAGE,  licence_grace_until,  26)
+X(a, STATIC,   OPTIONAL, MESSAGE,  licence_grace_until,  26) \
+X(a, STATIC,   SINGULAR, UINT32,   nodes,            27) \
+X(a, STATIC,   SINGULAR, UINT32,   nodes_current,    28) \
+X(a, STATIC,   SINGULAR, UINT32,   nodes_lagging,    29) \
+X(a, STATIC,   REPEATED, MESSAGE,  laggards,         30)
 #define qmn_State_CALLBACK NULL
 #define qmn_State_DEFAULT NULL
 #define qmn_State_cp_lost_at_MSGTYPE qmn_Timestamp
 #define qmn_State_licence_expires_at_MSGTYPE qmn_Timestamp
 #define qmn_State_licence_grace_until_MSGTYPE qmn_Timestamp
+#define qmn_State_laggards_MSGTYPE qmn_Laggard
 
 #define qmn_GetStateResponse_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  state,             1)
@@ -1025,10 +1101,14 @@ X(a, STATIC,   SINGULAR, BOOL,     online,            3) \
 X(a, STATIC,   SINGULAR, BOOL,     applied,           4) \
 X(a, STATIC,   SINGULAR, UINT64,   applied_generation,   5) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  since,             6) \
-X(a, STATIC,   SINGULAR, UINT32,   failed,            7)
+X(a, STATIC,   SINGULAR, UINT32,   failed,            7) \
+X(a, STATIC,   SINGULAR, UENUM,    state,             8) \
+X(a, STATIC,   SINGULAR, STRING,   why,               9) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  lags_since,       10)
 #define qmn_NodeProgress_CALLBACK NULL
 #define qmn_NodeProgress_DEFAULT NULL
 #define qmn_NodeProgress_since_MSGTYPE qmn_Timestamp
+#define qmn_NodeProgress_lags_since_MSGTYPE qmn_Timestamp
 
 #define qmn_GetChangeResponse_FIELDLIST(X, a) \
 X(a, STATIC,   SINGULAR, UINT64,   generation,        1) \
@@ -1103,11 +1183,15 @@ X(a, STATIC,   SINGULAR, UINT64,   applied_generation,  11) \
 X(a, STATIC,   SINGULAR, UINT32,   devices,          12) \
 X(a, STATIC,   SINGULAR, UINT32,   failed_peers,     13) \
 X(a, STATIC,   SINGULAR, STRING,   forwarding,       14) \
-X(a, STATIC,   OPTIONAL, MESSAGE,  created_at,       15)
+X(a, STATIC,   OPTIONAL, MESSAGE,  created_at,       15) \
+X(a, STATIC,   SINGULAR, UENUM,    state,            16) \
+X(a, STATIC,   SINGULAR, STRING,   why,              17) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  state_since,      18)
 #define qmn_Node_CALLBACK NULL
 #define qmn_Node_DEFAULT NULL
 #define qmn_Node_last_seen_MSGTYPE qmn_Timestamp
 #define qmn_Node_created_at_MSGTYPE qmn_Timestamp
+#define qmn_Node_state_since_MSGTYPE qmn_Timestamp
 
 #define qmn_ListNodesResponse_FIELDLIST(X, a) \
 X(a, STATIC,   REPEATED, MESSAGE,  nodes,             1) \
@@ -1165,6 +1249,7 @@ extern const pb_msgdesc_t qmn_WhoAmIResponse_msg;
 extern const pb_msgdesc_t qmn_ChangePasswordRequest_msg;
 extern const pb_msgdesc_t qmn_ChangePasswordResponse_msg;
 extern const pb_msgdesc_t qmn_GetStateRequest_msg;
+extern const pb_msgdesc_t qmn_Laggard_msg;
 extern const pb_msgdesc_t qmn_State_msg;
 extern const pb_msgdesc_t qmn_GetStateResponse_msg;
 extern const pb_msgdesc_t qmn_ListDevicesRequest_msg;
@@ -1213,6 +1298,7 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_ChangePasswordRequest_fields &qmn_ChangePasswordRequest_msg
 #define qmn_ChangePasswordResponse_fields &qmn_ChangePasswordResponse_msg
 #define qmn_GetStateRequest_fields &qmn_GetStateRequest_msg
+#define qmn_Laggard_fields &qmn_Laggard_msg
 #define qmn_State_fields &qmn_State_msg
 #define qmn_GetStateResponse_fields &qmn_GetStateResponse_msg
 #define qmn_ListDevicesRequest_fields &qmn_ListDevicesRequest_msg
@@ -1259,7 +1345,7 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_ExplainDeviceResponse_size           1072
 #define qmn_Feature_size                         217
 #define qmn_GetChangeRequest_size                17
-#define qmn_GetChangeResponse_size               11082
+#define qmn_GetChangeResponse_size               21610
 #define qmn_GetDeviceRequest_size                38
 #define qmn_GetDeviceResponse_size               879
 #define qmn_GetDeviceStatsRequest_size           48
@@ -1268,30 +1354,31 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_GetOrbitFeaturesResponse_FeaturesEntry_size 254
 #define qmn_GetOrbitFeaturesResponse_size        4114
 #define qmn_GetStateRequest_size                 0
-#define qmn_GetStateResponse_size                2686
+#define qmn_GetStateResponse_size                12963
 #define qmn_HealthCheckRequest_size              203
 #define qmn_HealthCheckResponse_size             2
+#define qmn_Laggard_size                         637
 #define qmn_ListDevicesRequest_size              211
 #define qmn_ListDevicesResponse_size             28331
 #define qmn_ListNodesRequest_size                209
-#define qmn_ListNodesResponse_size               38507
+#define qmn_ListNodesResponse_size               49131
 #define qmn_LoginRequest_size                    1223
 #define qmn_LoginResponse_size                   1251
 #define qmn_LogoutRequest_size                   0
 #define qmn_LogoutResponse_size                  0
-#define qmn_NodeProgress_size                    342
-#define qmn_Node_size                            1194
+#define qmn_NodeProgress_size                    671
+#define qmn_Node_size                            1526
 #define qmn_Owner_size                           169
 #define qmn_RotateDeviceKeyRequest_size          96
 #define qmn_RotateDeviceKeyResponse_size         1906
 #define qmn_StatSample_size                      46
-#define qmn_State_size                           2683
+#define qmn_State_size                           12960
 #define qmn_Timestamp_size                       22
 #define qmn_UpdateDeviceRequest_size             1073
 #define qmn_UpdateDeviceResponse_size            879
 #define qmn_User_size                            197
 #define qmn_WatchStateRequest_size               11
-#define qmn_WatchStateResponse_size              2841
+#define qmn_WatchStateResponse_size              13118
 #define qmn_WhoAmIRequest_size                   0
 #define qmn_WhoAmIResponse_size                  300
 

@@ -64,20 +64,18 @@ static int look_up(struct txn *txn, void *ctx)
 	return r && r != ERR_NOT_FOUND ? r : keep_own(txn, l);
 }
 
-/* The node's list is not what was published: once more from the start. */
-static void compare_digest(struct cp *cp, struct call *call, const struct look *l,
-			   const Pb__ReportRequest *in)
+/* The node's list is not what was published. */
+static bool list_differs(const struct look *l, const Pb__ReportRequest *in)
 {
-	struct progress_node before;
+	return l->has_digest && in->list_digest.len == sizeof(l->digest) &&
+	       in->epoch == l->tenant.epoch &&
+	       memcmp(in->list_digest.data, l->digest, sizeof(l->digest));
+}
 
-	if (!l->has_digest || in->list_digest.len != sizeof(l->digest) ||
-	    in->epoch != l->tenant.epoch ||
-	    !memcmp(in->list_digest.data, l->digest, sizeof(l->digest)))
-		return;
-	progress_get(cp->progress, &l->tenant_id, &call->caller.node_id, &before);
-	/* One resync per generation; a node that reports it again is beyond that. */
-	if (before.applied == in->applied_generation)
-		return;
+/* Once more from the start: once per generation, a node that reports it again is beyond that. */
+static void order_resync(struct cp *cp, struct call *call, const struct look *l,
+			 const Pb__ReportRequest *in)
+{
 	log_line(LOG_LEVEL_WARN, "agents", &call->log,
 		 "list digest of generation %llu differs: resync",
 		 (unsigned long long)in->applied_generation);
@@ -103,8 +101,8 @@ int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResp
 	r = store_read(cp->store, look_up, &l);
 	if (r)
 		return err_trace(r);
-	compare_digest(cp, call, &l, in);
-	progress_report(cp->progress, tenant, node, in);
+	if (progress_report(cp->progress, tenant, node, in, list_differs(&l, in)))
+		order_resync(cp, call, &l, in);
 	presence_report(cp->presence, tenant, node, l.statuses, l.n_statuses);
 	if (in->interest)
 		hub_interest(cp->hub, tenant, node);

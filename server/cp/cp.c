@@ -43,6 +43,8 @@ static void on_committed(void *arg, const struct uuid *tenants, size_t n)
 {
 	struct cp *cp = arg;
 
+	for (size_t i = 0; cp->progress && i < n; i++)
+		progress_touched(cp->progress, &tenants[i]);
 	if (cp->hub)
 		hub_touch(cp->hub, tenants, n);
 }

@@ -37,7 +37,7 @@ static Pb__DeviceStatus status_applied(const struct device_row *row,
 static Pb__DeviceStatus status_of(struct cp *cp, const struct device_row *row, bool applied,
 				  const struct presence_status *seen)
 {
-	struct progress_node home;
+	struct muster_node home;
 
 	if (row->state == MEMBER_ROW_SUSPENDED)
 		return PB__DEVICE_STATUS__DEVICE_STATUS_SUSPENDED;
@@ -57,7 +57,7 @@ Pb__Device *devices_fill(struct call *call, const struct tenant_row *tenant,
 	Pb__Owner *owner = FIELDS_NEW(call, Pb__Owner, pb__owner__init);
 	struct cp *cp = call->owner;
 	struct presence_status seen;
-	struct progress_node home;
+	struct muster_node home;
 	uint8_t ip6[16];
 
 	if (!d || !owner)

@@ -9,8 +9,8 @@
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
 #include "server/cp/ipam.h"
+#include "server/cp/laggards.h"
 #include "server/cp/presence.h"
-#include "server/cp/progress.h"
 #include "server/cp/tenants.h"
 
 enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000 };
@@ -26,12 +26,31 @@ struct listing {
 	size_t n;
 };
 
+static int fill_lag(struct listing *l, const struct node_row *row, Pb__Node *n)
+{
+	const struct tenant_row *tenant = &l->tenant;
+	struct cp *cp = l->call->owner;
+	char words[LAG_WORDS_MAX];
+	struct lag lag;
+	int r;
+
+	lag = progress_lag(cp->progress, &tenant->id, &row->id, tenant->generation);
+	r = laggards_words(l->txn, &tenant->id, &lag, words);
+	if (r)
+		return err_trace(r);
+	n->state = (Pb__NodeState)lag.state;
+	if (lag.state != LAG_CURRENT)
+		n->state_since = fields_time(l->call, lag.since_ms);
+	n->why = arena_strdup(&l->call->arena, words);
+	return n->why ? 0 : -ENOMEM;
+}
+
 static Pb__Node *fill(struct call *call, const struct tenant_row *tenant,
 		      const struct node_row *row)
 {
 	Pb__Node *n = FIELDS_NEW(call, Pb__Node, pb__node__init);
 	struct cp *cp = call->owner;
-	struct progress_node is;
+	struct muster_node is;
 	uint8_t ip6[16];
 
 	if (!n)
@@ -61,10 +80,14 @@ static Pb__Node *fill(struct call *call, const struct tenant_row *tenant,
 static int add(void *arg, const struct node_row *row)
 {
 	struct listing *l = arg;
+	int r;
 
 	l->nodes[l->n] = fill(l->call, &l->tenant, row);
 	if (!l->nodes[l->n])
 		return -ENOMEM;
+	r = fill_lag(l, row, l->nodes[l->n]);
+	if (r)
+		return r;
 	l->last = row->id;
 	return node_row_count_devices(l->txn, &l->tenant.id, &row->id, &l->nodes[l->n++]->devices);
 }
@@ -167,6 +190,7 @@ static int load_next(struct txn *txn, void *ctx)
 	if (r || !s->found)
 		return r;
 	s->after = s->tenant.id;
+	progress_load(s->cp->progress, &s->tenant.id, s->tenant.epoch, s->tenant.generation);
 	return node_row_list(txn, &s->tenant.id, &first, UINT32_MAX, know, s);
 }
 
@@ -338,6 +362,7 @@ int fleet_remove(struct call *call, const Pb__RemoveNodeRequest *in, Pb__RemoveN
 		return err_trace(r);
 	hub_cut(cp->hub, &m.change.tenant.id, &m.node);
 	progress_forget(cp->progress, &m.change.tenant.id, &m.node);
+	progress_header(call, &m.change.tenant.id, m.change.tenant.generation);
 	out->devices = (uint32_t)m.n_rows;
 	return 0;
 }

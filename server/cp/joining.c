@@ -12,6 +12,7 @@
 #include "server/cp/hub.h"
 #include "server/cp/ipam.h"
 #include "server/cp/keyring.h"
+#include "server/cp/progress.h"
 #include "server/cp/publish.h"
 #include "server/cp/tenants.h"
 #include "server/rpc/cert.h"
@@ -354,6 +355,7 @@ int joining_enroll(struct call *call, const Pb__EnrollRequest *in, Pb__EnrollRes
 	if (r)
 		return explain_entry(call, &e, r);
 	ipam_address6(tenant, e.node.ip4, ip6);
+	progress_header(call, &tenant->id, tenant->generation);
 	out->node_id = fields_uuid(call, &e.node.id);
 	out->tenant_id = fields_uuid(call, &tenant->id);
 	out->tenant_name = arena_strdup(&call->arena, tenant->name);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /metrics tells of this daemon. Sums only: nothing of a single tenant, device or key. */
+/*
+ * What /metrics tells of this daemon: sums, and by name the nodes that are not up to date, 256 of
+ * them at most. Nothing of a single device, person or key.
+ */
 #ifndef QM_METRICS_H
 #define QM_METRICS_H
 

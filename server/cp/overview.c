@@ -5,8 +5,8 @@
 
 #include "base/cidr.h"
 #include "server/cp/fields.h"
+#include "server/cp/laggards.h"
 #include "server/cp/plan.h"
-#include "server/cp/progress.h"
 #include "server/store/node_row.h"
 #include "server/store/tenant_row.h"
 
@@ -22,6 +22,26 @@ static int find_tenant(struct txn *txn, void *ctx)
 	struct look *l = ctx;
 
 	return tenant_row_get(txn, &l->tenant_id, &l->tenant);
+}
+
+/* A tenant with its nodes: the generation is the one that they are counted by. */
+struct whole {
+	struct cp *cp;
+	struct arena *arena;
+	struct look l;
+	struct census census;
+	Pb__State *state;
+};
+
+static int find_whole(struct txn *txn, void *ctx)
+{
+	struct whole *w = ctx;
+	int r = find_tenant(txn, &w->l);
+
+	if (r)
+		return r;
+	census_take(w->cp->progress, &w->l.tenant_id, w->l.tenant.generation, &w->census);
+	return laggards_fill(txn, w->arena, &w->l.tenant_id, &w->census, w->state);
 }
 
 static char *cidr_in(struct arena *arena, struct cidr c)
@@ -69,31 +89,32 @@ static int fill_licence(struct arena *arena, const struct tenant_row *row, Pb__S
 
 int overview_make(struct cp *cp, struct arena *arena, const struct uuid *tenant, Pb__State **ret)
 {
-	struct look l = {.tenant_id = *tenant};
 	Pb__State *s = arena_new(arena, Pb__State);
-	char dns[PROGRESS_DNS_MAX];
+	struct whole w = {.cp = cp, .arena = arena, .l.tenant_id = *tenant, .state = s};
+	const struct tenant_row *row = &w.l.tenant;
+	char dns[CENSUS_DNS_MAX];
 	uint32_t applied, live;
 	int r;
 
 	if (!s)
 		return -ENOMEM;
 	pb__state__init(s);
-	r = store_read(cp->store, find_tenant, &l);
+	r = store_read(cp->store, find_whole, &w);
 	if (r)
 		return r;
-	progress_count(cp->progress, tenant, l.tenant.generation, &applied, &live);
+	progress_count(cp->progress, tenant, row->generation, &applied, &live);
 	s->active = live > 0;
-	s->peer_count = l.tenant.devices + l.tenant.nodes;
-	progress_dns(cp->progress, tenant, dns);
+	s->peer_count = row->devices + row->nodes;
+	census_dns(cp->progress, tenant, dns);
 	s->dns_status = arena_strdup(arena, dns);
-	s->generation = l.tenant.generation;
+	s->generation = row->generation;
 	s->converged = live && applied == live;
-	s->range = cidr_in(arena, cidr_v4(l.tenant.range4, 16));
-	s->range6 = cidr_in(arena, cidr_v6(l.tenant.range6, 48));
+	s->range = cidr_in(arena, cidr_v4(row->range4, 16));
+	s->range6 = cidr_in(arena, cidr_v6(row->range6, 48));
 	s->cp_connected = true;
 	if (!s->range || !s->range6 || !s->dns_status)
 		return -ENOMEM;
-	r = fill_licence(arena, &l.tenant, s);
+	r = fill_licence(arena, row, s);
 	if (!r)
 		*ret = s;
 	return r;
@@ -164,20 +185,12 @@ static int add_node(void *arg, const struct node_row *row)
 {
 	struct where *w = arg;
 	struct call *call = w->call;
-	struct cp *cp = call->owner;
 	Pb__NodeProgress *n = FIELDS_NEW(call, Pb__NodeProgress, pb__node_progress__init);
-	struct progress_node is;
 
 	if (!n)
 		return -ENOMEM;
-	progress_get(cp->progress, &row->tenant, &row->id, &is);
 	n->node_id = fields_uuid(call, &row->id);
 	n->label = arena_strdup(&call->arena, row->label);
-	n->online = is.online;
-	n->applied = is.applied >= w->generation && is.epoch == w->tenant.epoch;
-	n->applied_generation = is.applied;
-	n->since = fields_time(call, is.since_ms);
-	n->failed = is.failed;
 	if (!n->node_id || !n->label)
 		return -ENOMEM;
 	w->out->nodes[w->out->n_nodes++] = n;
@@ -202,28 +215,46 @@ static int read_nodes(struct txn *txn, void *ctx)
 			     w);
 }
 
+static void tell_node(struct call *call, Pb__NodeProgress *n, uint64_t generation)
+{
+	const struct uuid *tenant = &call->caller.tenant_id;
+	struct cp *cp = call->owner;
+	char words[LAG_WORDS_MAX];
+	struct muster_node is;
+	struct uuid id;
+	struct lag lag;
+	char *why;
+
+	if (uuid_parse(n->node_id, &id))
+		return;
+	progress_get(cp->progress, tenant, &id, &is);
+	lag = progress_lag(cp->progress, tenant, &id, generation);
+	n->online = is.online;
+	n->applied = lag.generation && lag.generation >= generation;
+	n->applied_generation = is.applied;
+	n->since = fields_time(call, is.since_ms);
+	n->failed = is.failed;
+	n->state = (Pb__NodeState)lag.state;
+	if (lag.state != LAG_CURRENT)
+		n->lags_since = fields_time(call, lag.since_ms);
+	why = arena_strdup(&call->arena, lag_words(&lag, NULL, words));
+	if (why)
+		n->why = why;
+}
+
 /* As it is when the answer leaves, which may be later than when it was asked. */
 static void tell(struct call *call)
 {
 	Pb__GetChangeResponse *out = (Pb__GetChangeResponse *)call->out;
 	const struct uuid *tenant = &call->caller.tenant_id;
 	struct cp *cp = call->owner;
-	struct progress_node is;
-	struct uuid id;
 
 	progress_count(cp->progress, tenant, out->generation, &out->applied, &out->live);
 	out->converged = out->live && out->applied == out->live;
 	if (out->converged)
 		out->elapsed_ms = progress_elapsed(cp->progress, tenant, out->generation);
-	for (size_t i = 0; i < out->n_nodes; i++) {
-		Pb__NodeProgress *n = out->nodes[i];
-
-		if (uuid_parse(n->node_id, &id) || !progress_get(cp->progress, tenant, &id, &is))
-			continue;
-		n->online = is.online;
-		n->applied = is.applied >= out->generation && is.epoch == out->epoch;
-		n->applied_generation = is.applied;
-	}
+	for (size_t i = 0; i < out->n_nodes; i++)
+		tell_node(call, out->nodes[i], out->generation);
 }
 
 int overview_change(struct call *call, const Pb__GetChangeRequest *in, Pb__GetChangeResponse *out)

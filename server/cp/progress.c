@@ -8,18 +8,7 @@
 #include "base/clock.h"
 #include "server/cp/hub.h"
 
-enum { MARKS = 256, BUCKETS = 1024 };
-
-struct node {
-	struct progress_node is;
-	struct node *next;
-};
-
-/* A generation that was committed here: when, and how long until all had it. */
-struct mark {
-	uint64_t generation, at_ms;
-	uint32_t elapsed_ms; /* 0: not yet */
-};
+enum { BUCKETS = 1024 };
 
 struct waiter {
 	struct progress *progress;
@@ -31,10 +20,8 @@ struct waiter {
 
 struct room {
 	struct uuid tenant;
-	struct node *nodes;
-	uint64_t epoch, generation, told_converged;
-	struct mark marks[MARKS];
-	size_t next_mark;
+	struct muster muster;
+	uint64_t told_converged;
 	struct waiter *waiters;
 	struct room *next;
 };
@@ -42,6 +29,7 @@ struct room {
 struct progress {
 	struct cp *cp;
 	pthread_mutex_t lock;
+	struct muster_times times;
 	struct room *rooms[BUCKETS];
 };
 
@@ -63,12 +51,7 @@ void progress_free(struct progress *p)
 	for (size_t i = 0; i < BUCKETS; i++) {
 		for (struct room *room = p->rooms[i], *next; room; room = next) {
 			next = room->next;
-			while (room->nodes) {
-				struct node *n = room->nodes;
-
-				room->nodes = n->next;
-				free(n);
-			}
+			muster_done(&room->muster);
 			free(room);
 		}
 	}
@@ -99,91 +82,60 @@ static struct room *room_of(struct progress *p, const struct uuid *tenant)
 	return room;
 }
 
-static struct node *node_of(struct room *room, const struct uuid *id, bool make)
+/* NULL: it is not known here, or there is no memory for it. */
+static struct muster_node *node_of(struct room *room, const struct uuid *id, bool make)
 {
-	struct node *n;
-
-	for (n = room ? room->nodes : NULL; n; n = n->next) {
-		if (uuid_equal(&n->is.id, id))
-			return n;
-	}
-	n = room && make ? calloc(1, sizeof(*n)) : NULL;
-	if (n) {
-		n->is.id = *id;
-		n->next = room->nodes;
-		room->nodes = n;
-	}
-	return n;
+	if (!room)
+		return NULL;
+	return make ? muster_add(&room->muster, id) : muster_find(&room->muster, id);
 }
 
-static bool has(const struct room *room, const struct node *n, uint64_t generation)
+static bool has(const struct room *room, const struct muster_node *n, uint64_t generation)
 {
-	/* Before anything was published since the start, any epoch of a report may be right. */
-	return n->is.applied >= generation && (!room->epoch || n->is.epoch == room->epoch);
+	return muster_has(&room->muster, n) >= generation;
 }
 
-static void count(const struct room *room, uint64_t generation, uint32_t *ret_applied,
-		  uint32_t *ret_live)
+static bool all_have(const struct room *room, uint64_t generation)
 {
-	*ret_applied = *ret_live = 0;
-	for (const struct node *n = room->nodes; n; n = n->next) {
-		if (!n->is.online)
-			continue;
-		++*ret_live;
-		*ret_applied += has(room, n, generation);
-	}
-}
-
-/* The publication that carried a generation: the first one not before it. */
-static const struct mark *mark_of(const struct room *room, uint64_t generation)
-{
-	const struct mark *found = NULL;
-	bool older = false;
-
-	for (size_t i = 0; i < MARKS; i++) {
-		const struct mark *m = &room->marks[i];
-
-		if (m->generation >= generation && (!found || m->generation < found->generation))
-			found = m;
-		older = older || (m->generation && m->generation < generation);
-	}
-	/* Without an older one the memory may have begun after it. */
-	return found && (older || found->generation == generation) ? found : NULL;
+	return room->muster.n_live && muster_low(&room->muster) >= generation;
 }
 
 /* --- waiting calls --- */
 
 static bool satisfied(const struct room *room, const struct progress_wait *wait)
 {
-	const struct node *home = node_of((struct room *)room, &wait->home, false);
-	uint32_t applied, live;
+	const struct muster_node *home = muster_find(&room->muster, &wait->home);
 
-	if (wait->wait_ms) {
-		count(room, wait->generation, &applied, &live);
-		return live && applied == live;
-	}
-	return home && has(room, home, wait->generation);
+	return wait->wait_ms ? all_have(room, wait->generation)
+			     : home && has(room, home, wait->generation);
 }
 
 /* Nobody there who could make it come true. */
 static bool hopeless(const struct room *room, const struct progress_wait *wait)
 {
-	const struct node *home = node_of((struct room *)room, &wait->home, false);
-	uint32_t applied, live;
+	const struct muster_node *home = muster_find(&room->muster, &wait->home);
 
-	count(room, wait->generation, &applied, &live);
-	return wait->wait_ms ? !live : !home || !home->is.online;
+	return wait->wait_ms ? !room->muster.n_live : !home || !home->online;
+}
+
+static void tell_converged(struct room *room, struct call *call, uint64_t generation, bool waited)
+{
+	const struct muster_mark *mark = muster_mark(&room->muster, generation);
+	uint32_t applied = muster_count(&room->muster, generation), live = room->muster.n_live;
+
+	if (waited && live && applied == live && mark && mark->elapsed_ms)
+		call_header(call, "qmesh-converged", "%u/%u;ms=%u", applied, live,
+			    mark->elapsed_ms);
+	else
+		call_header(call, "qmesh-converged", "%u/%u", applied, live);
 }
 
 /* Headers as they are now; under the lock. */
 static void describe(struct room *room, struct call *call, const struct progress_wait *wait)
 {
-	const struct node *home = node_of(room, &wait->home, false);
+	const struct muster_node *home = muster_find(&room->muster, &wait->home);
 	bool at_home = home && has(room, home, wait->generation);
-	const struct mark *mark = mark_of(room, wait->generation);
-	uint32_t applied, live;
 
-	count(room, wait->generation, &applied, &live);
 	if (wait->ret_device) {
 		wait->ret_device->applied = at_home;
 		if (at_home)
@@ -191,11 +143,21 @@ static void describe(struct room *room, struct call *call, const struct progress
 	}
 	call_header(call, "qmesh-generation", "%llu", (unsigned long long)wait->generation);
 	call_header(call, "qmesh-applied", at_home ? "true" : "false");
-	if (wait->wait_ms && live && applied == live && mark && mark->elapsed_ms)
-		call_header(call, "qmesh-converged", "%u/%u;ms=%u", applied, live,
-			    mark->elapsed_ms);
-	else
-		call_header(call, "qmesh-converged", "%u/%u", applied, live);
+	tell_converged(room, call, wait->generation, wait->wait_ms);
+}
+
+void progress_header(struct call *call, const struct uuid *tenant, uint64_t generation)
+{
+	struct cp *cp = call->owner;
+	struct progress *p = cp->progress;
+	struct room *room;
+
+	pthread_mutex_lock(&p->lock);
+	room = room_of(p, tenant);
+	call_header(call, "qmesh-generation", "%llu", (unsigned long long)generation);
+	if (room)
+		tell_converged(room, call, generation, false);
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* Off the list; false when another was first. Under the lock. */
@@ -290,7 +252,10 @@ int progress_answer(struct call *call, const struct progress_wait *wait)
 	return CALL_PARKED;
 }
 
-/* Collects those that may go; they are let go without the lock. */
+/*
+ * Collects those that may go, because it is done or because nobody is left who could do it; they
+ * are let go without the lock.
+ */
 static struct waiter *collect(struct room *room)
 {
 	struct waiter *ready = NULL;
@@ -298,7 +263,7 @@ static struct waiter *collect(struct room *room)
 	for (struct waiter **at = &room->waiters; *at;) {
 		struct waiter *w = *at;
 
-		if (!satisfied(room, &w->wait)) {
+		if (!satisfied(room, &w->wait) && !hopeless(room, &w->wait)) {
 			at = &w->next;
 			continue;
 		}
@@ -321,46 +286,30 @@ static void let_go_all(struct waiter *ready)
 
 /* --- what the hub and reports say --- */
 
-static uint64_t lowest(const struct room *room)
-{
-	uint64_t low = UINT64_MAX;
-
-	for (const struct node *n = room->nodes; n; n = n->next) {
-		if (!n->is.online)
-			continue;
-		if (!has(room, n, n->is.applied))
-			return 0;
-		if (n->is.applied < low)
-			low = n->is.applied;
-	}
-	return low == UINT64_MAX ? 0 : low;
-}
-
-/* True: all live nodes have more than was told last. */
-static bool settle_marks(struct room *room)
-{
-	uint64_t low = lowest(room), now = clock_boot_ms();
-	bool news = low > room->told_converged;
-
-	for (size_t i = 0; i < MARKS; i++) {
-		struct mark *m = &room->marks[i];
-
-		if (m->generation && m->generation <= low && !m->elapsed_ms)
-			m->elapsed_ms = now > m->at_ms ? (uint32_t)(now - m->at_ms) : 1;
-	}
-	room->told_converged = low;
-	return news;
-}
-
+/* Unlocks. People and nodes hear of it when all live nodes have more than was told last. */
 static void after_change(struct progress *p, const struct uuid *tenant, struct room *room)
 {
-	bool news = settle_marks(room);
+	uint64_t low = muster_low(&room->muster);
+	bool news = low > room->told_converged;
 	struct waiter *ready = collect(room);
 
+	room->told_converged = low;
 	pthread_mutex_unlock(&p->lock);
 	let_go_all(ready);
 	if (news)
 		hub_converged(p->cp->hub, tenant);
+}
+
+void progress_load(struct progress *p, const struct uuid *tenant, uint64_t epoch,
+		   uint64_t generation)
+{
+	struct room *room;
+
+	pthread_mutex_lock(&p->lock);
+	room = room_of(p, tenant);
+	if (room)
+		muster_load(&room->muster, epoch, generation);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void progress_know(struct progress *p, const struct uuid *tenant, const struct uuid *node)
@@ -373,8 +322,8 @@ void progress_know(struct progress *p, const struct uuid *tenant, const struct u
 void progress_online(struct progress *p, const struct uuid *tenant, const struct uuid *node,
 		     bool online)
 {
+	struct muster_node *n;
 	struct room *room;
-	struct node *n;
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
@@ -384,8 +333,19 @@ void progress_online(struct progress *p, const struct uuid *tenant, const struct
 		pthread_mutex_unlock(&p->lock);
 		return;
 	}
-	n->is.online = online;
+	muster_online(&room->muster, n, online, &p->times);
 	after_change(p, tenant, room);
+}
+
+void progress_touched(struct progress *p, const struct uuid *tenant)
+{
+	struct room *room;
+
+	pthread_mutex_lock(&p->lock);
+	room = room_of(p, tenant);
+	if (room)
+		muster_touch(&room->muster);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void progress_published(struct progress *p, const struct uuid *tenant, uint64_t epoch,
@@ -395,41 +355,49 @@ void progress_published(struct progress *p, const struct uuid *tenant, uint64_t 
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
-	if (room) {
-		room->epoch = epoch;
-		room->generation = generation;
-		room->marks[room->next_mark] =
-			(struct mark){.generation = generation, .at_ms = clock_boot_ms()};
-		room->next_mark = (room->next_mark + 1) % MARKS;
-	}
+	if (room)
+		muster_publish(&room->muster, epoch, generation);
 	pthread_mutex_unlock(&p->lock);
 }
 
-void progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
-		     const Pb__ReportRequest *report)
+static void note_failed(struct muster_node *n, const Pb__ReportRequest *report)
 {
-	int64_t now = clock_wall_ms();
+	const Pb__FailedPeer *first = report->n_failed ? report->failed[0] : NULL;
+
+	if (report->n_failed && !n->failed)
+		n->failed_since_ms = clock_wall_ms();
+	n->failed = (uint32_t)report->n_failed;
+	n->failed_id = (struct uuid){{0}};
+	if (first && first->id.len == sizeof(n->failed_id.b))
+		memcpy(n->failed_id.b, first->id.data, sizeof(n->failed_id.b));
+	n->failed_errno = first ? first->errno_code : 0;
+}
+
+bool progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
+		     const Pb__ReportRequest *report, bool differs)
+{
+	struct muster_node *n;
 	struct room *room;
-	struct node *n;
+	bool is_new;
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
 	n = node_of(room, node, true);
 	if (!n) {
 		pthread_mutex_unlock(&p->lock);
-		return;
+		return false;
 	}
-	if (n->is.applied != report->applied_generation || n->is.epoch != report->epoch)
-		n->is.since_ms = now;
-	n->is.epoch = report->epoch;
-	n->is.applied = report->applied_generation;
-	n->is.reported_ms = now;
-	n->is.failed = (uint32_t)report->n_failed;
-	n->is.listen_port = report->listen_port;
-	snprintf(n->is.backend, sizeof(n->is.backend), "%s", report->backend);
-	snprintf(n->is.forwarding, sizeof(n->is.forwarding), "%s", report->forwarding);
-	snprintf(n->is.dns_status, sizeof(n->is.dns_status), "%s", report->dns_status);
+	muster_applied(&room->muster, n, report->epoch, report->applied_generation, &p->times);
+	is_new = differs && !n->differs;
+	n->differs = differs;
+	n->reported_ms = clock_wall_ms();
+	note_failed(n, report);
+	n->listen_port = report->listen_port;
+	snprintf(n->backend, sizeof(n->backend), "%s", report->backend);
+	snprintf(n->forwarding, sizeof(n->forwarding), "%s", report->forwarding);
+	snprintf(n->dns_status, sizeof(n->dns_status), "%s", report->dns_status);
 	after_change(p, tenant, room);
+	return is_new;
 }
 
 void progress_forget(struct progress *p, const struct uuid *tenant, const struct uuid *node)
@@ -438,33 +406,42 @@ void progress_forget(struct progress *p, const struct uuid *tenant, const struct
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
-	for (struct node **at = room ? &room->nodes : NULL; at && *at; at = &(*at)->next) {
-		struct node *n = *at;
-
-		if (uuid_equal(&n->is.id, node)) {
-			*at = n->next;
-			free(n);
-			break;
-		}
-	}
-	if (room)
-		after_change(p, tenant, room);
-	else
+	if (!room) {
 		pthread_mutex_unlock(&p->lock);
+		return;
+	}
+	muster_remove(&room->muster, node);
+	after_change(p, tenant, room);
 }
 
 /* --- what answers need --- */
 
 bool progress_get(struct progress *p, const struct uuid *tenant, const struct uuid *node,
-		  struct progress_node *ret)
+		  struct muster_node *ret)
 {
-	struct node *n;
+	struct muster_node *n;
 
 	pthread_mutex_lock(&p->lock);
 	n = node_of(room_of(p, tenant), node, false);
-	*ret = n ? n->is : (struct progress_node){.id = *node};
+	*ret = n ? *n : (struct muster_node){.id = *node};
 	pthread_mutex_unlock(&p->lock);
 	return n != NULL;
+}
+
+struct lag progress_lag(struct progress *p, const struct uuid *tenant, const struct uuid *node,
+			uint64_t generation)
+{
+	struct lag lag = {.node_id = *node, .state = LAG_OFFLINE};
+	struct muster_node *n;
+	struct room *room;
+
+	pthread_mutex_lock(&p->lock);
+	room = room_of(p, tenant);
+	n = node_of(room, node, false);
+	if (n)
+		lag = muster_lag(&room->muster, n, generation);
+	pthread_mutex_unlock(&p->lock);
+	return lag;
 }
 
 void progress_count(struct progress *p, const struct uuid *tenant, uint64_t generation,
@@ -475,41 +452,10 @@ void progress_count(struct progress *p, const struct uuid *tenant, uint64_t gene
 	*ret_applied = *ret_live = 0;
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
-	if (room)
-		count(room, generation, ret_applied, ret_live);
-	pthread_mutex_unlock(&p->lock);
-}
-
-static bool serves(const struct node *n)
-{
-	return !strcmp(n->is.dns_status, "serving") || !strcmp(n->is.dns_status, "coredns");
-}
-
-void progress_dns(struct progress *p, const struct uuid *tenant, char ret[PROGRESS_DNS_MAX])
-{
-	unsigned n_live = 0, n_serving = 0, n_same = 0;
-	const struct node *first = NULL;
-	struct room *room;
-
-	strcpy(ret, "off");
-	pthread_mutex_lock(&p->lock);
-	room = room_of(p, tenant);
-	for (const struct node *n = room ? room->nodes : NULL; n; n = n->next) {
-		/* One that is online and has not reported yet says nothing. */
-		if (!n->is.online || !*n->is.dns_status)
-			continue;
-		first = first ? first : n;
-		n_live++;
-		n_serving += serves(n);
-		n_same += !strcmp(n->is.dns_status, first->is.dns_status);
+	if (room) {
+		*ret_applied = muster_count(&room->muster, generation);
+		*ret_live = room->muster.n_live;
 	}
-	if (n_live && n_same == n_live)
-		memcpy(ret, first->is.dns_status, PROGRESS_DNS_MAX);
-	else if (n_live && n_serving == n_live)
-		strcpy(ret, "serving");
-	else if (n_live)
-		snprintf(ret, PROGRESS_DNS_MAX, "degraded: %u of %u nodes serve names", n_serving,
-			 n_live);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -520,20 +466,20 @@ uint64_t progress_converged(struct progress *p, const struct uuid *tenant)
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
-	low = room ? lowest(room) : 0;
+	low = room ? muster_low(&room->muster) : 0;
 	pthread_mutex_unlock(&p->lock);
 	return low;
 }
 
 uint32_t progress_elapsed(struct progress *p, const struct uuid *tenant, uint64_t generation)
 {
-	const struct mark *mark;
+	const struct muster_mark *mark;
 	uint32_t elapsed;
 	struct room *room;
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
-	mark = room ? mark_of(room, generation) : NULL;
+	mark = room ? muster_mark(&room->muster, generation) : NULL;
 	elapsed = mark ? mark->elapsed_ms : 0;
 	pthread_mutex_unlock(&p->lock);
 	return elapsed;
@@ -541,15 +487,52 @@ uint32_t progress_elapsed(struct progress *p, const struct uuid *tenant, uint64_
 
 size_t progress_down(struct progress *p, const struct uuid *tenant, struct uuid *ret, size_t cap)
 {
+	const struct muster_node *n;
+	size_t n_down = 0, at = 0;
 	struct room *room;
-	size_t n_down = 0;
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
-	for (struct node *n = room ? room->nodes : NULL; n && n_down < cap; n = n->next) {
-		if (!n->is.online)
-			ret[n_down++] = n->is.id;
+	while (room && n_down < cap && (n = muster_next(&room->muster, &at))) {
+		if (!n->online)
+			ret[n_down++] = n->id;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return n_down;
+}
+
+/* --- looks --- */
+
+void progress_look(struct progress *p, const struct uuid *tenant,
+		   void (*fn)(void *arg, const struct muster *m), void *arg)
+{
+	struct room *room;
+
+	pthread_mutex_lock(&p->lock);
+	room = room_of(p, tenant);
+	if (room)
+		fn(arg, &room->muster);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void progress_look_all(struct progress *p, progress_look_fn fn, void *arg)
+{
+	bool more = true;
+
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; more && i < BUCKETS; i++) {
+		for (struct room *room = p->rooms[i]; more && room; room = room->next)
+			more = fn(arg, &room->tenant, &room->muster);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+struct muster_times progress_times(struct progress *p)
+{
+	struct muster_times times;
+
+	pthread_mutex_lock(&p->lock);
+	times = p->times;
+	pthread_mutex_unlock(&p->lock);
+	return times;
 }

@@ -2,7 +2,7 @@
 /*
  * Which node has applied which generation, in memory, and the calls that wait
  * for it: an answer to a change leaves when the device's home has it, or all
- * live nodes, or the time is up. Any thread.
+ * live nodes, or nobody is there who could, or the time is up. Any thread.
  */
 #ifndef QM_PROGRESS_H
 #define QM_PROGRESS_H
@@ -10,56 +10,62 @@
 #include "quazzar/mesh/v1/agent.pb-c.h"
 #include "quazzar/mesh/v1/mesh.pb-c.h"
 #include "server/cp/cp.h"
+#include "server/cp/muster.h"
 
 struct progress;
-
-struct progress_node {
-	struct uuid id;
-	bool online;
-	uint64_t epoch, applied; /* 0: nothing yet */
-	int64_t since_ms;        /* wall time: applied since */
-	int64_t reported_ms;     /* last report; 0: none since this start */
-	uint32_t failed;
-	uint32_t listen_port;
-	char backend[33], forwarding[301], dns_status[201];
-};
 
 struct progress *progress_new(struct cp *cp);
 void progress_free(struct progress *p);
 
 /* --- what the hub and reports say --- */
 
-/* It exists, and is not online: before any stream, at the start. */
+/* What the store has at the start, before any stream. */
+void progress_load(struct progress *p, const struct uuid *tenant, uint64_t epoch,
+		   uint64_t generation);
+/* A node exists, and is not online. */
 void progress_know(struct progress *p, const struct uuid *tenant, const struct uuid *node);
 void progress_online(struct progress *p, const struct uuid *tenant, const struct uuid *node,
 		     bool online);
+/* Something was committed that the hub will publish: time counts from here. */
+void progress_touched(struct progress *p, const struct uuid *tenant);
 void progress_published(struct progress *p, const struct uuid *tenant, uint64_t epoch,
 			uint64_t generation);
-/* A report arrived; wakes who waited for it. */
-void progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
-		     const Pb__ReportRequest *report);
+/*
+ * A report arrived; wakes who waited for it. differs: its list is not what was
+ * published. True: it is the first time that it says so of this generation.
+ */
+bool progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
+		     const Pb__ReportRequest *report, bool differs);
 void progress_forget(struct progress *p, const struct uuid *tenant, const struct uuid *node);
 
 /* --- what answers need --- */
 
 /* False: never heard of since this start (ret zeroed but for id). */
 bool progress_get(struct progress *p, const struct uuid *tenant, const struct uuid *node,
-		  struct progress_node *ret);
+		  struct muster_node *ret);
+/* Where a node is with a generation. */
+struct lag progress_lag(struct progress *p, const struct uuid *tenant, const struct uuid *node,
+			uint64_t generation);
 /* Live nodes that have a generation, of so many. */
 void progress_count(struct progress *p, const struct uuid *tenant, uint64_t generation,
 		    uint32_t *ret_applied, uint32_t *ret_live);
-#define PROGRESS_DNS_MAX 201
-/*
- * Mesh DNS by the live nodes: what they all say, "degraded: …" where they differ,
- * "off" without one.
- */
-void progress_dns(struct progress *p, const struct uuid *tenant, char ret[PROGRESS_DNS_MAX]);
 /* Newest generation that every live node has; 0: none is live. */
 uint64_t progress_converged(struct progress *p, const struct uuid *tenant);
 /* Ms from commit to the last live node; 0: not converged or not remembered. */
 uint32_t progress_elapsed(struct progress *p, const struct uuid *tenant, uint64_t generation);
 /* Copies ids of nodes known and not online; at most cap, their number. */
 size_t progress_down(struct progress *p, const struct uuid *tenant, struct uuid *ret, size_t cap);
+
+/* --- looks at whole tenants, for census.c --- */
+
+/* Under the lock: fn does not block. */
+void progress_look(struct progress *p, const struct uuid *tenant,
+		   void (*fn)(void *arg, const struct muster *m), void *arg);
+/* False: enough. */
+typedef bool (*progress_look_fn)(void *arg, const struct uuid *tenant, const struct muster *m);
+void progress_look_all(struct progress *p, progress_look_fn fn, void *arg);
+/* How long publications took, of all tenants since the start. */
+struct muster_times progress_times(struct progress *p);
 
 /* --- answers that wait --- */
 
@@ -77,5 +83,7 @@ struct progress_wait {
  * something to say.
  */
 int progress_answer(struct call *call, const struct progress_wait *wait);
+/* The headers of a change that answers at once: generation and how many have it. */
+void progress_header(struct call *call, const struct uuid *tenant, uint64_t generation);
 
 #endif

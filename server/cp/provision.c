@@ -229,7 +229,7 @@ static void preshared_key(struct cp *cp, const struct provision *p, struct key *
 /* A name server that does not serve would cut a phone off from every name. */
 static bool home_has_dns(struct cp *cp, const struct provision *p)
 {
-	struct progress_node home;
+	struct muster_node home;
 
 	progress_get(cp->progress, &p->caller.tenant_id, &p->device.home, &home);
 	return strcmp(home.dns_status, "serving") == 0 || strcmp(home.dns_status, "coredns") == 0;

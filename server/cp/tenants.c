@@ -12,6 +12,7 @@
 #include "server/cp/ipam.h"
 #include "server/cp/licensing.h"
 #include "server/cp/overview.h"
+#include "server/cp/progress.h"
 
 enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000 };
 
@@ -181,6 +182,7 @@ struct update {
 	struct licensing_look look;
 	const struct plan_caps *caps;
 	struct tenant_row tenant;
+	uint64_t generation; /* 0: nodes have nothing to hear */
 	struct audit_row audit;
 };
 
@@ -200,6 +202,7 @@ static int save_plan(struct txn *txn, struct update *u)
 	change.tenant.record_generation = change.tenant.generation;
 	r = change_end(txn, &change);
 	u->tenant = change.tenant;
+	u->generation = change.tenant.generation;
 	return err_trace(r);
 }
 
@@ -258,6 +261,8 @@ int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
 		return refuse_sso(call, &u.tenant);
 	if (r)
 		return err_trace(r);
+	if (u.generation)
+		progress_header(call, &u.tenant.id, u.generation);
 	out->tenant = fill(call, &u.tenant);
 	licensing_settle(cp->licensing);
 	return out->tenant ? 0 : -ENOMEM;

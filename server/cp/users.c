@@ -11,6 +11,7 @@
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
 #include "server/cp/passwords.h"
+#include "server/cp/progress.h"
 #include "server/cp/sessions.h"
 #include "server/cp/tenants.h"
 #include "server/store/session_row.h"
@@ -310,6 +311,9 @@ int users_update(struct call *call, const Pb__UpdateUserRequest *in, Pb__UpdateU
 				 in->tenant);
 	if (r)
 		return err_trace(r);
+	/* Devices went or came back with their owner. */
+	if (u.change.tenant.generation)
+		progress_header(call, &u.user.tenant, u.change.tenant.generation);
 	out->user = users_fill(call, &u.user);
 	return out->user ? 0 : -ENOMEM;
 }

@@ -549,6 +549,96 @@ void   pb__peer_status__free_unpacked
   assert(message->base.descriptor == &pb__peer_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__node_lag__init
+                     (Pb__NodeLag         *message)
+{
+  static const Pb__NodeLag init_value = PB__NODE_LAG__INIT;
+  *message = init_value;
+}
+size_t pb__node_lag__get_packed_size
+                     (const Pb__NodeLag *message)
+{
+  assert(message->base.descriptor == &pb__node_lag__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__node_lag__pack
+                     (const Pb__NodeLag *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__node_lag__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__node_lag__pack_to_buffer
+                     (const Pb__NodeLag *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__node_lag__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__NodeLag *
+       pb__node_lag__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__NodeLag *)
+     protobuf_c_message_unpack (&pb__node_lag__descriptor,
+                                allocator, len, data);
+}
+void   pb__node_lag__free_unpacked
+                     (Pb__NodeLag *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__node_lag__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__convergence__init
+                     (Pb__Convergence         *message)
+{
+  static const Pb__Convergence init_value = PB__CONVERGENCE__INIT;
+  *message = init_value;
+}
+size_t pb__convergence__get_packed_size
+                     (const Pb__Convergence *message)
+{
+  assert(message->base.descriptor == &pb__convergence__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__convergence__pack
+                     (const Pb__Convergence *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__convergence__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__convergence__pack_to_buffer
+                     (const Pb__Convergence *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__convergence__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__Convergence *
+       pb__convergence__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__Convergence *)
+     protobuf_c_message_unpack (&pb__convergence__descriptor,
+                                allocator, len, data);
+}
+void   pb__convergence__free_unpacked
+                     (Pb__Convergence *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__convergence__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   pb__device_status_update__init
                      (Pb__DeviceStatusUpdate         *message)
 {
@@ -2045,7 +2135,213 @@ const ProtobufCMessageDescriptor pb__peer_status__descriptor =
   (ProtobufCMessageInit) pb__peer_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__device_status_update__field_descriptors[4] =
+static const ProtobufCFieldDescriptor pb__node_lag__field_descriptors[7] =
+{
+  {
+    "node_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeLag, node_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeLag, state),
+    &pb__node_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeLag, since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "applied_generation",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeLag, applied_generation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "silent_s",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeLag, silent_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_failed",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeLag, first_failed),
+    &pb__failed_peer__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failed",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeLag, failed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__node_lag__field_indices_by_name[] = {
+  3,   /* field[3] = applied_generation */
+  6,   /* field[6] = failed */
+  5,   /* field[5] = first_failed */
+  0,   /* field[0] = node_id */
+  4,   /* field[4] = silent_s */
+  2,   /* field[2] = since */
+  1,   /* field[1] = state */
+};
+static const ProtobufCIntRange pb__node_lag__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor pb__node_lag__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.NodeLag",
+  "NodeLag",
+  "Pb__NodeLag",
+  "quazzar.mesh.v1",
+  sizeof(Pb__NodeLag),
+  7,
+  pb__node_lag__field_descriptors,
+  pb__node_lag__field_indices_by_name,
+  1,  pb__node_lag__number_ranges,
+  (ProtobufCMessageInit) pb__node_lag__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__convergence__field_descriptors[5] =
+{
+  {
+    "generation",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Convergence, generation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nodes",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Convergence, nodes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "current",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Convergence, current),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lagging",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Convergence, lagging),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "named",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__Convergence, n_named),
+    offsetof(Pb__Convergence, named),
+    &pb__node_lag__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__convergence__field_indices_by_name[] = {
+  2,   /* field[2] = current */
+  0,   /* field[0] = generation */
+  3,   /* field[3] = lagging */
+  4,   /* field[4] = named */
+  1,   /* field[1] = nodes */
+};
+static const ProtobufCIntRange pb__convergence__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor pb__convergence__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.Convergence",
+  "Convergence",
+  "Pb__Convergence",
+  "quazzar.mesh.v1",
+  sizeof(Pb__Convergence),
+  5,
+  pb__convergence__field_descriptors,
+  pb__convergence__field_indices_by_name,
+  1,  pb__convergence__number_ranges,
+  (ProtobufCMessageInit) pb__convergence__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__device_status_update__field_descriptors[5] =
 {
   {
     "statuses",
@@ -2095,9 +2391,22 @@ static const ProtobufCFieldDescriptor pb__device_status_update__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "convergence",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__DeviceStatusUpdate, convergence),
+    &pb__convergence__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__device_status_update__field_indices_by_name[] = {
   2,   /* field[2] = converged_generation */
+  4,   /* field[4] = convergence */
   3,   /* field[3] = full */
   1,   /* field[1] = nodes_down */
   0,   /* field[0] = statuses */
@@ -2105,7 +2414,7 @@ static const unsigned pb__device_status_update__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__device_status_update__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor pb__device_status_update__descriptor =
 {
@@ -2115,7 +2424,7 @@ const ProtobufCMessageDescriptor pb__device_status_update__descriptor =
   "Pb__DeviceStatusUpdate",
   "quazzar.mesh.v1",
   sizeof(Pb__DeviceStatusUpdate),
-  4,
+  5,
   pb__device_status_update__field_descriptors,
   pb__device_status_update__field_indices_by_name,
   1,  pb__device_status_update__number_ranges,

@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "google/protobuf/timestamp.pb-c.h"
+#include "quazzar/mesh/v1/device.pb-c.h"
 #include "quazzar/mesh/v1/mesh.pb-c.h"
 
 typedef struct Pb__EnrollRequest Pb__EnrollRequest;
@@ -31,6 +32,8 @@ typedef struct Pb__RefreshEvent Pb__RefreshEvent;
 typedef struct Pb__Drain Pb__Drain;
 typedef struct Pb__Interest Pb__Interest;
 typedef struct Pb__PeerStatus Pb__PeerStatus;
+typedef struct Pb__NodeLag Pb__NodeLag;
+typedef struct Pb__Convergence Pb__Convergence;
 typedef struct Pb__DeviceStatusUpdate Pb__DeviceStatusUpdate;
 typedef struct Pb__Revocations Pb__Revocations;
 typedef struct Pb__VerifyKey Pb__VerifyKey;
@@ -312,6 +315,58 @@ struct  Pb__PeerStatus
 
 
 /*
+ * Where one node is with the newest generation.
+ */
+struct  Pb__NodeLag
+{
+  ProtobufCMessage base;
+  /*
+   * 16 bytes.
+   */
+  ProtobufCBinaryData node_id;
+  Pb__NodeState state;
+  /*
+   * Absent: longer than the Control Panel remembers.
+   */
+  Google__Protobuf__Timestamp *since;
+  uint64_t applied_generation;
+  /*
+   * SILENT: seconds since its last report.
+   */
+  uint32_t silent_s;
+  /*
+   * REFUSED: peers that its interface refused, the first of them and its errno.
+   */
+  Pb__FailedPeer *first_failed;
+  uint32_t failed;
+};
+#define PB__NODE_LAG__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__node_lag__descriptor) \
+    , {0,NULL}, PB__NODE_STATE__NODE_STATE_UNSPECIFIED, NULL, 0, 0, NULL, 0 }
+
+
+/*
+ * Where all nodes are with a generation.
+ */
+struct  Pb__Convergence
+{
+  ProtobufCMessage base;
+  uint64_t generation;
+  uint32_t nodes;
+  uint32_t current;
+  uint32_t lagging;
+  /*
+   * Of those that lag, the longest first.
+   */
+  size_t n_named;
+  Pb__NodeLag **named;
+};
+#define PB__CONVERGENCE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__convergence__descriptor) \
+    , 0, 0, 0, 0, 0,NULL }
+
+
+/*
  * What other homes saw: sent to nodes that showed interest.
  */
 struct  Pb__DeviceStatusUpdate
@@ -332,10 +387,14 @@ struct  Pb__DeviceStatusUpdate
    * The first update after Interest: all there is.
    */
   protobuf_c_boolean full;
+  /*
+   * To nodes that showed interest, when it changed.
+   */
+  Pb__Convergence *convergence;
 };
 #define PB__DEVICE_STATUS_UPDATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__device_status_update__descriptor) \
-    , 0,NULL, 0,NULL, 0, 0 }
+    , 0,NULL, 0,NULL, 0, 0, NULL }
 
 
 /*
@@ -792,6 +851,44 @@ Pb__PeerStatus *
 void   pb__peer_status__free_unpacked
                      (Pb__PeerStatus *message,
                       ProtobufCAllocator *allocator);
+/* Pb__NodeLag methods */
+void   pb__node_lag__init
+                     (Pb__NodeLag         *message);
+size_t pb__node_lag__get_packed_size
+                     (const Pb__NodeLag   *message);
+size_t pb__node_lag__pack
+                     (const Pb__NodeLag   *message,
+                      uint8_t             *out);
+size_t pb__node_lag__pack_to_buffer
+                     (const Pb__NodeLag   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__NodeLag *
+       pb__node_lag__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__node_lag__free_unpacked
+                     (Pb__NodeLag *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__Convergence methods */
+void   pb__convergence__init
+                     (Pb__Convergence         *message);
+size_t pb__convergence__get_packed_size
+                     (const Pb__Convergence   *message);
+size_t pb__convergence__pack
+                     (const Pb__Convergence   *message,
+                      uint8_t             *out);
+size_t pb__convergence__pack_to_buffer
+                     (const Pb__Convergence   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__Convergence *
+       pb__convergence__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__convergence__free_unpacked
+                     (Pb__Convergence *message,
+                      ProtobufCAllocator *allocator);
 /* Pb__DeviceStatusUpdate methods */
 void   pb__device_status_update__init
                      (Pb__DeviceStatusUpdate         *message);
@@ -1058,6 +1155,12 @@ typedef void (*Pb__Interest_Closure)
 typedef void (*Pb__PeerStatus_Closure)
                  (const Pb__PeerStatus *message,
                   void *closure_data);
+typedef void (*Pb__NodeLag_Closure)
+                 (const Pb__NodeLag *message,
+                  void *closure_data);
+typedef void (*Pb__Convergence_Closure)
+                 (const Pb__Convergence *message,
+                  void *closure_data);
 typedef void (*Pb__DeviceStatusUpdate_Closure)
                  (const Pb__DeviceStatusUpdate *message,
                   void *closure_data);
@@ -1112,6 +1215,8 @@ extern const ProtobufCMessageDescriptor pb__refresh_event__descriptor;
 extern const ProtobufCMessageDescriptor pb__drain__descriptor;
 extern const ProtobufCMessageDescriptor pb__interest__descriptor;
 extern const ProtobufCMessageDescriptor pb__peer_status__descriptor;
+extern const ProtobufCMessageDescriptor pb__node_lag__descriptor;
+extern const ProtobufCMessageDescriptor pb__convergence__descriptor;
 extern const ProtobufCMessageDescriptor pb__device_status_update__descriptor;
 extern const ProtobufCMessageDescriptor pb__revocations__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_key__descriptor;

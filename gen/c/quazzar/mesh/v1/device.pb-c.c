@@ -99,6 +99,51 @@ void   pb__device__free_unpacked
   assert(message->base.descriptor == &pb__device__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__laggard__init
+                     (Pb__Laggard         *message)
+{
+  static const Pb__Laggard init_value = PB__LAGGARD__INIT;
+  *message = init_value;
+}
+size_t pb__laggard__get_packed_size
+                     (const Pb__Laggard *message)
+{
+  assert(message->base.descriptor == &pb__laggard__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__laggard__pack
+                     (const Pb__Laggard *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__laggard__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__laggard__pack_to_buffer
+                     (const Pb__Laggard *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__laggard__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__Laggard *
+       pb__laggard__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__Laggard *)
+     protobuf_c_message_unpack (&pb__laggard__descriptor,
+                                allocator, len, data);
+}
+void   pb__laggard__free_unpacked
+                     (Pb__Laggard *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__laggard__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   pb__node__init
                      (Pb__Node         *message)
 {
@@ -512,7 +557,110 @@ const ProtobufCMessageDescriptor pb__device__descriptor =
   (ProtobufCMessageInit) pb__device__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__node__field_descriptors[15] =
+static const ProtobufCFieldDescriptor pb__laggard__field_descriptors[6] =
+{
+  {
+    "node_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Laggard, node_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "label",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Laggard, label),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Laggard, state),
+    &pb__node_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Laggard, since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "why",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Laggard, why),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "applied_generation",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Laggard, applied_generation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__laggard__field_indices_by_name[] = {
+  5,   /* field[5] = applied_generation */
+  1,   /* field[1] = label */
+  0,   /* field[0] = node_id */
+  3,   /* field[3] = since */
+  2,   /* field[2] = state */
+  4,   /* field[4] = why */
+};
+static const ProtobufCIntRange pb__laggard__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor pb__laggard__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.Laggard",
+  "Laggard",
+  "Pb__Laggard",
+  "quazzar.mesh.v1",
+  sizeof(Pb__Laggard),
+  6,
+  pb__laggard__field_descriptors,
+  pb__laggard__field_indices_by_name,
+  1,  pb__laggard__number_ranges,
+  (ProtobufCMessageInit) pb__laggard__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__node__field_descriptors[18] =
 {
   {
     "id",
@@ -694,6 +842,42 @@ static const ProtobufCFieldDescriptor pb__node__field_descriptors[15] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Node, state),
+    &pb__node_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "why",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Node, why),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state_since",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Node, state_since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__node__field_indices_by_name[] = {
   10,   /* field[10] = applied_generation */
@@ -711,11 +895,14 @@ static const unsigned pb__node__field_indices_by_name[] = {
   8,   /* field[8] = online */
   7,   /* field[7] = public_key */
   2,   /* field[2] = slug */
+  15,   /* field[15] = state */
+  17,   /* field[17] = state_since */
+  16,   /* field[16] = why */
 };
 static const ProtobufCIntRange pb__node__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor pb__node__descriptor =
 {
@@ -725,14 +912,14 @@ const ProtobufCMessageDescriptor pb__node__descriptor =
   "Pb__Node",
   "quazzar.mesh.v1",
   sizeof(Pb__Node),
-  15,
+  18,
   pb__node__field_descriptors,
   pb__node__field_indices_by_name,
   1,  pb__node__number_ranges,
   (ProtobufCMessageInit) pb__node__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__state__field_descriptors[26] =
+static const ProtobufCFieldDescriptor pb__state__field_descriptors[30] =
 {
   {
     "active",
@@ -1046,6 +1233,54 @@ static const ProtobufCFieldDescriptor pb__state__field_descriptors[26] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "nodes",
+    27,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, nodes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nodes_current",
+    28,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, nodes_current),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nodes_lagging",
+    29,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, nodes_lagging),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "laggards",
+    30,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__State, n_laggards),
+    offsetof(Pb__State, laggards),
+    &pb__laggard__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__state__field_indices_by_name[] = {
   0,   /* field[0] = active */
@@ -1060,6 +1295,7 @@ static const unsigned pb__state__field_indices_by_name[] = {
   19,   /* field[19] = endpoint */
   18,   /* field[18] = forwarding */
   6,   /* field[6] = generation */
+  29,   /* field[29] = laggards */
   24,   /* field[24] = licence_expires_at */
   25,   /* field[25] = licence_grace_until */
   23,   /* field[23] = licence_state */
@@ -1068,6 +1304,9 @@ static const unsigned pb__state__field_indices_by_name[] = {
   8,   /* field[8] = mesh_ip6 */
   11,   /* field[11] = node_id */
   12,   /* field[12] = node_label */
+  26,   /* field[26] = nodes */
+  27,   /* field[27] = nodes_current */
+  28,   /* field[28] = nodes_lagging */
   21,   /* field[21] = notices */
   2,   /* field[2] = peer_count */
   15,   /* field[15] = plan */
@@ -1078,7 +1317,7 @@ static const unsigned pb__state__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 26 }
+  { 0, 30 }
 };
 const ProtobufCMessageDescriptor pb__state__descriptor =
 {
@@ -1088,7 +1327,7 @@ const ProtobufCMessageDescriptor pb__state__descriptor =
   "Pb__State",
   "quazzar.mesh.v1",
   sizeof(Pb__State),
-  26,
+  30,
   pb__state__field_descriptors,
   pb__state__field_indices_by_name,
   1,  pb__state__number_ranges,
@@ -1167,5 +1406,45 @@ const ProtobufCEnumDescriptor pb__device_status__descriptor =
   pb__device_status__enum_values_by_name,
   1,
   pb__device_status__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue pb__node_state__enum_values_by_number[8] =
+{
+  { "NODE_STATE_UNSPECIFIED", "PB__NODE_STATE__NODE_STATE_UNSPECIFIED", 0 },
+  { "NODE_STATE_CURRENT", "PB__NODE_STATE__NODE_STATE_CURRENT", 1 },
+  { "NODE_STATE_OFFLINE", "PB__NODE_STATE__NODE_STATE_OFFLINE", 2 },
+  { "NODE_STATE_JOINING", "PB__NODE_STATE__NODE_STATE_JOINING", 3 },
+  { "NODE_STATE_BEHIND", "PB__NODE_STATE__NODE_STATE_BEHIND", 4 },
+  { "NODE_STATE_SILENT", "PB__NODE_STATE__NODE_STATE_SILENT", 5 },
+  { "NODE_STATE_DIFFERS", "PB__NODE_STATE__NODE_STATE_DIFFERS", 6 },
+  { "NODE_STATE_REFUSED", "PB__NODE_STATE__NODE_STATE_REFUSED", 7 },
+};
+static const ProtobufCIntRange pb__node_state__value_ranges[] = {
+{0, 0},{0, 8}
+};
+static const ProtobufCEnumValueIndex pb__node_state__enum_values_by_name[8] =
+{
+  { "NODE_STATE_BEHIND", 4 },
+  { "NODE_STATE_CURRENT", 1 },
+  { "NODE_STATE_DIFFERS", 6 },
+  { "NODE_STATE_JOINING", 3 },
+  { "NODE_STATE_OFFLINE", 2 },
+  { "NODE_STATE_REFUSED", 7 },
+  { "NODE_STATE_SILENT", 5 },
+  { "NODE_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor pb__node_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.NodeState",
+  "NodeState",
+  "Pb__NodeState",
+  "quazzar.mesh.v1",
+  8,
+  pb__node_state__enum_values_by_number,
+  8,
+  pb__node_state__enum_values_by_name,
+  1,
+  pb__node_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -22,6 +22,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Pb__Owner Pb__Owner;
 typedef struct Pb__Device Pb__Device;
+typedef struct Pb__Laggard Pb__Laggard;
 typedef struct Pb__Node Pb__Node;
 typedef struct Pb__State Pb__State;
 
@@ -74,6 +75,41 @@ typedef enum _Pb__DeviceStatus {
   PB__DEVICE_STATUS__DEVICE_STATUS_SUSPENDED = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__DEVICE_STATUS)
 } Pb__DeviceStatus;
+/*
+ * Whether a node is up to date with the tenant's newest generation.
+ */
+typedef enum _Pb__NodeState {
+  PB__NODE_STATE__NODE_STATE_UNSPECIFIED = 0,
+  /*
+   * Has applied it, every peer of it.
+   */
+  PB__NODE_STATE__NODE_STATE_CURRENT = 1,
+  /*
+   * Its agent stream is closed.
+   */
+  PB__NODE_STATE__NODE_STATE_OFFLINE = 2,
+  /*
+   * Connected, has not reported yet.
+   */
+  PB__NODE_STATE__NODE_STATE_JOINING = 3,
+  /*
+   * Connected and reporting an older generation.
+   */
+  PB__NODE_STATE__NODE_STATE_BEHIND = 4,
+  /*
+   * The same, and nothing was heard of it for more than 20 s.
+   */
+  PB__NODE_STATE__NODE_STATE_SILENT = 5,
+  /*
+   * Its list is not what was published under its generation.
+   */
+  PB__NODE_STATE__NODE_STATE_DIFFERS = 6,
+  /*
+   * Has applied it, but its interface refused peers.
+   */
+  PB__NODE_STATE__NODE_STATE_REFUSED = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__NODE_STATE)
+} Pb__NodeState;
 
 /* --- messages --- */
 
@@ -173,6 +209,33 @@ struct  Pb__Device
 
 
 /*
+ * A node that is not up to date.
+ */
+struct  Pb__Laggard
+{
+  ProtobufCMessage base;
+  char *node_id;
+  char *label;
+  Pb__NodeState state;
+  /*
+   * Absent: longer than the Control Panel remembers.
+   */
+  Google__Protobuf__Timestamp *since;
+  /*
+   * In plain words, e.g. "applied, 1 failed: its interface refuses phone (…)".
+   */
+  char *why;
+  /*
+   * Newest generation that it has applied.
+   */
+  uint64_t applied_generation;
+};
+#define PB__LAGGARD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__laggard__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PB__NODE_STATE__NODE_STATE_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
  * A server that is also a peer.
  */
 struct  Pb__Node
@@ -211,10 +274,19 @@ struct  Pb__Node
    */
   char *forwarding;
   Google__Protobuf__Timestamp *created_at;
+  Pb__NodeState state;
+  /*
+   * Empty, or why it is not up to date.
+   */
+  char *why;
+  /*
+   * Since when it is not; absent: it is, or longer than is remembered.
+   */
+  Google__Protobuf__Timestamp *state_since;
 };
 #define PB__NODE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__node__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0, 0, 0, (char *)protobuf_c_empty_string, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0, 0, 0, (char *)protobuf_c_empty_string, NULL, PB__NODE_STATE__NODE_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL }
 
 
 /*
@@ -303,10 +375,23 @@ struct  Pb__State
    */
   Google__Protobuf__Timestamp *licence_expires_at;
   Google__Protobuf__Timestamp *licence_grace_until;
+  /*
+   * Nodes of the tenant, and how many of them have applied the generation, every
+   * peer of it; as far as known here.
+   */
+  uint32_t nodes;
+  uint32_t nodes_current;
+  /*
+   * How many have not, beside those that are on the way for less than 1 s, and
+   * which, the longest first.
+   */
+  uint32_t nodes_lagging;
+  size_t n_laggards;
+  Pb__Laggard **laggards;
 };
 #define PB__STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__state__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, PB__LICENCE_STATE__LICENCE_STATE_UNSPECIFIED, NULL, NULL }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, PB__LICENCE_STATE__LICENCE_STATE_UNSPECIFIED, NULL, NULL, 0, 0, 0, 0,NULL }
 
 
 /* Pb__Owner methods */
@@ -346,6 +431,25 @@ Pb__Device *
                       const uint8_t       *data);
 void   pb__device__free_unpacked
                      (Pb__Device *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__Laggard methods */
+void   pb__laggard__init
+                     (Pb__Laggard         *message);
+size_t pb__laggard__get_packed_size
+                     (const Pb__Laggard   *message);
+size_t pb__laggard__pack
+                     (const Pb__Laggard   *message,
+                      uint8_t             *out);
+size_t pb__laggard__pack_to_buffer
+                     (const Pb__Laggard   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__Laggard *
+       pb__laggard__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__laggard__free_unpacked
+                     (Pb__Laggard *message,
                       ProtobufCAllocator *allocator);
 /* Pb__Node methods */
 void   pb__node__init
@@ -393,6 +497,9 @@ typedef void (*Pb__Owner_Closure)
 typedef void (*Pb__Device_Closure)
                  (const Pb__Device *message,
                   void *closure_data);
+typedef void (*Pb__Laggard_Closure)
+                 (const Pb__Laggard *message,
+                  void *closure_data);
 typedef void (*Pb__Node_Closure)
                  (const Pb__Node *message,
                   void *closure_data);
@@ -407,8 +514,10 @@ typedef void (*Pb__State_Closure)
 
 extern const ProtobufCEnumDescriptor    pb__device_type__descriptor;
 extern const ProtobufCEnumDescriptor    pb__device_status__descriptor;
+extern const ProtobufCEnumDescriptor    pb__node_state__descriptor;
 extern const ProtobufCMessageDescriptor pb__owner__descriptor;
 extern const ProtobufCMessageDescriptor pb__device__descriptor;
+extern const ProtobufCMessageDescriptor pb__laggard__descriptor;
 extern const ProtobufCMessageDescriptor pb__node__descriptor;
 extern const ProtobufCMessageDescriptor pb__state__descriptor;
 

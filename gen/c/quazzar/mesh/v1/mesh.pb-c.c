@@ -2731,7 +2731,7 @@ const ProtobufCMessageDescriptor pb__get_change_request__descriptor =
   (ProtobufCMessageInit) pb__get_change_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__node_progress__field_descriptors[7] =
+static const ProtobufCFieldDescriptor pb__node_progress__field_descriptors[10] =
 {
   {
     "node_id",
@@ -2817,20 +2817,59 @@ static const ProtobufCFieldDescriptor pb__node_progress__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeProgress, state),
+    &pb__node_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "why",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeProgress, why),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lags_since",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__NodeProgress, lags_since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__node_progress__field_indices_by_name[] = {
   3,   /* field[3] = applied */
   4,   /* field[4] = applied_generation */
   6,   /* field[6] = failed */
   1,   /* field[1] = label */
+  9,   /* field[9] = lags_since */
   0,   /* field[0] = node_id */
   2,   /* field[2] = online */
   5,   /* field[5] = since */
+  7,   /* field[7] = state */
+  8,   /* field[8] = why */
 };
 static const ProtobufCIntRange pb__node_progress__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor pb__node_progress__descriptor =
 {
@@ -2840,7 +2879,7 @@ const ProtobufCMessageDescriptor pb__node_progress__descriptor =
   "Pb__NodeProgress",
   "quazzar.mesh.v1",
   sizeof(Pb__NodeProgress),
-  7,
+  10,
   pb__node_progress__field_descriptors,
   pb__node_progress__field_indices_by_name,
   1,  pb__node_progress__number_ranges,

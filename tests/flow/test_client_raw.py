@@ -4,6 +4,7 @@
 (GOAWAY in the middle, refused streams, answers without a status) are made by a
 few lines of HTTP/2."""
 import base64
+import collections
 import gzip
 import os
 import random
@@ -106,7 +107,7 @@ def test_not_http2():
 
 def test_keepalive():
     # Answered pings keep a silent call alive until its deadline.
-    out, raw = raw_case(lambda c, r, s: b"", "-k", 100, "-t", 700)
+    out, raw = raw_case(lambda c, r, s: b"", "-k", 100, "-t", 3000)
     want(out, code=4)
     assert raw.pings >= 2
     # An unanswered one ends the connection, 10 s later.
@@ -349,9 +350,9 @@ def test_pushback():
     assert tries == 2 and gap >= 0.69, gap
     # Beyond the deadline it is not waited for.
     begin = time.monotonic()
-    out, tries, _ = pushed("30000", "-t", 5000)
+    out, tries, _ = pushed("30000", "-t", 25000)
     want(out, code=14, message="busy")
-    assert tries == 1 and time.monotonic() - begin < 5
+    assert tries == 1 and time.monotonic() - begin < 25
     out, tries, _ = pushed("0")
     want(out, code=0)
 
@@ -536,7 +537,7 @@ def test_window_games():
             super().talk(conn, number)
 
     with Late(lambda c, r, s: answer(s), hello=frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0")) as raw:
-        want(drive("-t", 5000, raw.target, "/t.U/X", "x"), code=0)
+        want(drive("-t", 30000, raw.target, "/t.U/X", "x"), code=0)
 
 
 class Windowed(Raw):
@@ -587,11 +588,12 @@ class Windowed(Raw):
 def test_back_pressure():
     """While the reader pauses, the server may send one window and not a byte more."""
     with Windowed(2 << 20) as raw:
-        out = drive("-s", "-h", "-P", "1,900", raw.target, "/t.S/X", "x")
+        out = drive("-s", "-h", "-P", "1,2500", raw.target, "/t.S/X", "x")
         want(out, code=0)
         assert len(out.all("len")) == 256
-        assert raw.stalls and 200 << 10 < raw.stalls[0] <= 300 << 10, raw.stalls
-        assert raw.stalls[0] == raw.stalls[min(2, len(raw.stalls) - 1)], raw.stalls
+        # A machine that is slow stalls elsewhere too; the pause is where it stands still for long.
+        where, often = collections.Counter(raw.stalls).most_common(1)[0]
+        assert often > 5 and 200 << 10 < where <= 300 << 10, raw.stalls
 
 
 # Streams that go on --------------------------------------------------------------
@@ -728,7 +730,7 @@ def test_slow_tls():
         out = drive("-a", raw.cert, "-c", 400, raw.target, "/t.U/X", "x")
         want(out, code=14, err="CP_UNREACHABLE")
         assert "no answer within 400 ms" in out.one("message"), out.text
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 20
         # Others are served meanwhile: the deadline of a second call comes in time.
         want(drive("-a", raw.cert, "-t", 200, raw.target, "/t.U/X", "x"), code=4)
 

@@ -28,6 +28,11 @@ def refused(reason, fn, *args, **kw):
     raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
 
 
+def newest(mesh):
+    """The newest row of the audit that is not the count of strangers, which comes each minute."""
+    return [r for r in mesh.call("ListAudit", page_size=5).entries if r.action != "denied"][0]
+
+
 class Lab:
     """A running daemon with tenants acme (ann admin, bob and eve members, aud auditor) and other."""
 
@@ -58,6 +63,13 @@ class Lab:
         assert code == 0, f"exit code {code}\n{log[-3000:]}"
         assert "Sanitizer" not in log, log[-3000:]
         assert "error err" not in log, log[-3000:]
+
+
+def until(fn, seconds=60):
+    end = time.monotonic() + seconds
+    while not fn():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
 
 
 def labels(lab):
@@ -217,8 +229,8 @@ def tokens(lab):
     refused("TOKEN_INVALID", lab.d.mesh(lab.node.agent_token, user=token).call, "WhoAmI")
     made = passed_on.call("CreateDevice", label="via node").device
     assert made.node_id == lab.node.node_id
-    rows = lab.ann.call("ListAudit", page_size=5).entries
-    assert (rows[0].action, getattr(rows[0], "from")) == ("device.create", "203.0.113.9")
+    row = newest(lab.ann)
+    assert (row.action, getattr(row, "from")) == ("device.create", "203.0.113.9")
 
 
 def accounts(lab):
@@ -323,7 +335,7 @@ def renewal(lab):
     refusal = refused("TOKEN_INVALID", renew, now, nonce)
     assert refusal.meta["time"].startswith(time.strftime("%Y-"))
     refused("TOKEN_INVALID", renew, now - 61000, os.urandom(16))
-    refused("TOKEN_INVALID", renew, now + 70000, os.urandom(16))
+    refused("TOKEN_INVALID", renew, int(time.time() * 1000) + 300000, os.urandom(16))
     refused("TOKEN_INVALID", renew, now, os.urandom(16), ed25519_key()[0])
     lab.admin.call("RemoveNode", tenant="acme", node="renewing")
     refusal = refused("TOKEN_INVALID", renew, int(time.time() * 1000), os.urandom(16))
@@ -387,11 +399,11 @@ class Agent:
             total += int.from_bytes(hashlib.blake2b(raw, digest_size=32).digest(), "big")
         return (total % (1 << 256)).to_bytes(32, "big")
 
-    def wait(self, what, seconds=15):
-        until = time.time() + seconds
+    def wait(self, what, seconds=60):
+        until = time.monotonic() + seconds
         with self.changed:
             while not what():
-                assert time.time() < until, [str(e)[:200] for e in self.events[-5:]]
+                assert time.monotonic() < until, [str(e)[:200] for e in self.events[-5:]]
                 self.changed.wait(0.2)
 
     def generation(self):
@@ -404,7 +416,7 @@ def stream(lab):
     assert [e.type for e in agent.events[:3]] == ["mesh.keys", "mesh.revocations",
                                                   "mesh.peers.updated"]
     assert agent.events[0].keys.k_n[0].key == lab.node.keys.k_n[0].key
-    made = lab.bob.call("CreateDevice", label="streamed", type=1)
+    made = lab.bob.call("CreateDevice", label="streamed", type=1, wait_ms=5000)
     assert lab.bob.headers["qmesh-applied"] == "true" and made.device.applied
     generation = int(lab.bob.headers["qmesh-generation"])
     id_ = bytes.fromhex(made.device.id.replace("-", ""))
@@ -450,7 +462,7 @@ def stream(lab):
     assert lab.bob.call("GetDevice", id=made.device.id).device.public_key == stolen.public_key
 
     lab.bob.call("DeleteDevice", id=made.device.id, wait_ms=5000)
-    assert id_ not in agent.members
+    agent.wait(lambda: id_ not in agent.members)
     assert bytes(agent.heads[-1].list_digest) == agent.digest()
     second = Agent(lab, lab.node)
     agent.wait(lambda: agent.end)
@@ -537,7 +549,7 @@ def repeated(lab):
     assert lost.device.mesh_ip == first.device.mesh_ip and lost.device.key_version == 2
     assert private(lost) != private(first) and lost.qr_svg
     assert not lost.device.pending_until.seconds, "the lost key ends at once"
-    assert lab.ann.call("ListAudit", page_size=1).entries[0].action == "device.rotate"
+    assert newest(lab.ann).action == "device.rotate"
     refused("IDEMPOTENCY_KEY_REUSED", again, key_, label="again", type=2)
     refused("IDEMPOTENCY_KEY_REUSED", again, key_, "RotateDeviceKey", id=first.device.id)
     # Another user's equal key is another key.
@@ -577,14 +589,13 @@ def repeated(lab):
     # Running: the answer waits for a home that says nothing.
     agent.report = False
     running = threading.Thread(target=again, args=("w1",),
-                               kwargs={"label": "again slow", "wait_ms": 3000})
+                               kwargs={"label": "again slow", "wait_ms": 5000})
     running.start()
-    while "again slow" not in [d.label for d in lab.bob.call("ListDevices").devices]:
-        time.sleep(0.02)
-    refusal = refused("CALL_IN_PROGRESS", again, "w1", label="again slow", wait_ms=3000)
+    until(lambda: "again slow" in [d.label for d in lab.bob.call("ListDevices").devices])
+    refusal = refused("CALL_IN_PROGRESS", again, "w1", label="again slow", wait_ms=5000)
     assert refusal.code == "ABORTED" and refusal.retry_ms > 0
     running.join()
-    assert again("w1", label="again slow", wait_ms=3000).device.key_version == 2
+    assert again("w1", label="again slow", wait_ms=5000).device.key_version == 2
     lab.bob.call("DeleteDevice", id=first.device.id)
     refused("NOT_FOUND", again, key_, label="again", type=1)
     agent.stream.cancel()
@@ -670,16 +681,14 @@ def audit(lab):
         if not token:
             break
     assert [r.seq for r in rows] == list(range(len(rows), 0, -1))
-    assert (rows[0].action, rows[0].result, rows[0].object, rows[0].actor) == \
+    row = [r for r in rows if r.action != "denied"][0]
+    assert (row.action, row.result, row.object, row.actor) == \
         ("device.delete", "NOT_OWNER", "audited", "eve")
     refused("ROLE_REQUIRED", lab.aud.call, "CreateDevice", label="auds")
-    for _ in range(50):
-        newest = lab.ann.call("ListAudit", page_size=1).entries[0]
-        if newest.actor == "aud":
-            break
-        time.sleep(0.1)
-    assert (newest.action, newest.result, newest.actor) == \
-        ("device.create", "ROLE_REQUIRED", "aud"), newest
+    # This row is written soon, not with the answer.
+    until(lambda: newest(lab.ann).actor == "aud")
+    row = newest(lab.ann)
+    assert (row.action, row.result) == ("device.create", "ROLE_REQUIRED"), row
     lab.admin.call("UpdateTenant", tenant="acme", plan=2)
     refusal = refused("PLAN_LACKS_FEATURE", lab.ann.call, "ListAudit")
     assert refusal.code == "PERMISSION_DENIED" and refusal.meta["feature"] == "audit_log"
@@ -720,7 +729,7 @@ def plan_change(lab):
 
 def lives_end():
     """Overlaps end by themselves, also over a restart; streams end with their token."""
-    lab = Lab(extra=OPEN_LIMIT + ["--rotation-overlap", "1s", "--agent-token-life", "3s"])
+    lab = Lab(extra=OPEN_LIMIT + ["--rotation-overlap", "1s", "--agent-token-life", "8s"])
     try:
         made = lab.bob.call("CreateDevice", label="turning").device
 
@@ -728,31 +737,30 @@ def lives_end():
             device = lab.bob.call("GetDevice", id=made.id).device
             return not device.pending_until.seconds and device.public_key
         new = lab.bob.call("RotateDeviceKey", id=made.id).device
-        assert new.pending_until.seconds and not turned()
-        for _ in range(100):
-            if turned():
-                break
-            time.sleep(0.1)
+        assert new.pending_until.seconds
+        until(turned)
         assert turned() == new.public_key != made.public_key
-        newest = lab.ann.call("ListAudit", page_size=1).entries[0]
-        assert (newest.action, newest.actor) == ("device.promote", "control panel")
+        row = newest(lab.ann)
+        assert (row.action, row.actor) == ("device.promote", "control panel")
         new = lab.bob.call("RotateDeviceKey", id=made.id).device
         lab.d.kill()
-        time.sleep(1.1)
+        over = new.pending_until.seconds + 1
+        until(lambda: time.time() > over)
         lab.d.start()
         lab.admin = lab.d.admin()
         lab.bob = login(lab.d, "bob", "acme")
+        until(turned)
         assert turned() == new.public_key
         seed, public = ed25519_key()
         node = enroll(lab.d, lab.admin, "acme", "short", identity=public)
-        keeps, ends = Agent(lab, node, report=False), None
+        keeps = Agent(lab, node, report=False)
         other = enroll(lab.d, lab.admin, "acme", "shorter")
         ends = Agent(lab, other, report=False)
         keeps.wait(lambda: keeps.heads)
         ends.wait(lambda: ends.heads)
         anyone, started = lab.d.mesh(), time.time()
         while not ends.end:
-            assert time.time() - started < 30, "the stream outlives its token"
+            assert time.time() - started < 90, "the stream outlives its token"
             ms, nonce = int(time.time() * 1000), os.urandom(16)
             text = b"renew/1" + bytes.fromhex(node.node_id.replace("-", "")) + \
                 ms.to_bytes(8, "big") + nonce
@@ -822,13 +830,18 @@ def strangers():
         for _ in range(4):
             refused("TOKEN_MISSING", lab.d.mesh().call, "ListDevices")
         assert lab.d.stop() == 0
-        assert "denied: TOKEN_MISSING from 127.0.0.1, 4 calls" in lab.d.log()
+        counted = re.findall(r"denied: TOKEN_MISSING from 127.0.0.1, (\d+) call", lab.d.log())
+        assert sum(map(int, counted)) == 4, counted
         lab.d.start()
         rows = [r for r in login(lab.d, "ann", "acme").call("ListAudit").entries
                 if r.action == "denied"]
-        assert sorted((r.result, r.object, getattr(r, "from"), r.actor) for r in rows) == \
-            [("LOGIN_FAILED", "1 call", "203.0.113.10", ""),
-             ("LOGIN_FAILED", "3 calls", "203.0.113.9", "")], rows
+        # One row each, or two where a minute ended between them.
+        calls = {}
+        for r in rows:
+            assert (r.result, r.actor) == ("LOGIN_FAILED", "") and re.fullmatch(r"1 call|\d+ calls", r.object), r
+            address = getattr(r, "from")
+            calls[address] = calls.get(address, 0) + int(r.object.split()[0])
+        assert calls == {"203.0.113.10": 1, "203.0.113.9": 3}, rows
         assert not [r for r in login(lab.d, "oli", "other").call("ListAudit").entries
                     if r.action == "denied"], "whose stranger it is must be known"
     finally:
@@ -842,8 +855,8 @@ def strangers():
     assert d.stop() == 0
     d.start()
     rows = login(d, "ann").call("ListAudit").entries
-    assert [(r.result, r.object) for r in rows if r.action == "denied"] == \
-        [("TOKEN_INVALID", "2 calls")], rows
+    denied = [(r.result, int(r.object.split()[0])) for r in rows if r.action == "denied"]
+    assert {r for r, _ in denied} == {"TOKEN_INVALID"} and sum(n for _, n in denied) == 2, rows
     assert d.stop() == 0
     d.remove()
 
@@ -1018,7 +1031,7 @@ def bad_start():
                                  capture_output=True, text=True)
         assert process.returncode == 2 and key in process.stderr, (wrong, process)
         process = subprocess.run([os.path.join(BUILD, "bin", program), "--" + wrong],
-                                 capture_output=True, text=True, timeout=20)
+                                 capture_output=True, text=True, timeout=60)
         assert process.returncode == 2 and key in process.stderr, (wrong, process)
     d.extra = []
     d.start()

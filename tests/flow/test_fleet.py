@@ -26,7 +26,7 @@ def refused(reason, fn, *args, **kw):
     raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
 
 
-def until(fn, what, seconds=20):
+def until(fn, what, seconds=60):
     for _ in range(seconds * 10):
         if fn():
             return
@@ -169,7 +169,7 @@ def removed(lab):
 def presence(lab):
     """Devices that the daemon remembers a status of."""
     import http.client
-    connection = http.client.HTTPConnection("127.0.0.1", lab.metrics, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", lab.metrics, timeout=60)
     connection.request("GET", "/metrics")
     for line in connection.getresponse().read().decode().splitlines():
         if line.startswith("qmesh_presence_devices "):

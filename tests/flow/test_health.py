@@ -66,7 +66,7 @@ class Watch(threading.Thread):
         except ValueError:
             pass  # the channel was closed
 
-    def next(self, seconds=10):
+    def next(self, seconds=60):
         try:
             return self.heard.get(timeout=seconds)
         except queue.Empty:
@@ -117,7 +117,7 @@ def test_not_ready(cp, node):
     cp.process.send_signal(signal.SIGSTOP)
     try:
         node.start()
-        until(node.ready, 20)
+        until(lambda: node.ready() and "CP_UNREACHABLE" in reasons(node.ready()))
         answer = node.ready()
         why = reasons(answer)
         check("not ready", (answer[0], answer[2]["status"], why.get("LIST_MISSING"), why.get("CP_UNREACHABLE")),
@@ -128,7 +128,7 @@ def test_not_ready(cp, node):
         check("Watch says so", watch.next(), NOT_SERVING)
     finally:
         cp.process.send_signal(signal.SIGCONT)
-    check("and says when it is over", watch.next(40), SERVING)
+    check("and says when it is over", watch.next(90), SERVING)
     node.wait_ready()
     watch.channel.close()
 
@@ -140,7 +140,7 @@ def test_control_panel_away(cp, node):
     cp.process.send_signal(signal.SIGTERM)
     check("Control Panel: a Watch hears of the drain", [w.next() for w in watches], [NOT_SERVING] * 2)
     check("Control Panel: and then it ends", [w.next() for w in watches], ["UNAVAILABLE"] * 2)
-    cp.process.wait(20)
+    cp.process.wait(60)
     seen = until(lambda: reasons(ask(node, "GET", "/readyz")).get("CP_UNREACHABLE") is False)
     check("the node says that it is gone", seen, True)
     check("and is ready", (ask(node, "GET", "/readyz")[0], health(node)), (200, SERVING))

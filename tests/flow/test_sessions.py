@@ -79,7 +79,7 @@ class Stream(threading.Thread):
             mesh.close()
 
     def read(self, verb, path, headers, body):
-        c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120)
         c.request(verb, path, body, {**bearer(self.token), **headers})
         answer = c.getresponse()
         out = b""
@@ -130,10 +130,10 @@ def end_all(what, daemons, tokens, end):
         for protocol in ("grpc", "web", "connect", "sse"):
             streams.append((f"{what}: {protocol} at the {name}", Stream(protocol, daemon, tokens[name])))
     for name, stream in streams:
-        check(name + ": it runs", stream.open.wait(10), True)
+        check(name + ": it runs", stream.open.wait(60), True)
     end()
     for name, stream in streams:
-        stream.join(10)
+        stream.join(60)
         check(name, stream.end, (16, "TOKEN_INVALID"))
 
 
@@ -142,7 +142,7 @@ def test_streams(cp, node, admin):
     before = {name: metrics(d)["qmesh_calls"] for name, d in daemons.items()}
     tokens = {name: sign_in(d) for name, d in daemons.items()}
     other = Stream("grpc", node, sign_in(node, "eve"))
-    check("another's stream runs", other.open.wait(10), True)
+    check("another's stream runs", other.open.wait(60), True)
     end_all("logout", daemons, tokens,
             lambda: [ask(d, "POST", "/api/auth/logout", None, bearer(tokens[n])) for n, d in daemons.items()])
     check("another's stream goes on", other.is_alive(), True)
@@ -151,7 +151,7 @@ def test_streams(cp, node, admin):
             lambda: admin.call("UpdateUser", tenant="home", user="bob", disabled=True))
     check("another's stream goes on still", other.is_alive(), True)
     ask(node, "POST", "/api/auth/logout", None, bearer(other.token))
-    other.join(10)
+    other.join(60)
     for name, d in daemons.items():
         check(f"no call is left at the {name}",
               until(lambda n=name, d=d: metrics(d)["qmesh_calls"] <= before[n]), True)

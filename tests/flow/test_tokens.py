@@ -71,7 +71,7 @@ def works(lab):
     rows = [(r.action, r.actor) for r in lab.ann.call("ListAudit", page_size=5).entries]
     assert ("device.create", "bob (token backup job)") in rows, rows
     assert ("token.create", "bob") in rows, rows
-    for _ in range(50):
+    for _ in range(600):
         seen = lab.bob.call("ListServiceTokens").tokens[0]
         if seen.last_used_at.seconds:
             break

@@ -78,12 +78,12 @@ def _info(details):
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=90)
         self.path = path
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
+        self.sock.settimeout(90)
         self.sock.connect(self.path)
 
 
@@ -107,7 +107,7 @@ class Door:
             self.http = UnixConnection(self.socket)
         elif not self.http:
             source = (self.address, 0) if self.address else None
-            self.http = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=30,
+            self.http = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=90,
                                                    source_address=source)
         return self.http
 
@@ -123,11 +123,11 @@ def _ask_grpc(door, method, fields, metadata):
     metadata = door.metadata + [("x-request-id", REQUEST_ID)] + list(metadata)
     try:
         if method.stream:
-            call = stub(request, timeout=30, metadata=metadata)
+            call = stub(request, timeout=90, metadata=metadata)
             raw = next(call)
             call.cancel()
             return Answer("OK", None, raw)
-        raw, call = stub.with_call(request, timeout=30, metadata=metadata)
+        raw, call = stub.with_call(request, timeout=90, metadata=metadata)
         return Answer("OK", None, raw + str(call.initial_metadata()).encode(), raw)
     except grpc.RpcError as e:
         raw = next((v for k, v in e.trailing_metadata() or () if k == "grpc-status-details-bin"), b"")

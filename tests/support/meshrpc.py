@@ -111,7 +111,7 @@ class Mesh:
                         return path, method.input_type[1:], method.output_type[1:]
         raise KeyError(name)
 
-    def call(self, method, /, timeout=20, metadata=(), **fields):
+    def call(self, method, /, timeout=60, metadata=(), **fields):
         path, in_, out = self._method(method)
         stub = self.channel.unary_unary(
             path, request_serializer=lambda m: m.SerializeToString(),
@@ -175,7 +175,7 @@ class Daemon:
                  "--admin-socket", os.path.join(self.dir, "admin.sock"),
                  "--state-dir", os.path.join(self.dir, "state")] + self.extra,
                 stdout=log, stderr=log, env=dict(self.env, **(env or {})))
-        for _ in range(600):
+        for _ in range(1800):
             if self.process.poll() is not None:
                 break
             try:
@@ -211,7 +211,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(30)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
             return -9
@@ -273,7 +273,7 @@ def enroll(daemon, admin, tenant, name, endpoint="198.51.100.1:51820", **kw):
 def http(daemon, method, path, body=None, headers=None):
     """(status, headers, parsed body) over HTTP/1.1."""
     import http.client
-    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
     headers = dict(headers or {})
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body).encode()

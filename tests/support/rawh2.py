@@ -50,7 +50,7 @@ def want(out, **facts):
 
 
 def wait_for(what):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 40
     while not what():
         assert time.monotonic() < end, "did not come about"
         time.sleep(0.02)

@@ -9,7 +9,7 @@ import time
 
 import meshrpc
 
-WAIT_S = 30
+WAIT_S = 90
 
 
 def enter(script):
@@ -63,8 +63,8 @@ class RealNode:
             return None
 
     def wait_ready(self):
-        until = time.time() + WAIT_S
-        while time.time() < until and self.process.poll() is None:
+        until = time.monotonic() + WAIT_S
+        while time.monotonic() < until and self.process.poll() is None:
             answer = self.ready()
             if answer and answer[0] == 200 and "CP_UNREACHABLE" not in str(answer[2]):
                 return self
@@ -87,7 +87,7 @@ class RealNode:
 
 def metrics(daemon):
     """{name: value} of a daemon with a metrics_port."""
-    connection = http.client.HTTPConnection("127.0.0.1", daemon.metrics_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.metrics_port, timeout=60)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()
@@ -108,10 +108,10 @@ def control_panel(*extra):
     return cp, admin
 
 
-def until(what, seconds=10):
+def until(what, seconds=60):
     """Waits for what() to be true; whether it came to be."""
-    end = time.time() + seconds
-    while time.time() < end:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         if what():
             return True
         time.sleep(0.02)

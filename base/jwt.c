@@ -78,6 +78,29 @@ bool jwt_header_is(const char *token, const char *typ, const char *kid)
 	return strncmp(token, header, len) == 0 && token[len] == '.';
 }
 
+int jwt_kid(const char *token, const char *typ, char ret_kid[JWT_KID_ROOM])
+{
+	static const char before[] = "{\"alg\":\"EdDSA\",\"kid\":\"";
+	size_t len = strcspn(token, "."), kid_len;
+	char json[HEADER_MAX_LEN], kid[JWT_KID_ROOM];
+
+	if (token[len] != '.' || text_unbase64(token, len, json, sizeof(json) - 1, &len) != 0)
+		return -EBADMSG;
+	json[len] = '\0';
+	if (strncmp(json, before, strlen(before)))
+		return -EBADMSG;
+	kid_len = strcspn(json + strlen(before), "\"");
+	if (kid_len >= sizeof(kid))
+		return -EBADMSG;
+	memcpy(kid, json + strlen(before), kid_len);
+	kid[kid_len] = '\0';
+	/* The one text that this kid would have written: nothing else of it is looked at. */
+	if (!jwt_header_is(token, typ, kid))
+		return -EBADMSG;
+	strcpy(ret_kid, kid);
+	return 0;
+}
+
 int jwt_open(const char *token, const uint8_t public[SIGN_PUBLIC_LEN], char **ret_claims)
 {
 	size_t token_len = strnlen(token, TOKEN_MAX_LEN + 1), len = 0;

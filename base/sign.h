@@ -49,6 +49,9 @@ char *jwt_sign(const char *typ, const char *kid, const uint8_t secret[SIGN_SECRE
 	       const char *claims);
 /* Does the header equal the constant one of (typ, kid)? No parsing of alg. */
 bool jwt_header_is(const char *token, const char *typ, const char *kid);
+/* Who says to have signed it, if the header is the constant one of typ and any kid; -EBADMSG. */
+#define JWT_KID_ROOM 65
+int jwt_kid(const char *token, const char *typ, char ret_kid[JWT_KID_ROOM]) _must_check_;
 /* Checks the signature; claims JSON on the heap, wiped and freed by the caller. -EBADMSG. */
 int jwt_open(const char *token, const uint8_t public[SIGN_PUBLIC_LEN], char **ret_claims)
 	_must_check_;

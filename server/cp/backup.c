@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/sealed.h"
+#include "server/cp/keyring.h"
 #include "server/store/archive.h"
 
 enum { QUEUE_MAX = 16, AT_ONCE = 16, PAUSE_MS = 5 };
@@ -82,7 +83,10 @@ static int start(struct call *call, const struct key *to, struct job *job)
 	struct cp *cp = call->owner;
 	int r;
 
+	/* The keys of one moment: none retires between the store's image and its own turn. */
+	keyring_freeze(cp->keyring);
 	r = archive_collect(cp->store, cp->conf.state_dir, &job->archive);
+	keyring_thaw(cp->keyring);
 	if (r)
 		return err_trace(r);
 	job->len = archive_len(&job->archive);

@@ -5,6 +5,7 @@
  * one ends it at once. SIGHUP reads licence and issuers anew.
  */
 #include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,15 +51,18 @@ static int listen_all(struct server *server, const struct cp *cp)
 {
 	const struct cp_conf *conf = &cp->conf;
 	struct listener_options options = {.http2 = conf->http2};
+	char cert[PATH_MAX], key[PATH_MAX];
 	int r = 0;
+
+	keyring_cert_file(cp->keyring, cert);
+	keyring_key_file(cp->keyring, key);
 
 	if (*conf->listen) {
 		options.kind = LISTENER_TLS;
 		options.name = "tls";
 		options.address = conf->listen;
-		options.cert_file =
-			*conf->cert_file ? conf->cert_file : keyring_cert_file(cp->keyring);
-		options.key_file = *conf->key_file ? conf->key_file : keyring_key_file(cp->keyring);
+		options.cert_file = *conf->cert_file ? conf->cert_file : cert;
+		options.key_file = *conf->key_file ? conf->key_file : key;
 		r = server_listen(server, &options, NULL);
 	}
 	if (!r && *conf->listen_plain) {

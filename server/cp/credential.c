@@ -150,7 +150,7 @@ int credential_authenticate(struct call *call, void *owner)
 	if (strncasecmp(authorization, "bearer ", 7))
 		return refuse(call);
 	token = authorization + 7;
-	if (!keyring_is_agent(cp->keyring, token))
+	if (!keyring_is_agent(token))
 		return take_session(cp, call, token, CLAIMS_AUD_CP);
 	r = take_agent(cp, call, token);
 	if (r)

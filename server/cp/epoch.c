@@ -21,18 +21,20 @@ struct proof {
 	struct audit_row audit;
 };
 
-static bool signature_good(const struct cp *cp, const Pb__SubscribeRequest *hello)
+static bool signature_good(struct cp *cp, const Pb__SubscribeRequest *hello)
 {
 	uint8_t text[sizeof(PUBLISH_HEAD_MAGIC) + HEAD_MAX];
 	size_t magic_len = strlen(PUBLISH_HEAD_MAGIC);
+	struct keyring_info key;
 
+	/* A node that was away may show a head of a key that has retired since. */
 	if (hello->head.len > HEAD_MAX || hello->head_signature.len != SIGN_LEN ||
-	    strcmp(hello->kid, keyring_kid(cp->keyring, KEYRING_LISTS)))
+	    keyring_find(cp->keyring, KEYRING_LISTS, hello->kid, &key) || key.cut)
 		return false;
 	memcpy(text, PUBLISH_HEAD_MAGIC, magic_len);
 	memcpy(text + magic_len, hello->head.data, hello->head.len);
-	return sign_verify(keyring_public(cp->keyring, KEYRING_LISTS), text,
-			   magic_len + hello->head.len, hello->head_signature.data);
+	return sign_verify(key.public, text, magic_len + hello->head.len,
+			   hello->head_signature.data);
 }
 
 static bool read_head(struct call *call, const Pb__SubscribeRequest *hello, struct proof *ret)

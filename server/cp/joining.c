@@ -12,10 +12,10 @@
 #include "server/cp/hub.h"
 #include "server/cp/ipam.h"
 #include "server/cp/keyring.h"
+#include "server/cp/pins.h"
 #include "server/cp/progress.h"
 #include "server/cp/publish.h"
 #include "server/cp/tenants.h"
-#include "server/rpc/cert.h"
 #include "server/store/join_row.h"
 
 #define TOKEN_PREFIX "qmj1."
@@ -61,8 +61,7 @@ int joining_create_token(struct call *call, const Pb__CreateJoinTokenRequest *in
 	uint8_t secret[SECRET_LEN], pin[32];
 	int r;
 
-	r = cert_pin(*cp->conf.cert_file ? cp->conf.cert_file : keyring_cert_file(cp->keyring),
-		     pin);
+	r = pins_active(cp, pin);
 	if (r)
 		return err_trace(r);
 	sign_random(secret, sizeof(secret));

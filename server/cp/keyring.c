@@ -1,139 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two locks: "writing" holds whoever changes the files, "lock" whoever looks at
+ * the rows or puts others in their place. So nobody who checks a token waits for
+ * a disk.
+ */
 #include "server/cp/keyring.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "server/rpc/cert.h"
-
-enum { KID_LEN = 16, PSK_VERSION = 1 };
-
-struct signer {
-	uint8_t secret[SIGN_SECRET_LEN];
-	uint8_t public[SIGN_PUBLIC_LEN];
-	char kid[KID_LEN + 1];
-};
+#include "server/cp/ringfile.h"
 
 struct keyring {
-	struct signer signers[KEYRING_N_USES];
-	struct key psk;
-	char cert_file[PATH_MAX], key_file[PATH_MAX];
+	char *state_dir;
+	pthread_mutex_t writing, lock;
+	struct ring ring;
 };
 
-static int check_private(int fd, const char *path)
-{
-	struct stat st;
+static const char *const uses[] = {"sessions", "agents", "lists", "audit", "psk", "tls"};
+static const char *const states[] = {"next", "active", "retiring", "retired"};
 
-	if (fstat(fd, &st))
-		return err_origin(-errno);
-	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) || st.st_uid != geteuid()) {
-		log_error("keyring", "%s: must be a plain file of this user with mode 0600", path);
-		return err_origin(-EPERM);
+const char *keyring_use_name(enum keyring_use use)
+{
+	return uses[use];
+}
+
+const char *keyring_state_name(enum keyring_state state)
+{
+	return states[state];
+}
+
+int keyring_use_parse(const char *name, enum keyring_use *ret_use)
+{
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
+		if (strcmp(name, uses[i]))
+			continue;
+		*ret_use = (enum keyring_use)i;
+		return 0;
 	}
-	return 0;
+	return -EINVAL;
 }
 
-/* 0, -ENOENT, or what is wrong with the file. */
-static int read_secret(const char *path, void *ret, size_t len)
+static void unlock(pthread_mutex_t **lock)
 {
-	_cleanup_(close_fdp) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = check_private(fd, path);
-	if (r)
-		return r;
-	if (read(fd, ret, len) != (ssize_t)len) {
-		log_error("keyring", "%s: not a key of ours", path);
-		return err_origin(-EBADMSG);
-	}
-	return 0;
+	pthread_mutex_unlock(*lock);
 }
 
-/* Whole or not there at all: written aside, synced, then linked into place. */
-static int write_secret(const char *path, const void *p, size_t len)
-{
-	_cleanup_(close_fdp) int fd = -1;
-	char aside[PATH_MAX];
-
-	if (snprintf(aside, sizeof(aside), "%s.new", path) >= (int)sizeof(aside))
-		return err_origin(-ENAMETOOLONG);
-	unlink(aside);
-	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, p, len) != (ssize_t)len || fsync(fd) || rename(aside, path)) {
-		log_error("keyring", "%s: %s", path, strerror(errno));
-		return err_origin(errno ? -errno : -EIO);
-	}
-	return 0;
-}
-
-static int load(const char *dir, const char *name, void *key, size_t len, bool *ret_new)
-{
-	char path[PATH_MAX];
-	int r;
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return err_origin(-ENAMETOOLONG);
-	r = read_secret(path, key, len);
-	*ret_new = r == -ENOENT;
-	if (!*ret_new)
-		return r;
-	if (len == SIGN_SECRET_LEN) {
-		uint8_t public[SIGN_PUBLIC_LEN];
-
-		sign_make(public, key);
-	} else {
-		sign_random(key, len);
-	}
-	return write_secret(path, key, len);
-}
-
-static int load_signer(const char *dir, const char *name, struct signer *s)
-{
-	uint8_t hash[HASH_LEN];
-	bool is_new;
-	int r;
-
-	r = load(dir, name, s->secret, sizeof(s->secret), &is_new);
-	if (r)
-		return err_trace(r);
-	/* The second half of an Ed25519 secret is its public key. */
-	memcpy(s->public, s->secret + SIGN_SECRET_LEN - SIGN_PUBLIC_LEN, SIGN_PUBLIC_LEN);
-	hash_bytes(NULL, 0, s->public, sizeof(s->public), hash);
-	text_hex(hash, KID_LEN / 2, s->kid);
-	return 0;
-}
-
-static int load_tls(struct keyring *k, const char *state_dir, const char *dir)
-{
-	int fd, r;
-
-	if (snprintf(k->cert_file, sizeof(k->cert_file), "%s/ca.pem", state_dir) >= PATH_MAX ||
-	    snprintf(k->key_file, sizeof(k->key_file), "%s/tls.key", dir) >= PATH_MAX)
-		return err_origin(-ENAMETOOLONG);
-	fd = open(k->key_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? cert_make(k->cert_file, k->key_file) : err_origin(-errno);
-	r = check_private(fd, k->key_file);
-	close(fd);
-	return r;
-}
+#define LOCKED(mutex)                                                                              \
+	_cleanup_(unlock) pthread_mutex_t *locked_ = (mutex);                                      \
+	pthread_mutex_lock(locked_)
 
 int keyring_open(const char *state_dir, struct keyring **ret_keyring)
 {
-	static const char *const files[] = {"sessions.key", "agents.key", "lists.key"};
 	_cleanup_(keyring_freep) struct keyring *k = calloc(1, sizeof(*k));
 	char dir[PATH_MAX];
-	bool is_new;
 	int r;
 
 	if (!k)
+		return -ENOMEM;
+	pthread_mutex_init(&k->writing, NULL);
+	pthread_mutex_init(&k->lock, NULL);
+	k->state_dir = strdup(state_dir);
+	if (!k->state_dir)
 		return -ENOMEM;
 	if (snprintf(dir, sizeof(dir), "%s/keys", state_dir) >= (int)sizeof(dir))
 		return err_origin(-ENAMETOOLONG);
@@ -141,14 +76,7 @@ int keyring_open(const char *state_dir, struct keyring **ret_keyring)
 		log_error("keyring", "%s: %s", dir, strerror(errno));
 		return err_origin(-errno);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		r = load_signer(dir, files[i], &k->signers[i]);
-		if (r)
-			return err_trace(r);
-	}
-	r = load(dir, "psk-1.key", k->psk.b, sizeof(k->psk.b), &is_new);
-	if (!r)
-		r = load_tls(k, state_dir, dir);
+	r = ringfile_load(state_dir, clock_wall_ms(), &k->ring);
 	if (r)
 		return err_trace(r);
 	*ret_keyring = TAKE(k);
@@ -157,56 +85,112 @@ int keyring_open(const char *state_dir, struct keyring **ret_keyring)
 
 void keyring_free(struct keyring *k)
 {
-	if (k)
-		key_wipe_bytes(k, sizeof(*k));
+	if (!k)
+		return;
+	ringfile_done(&k->ring);
+	pthread_mutex_destroy(&k->writing);
+	pthread_mutex_destroy(&k->lock);
+	free(k->state_dir);
 	free(k);
 }
 
-const char *keyring_kid(const struct keyring *k, enum keyring_use use)
+/* --- looking --- */
+
+int keyring_list(struct keyring *k, struct keyring_info **ret_infos, size_t *ret_n)
 {
-	return k->signers[use].kid;
+	struct keyring_info *infos;
+	LOCKED(&k->lock);
+
+	infos = calloc(k->ring.n + 1, sizeof(*infos));
+	if (!infos)
+		return -ENOMEM;
+	for (size_t i = 0; i < k->ring.n; i++)
+		infos[i] = k->ring.rows[i].info;
+	*ret_infos = infos;
+	*ret_n = k->ring.n;
+	return 0;
 }
 
-const uint8_t *keyring_public(const struct keyring *k, enum keyring_use use)
+void keyring_active(struct keyring *k, enum keyring_use use, struct keyring_info *ret_info)
 {
-	return k->signers[use].public;
+	LOCKED(&k->lock);
+
+	*ret_info = ringfile_active(&k->ring, use)->info;
 }
 
-void keyring_sign(const struct keyring *k, enum keyring_use use, const void *p, size_t len,
-		  uint8_t ret_sig[SIGN_LEN])
+int keyring_find(struct keyring *k, enum keyring_use use, const char *kid,
+		 struct keyring_info *ret_info)
 {
-	sign_message(k->signers[use].secret, p, len, ret_sig);
+	LOCKED(&k->lock);
+
+	for (size_t i = 0; i < k->ring.n; i++) {
+		const struct keyring_info *info = &k->ring.rows[i].info;
+
+		if (info->use != use || !*info->kid || strcmp(info->kid, kid))
+			continue;
+		*ret_info = *info;
+		return 0;
+	}
+	return ERR_NOT_FOUND;
 }
 
-static char *sign_claims(const struct signer *s, const char *typ, char *claims)
+void keyring_sign(struct keyring *k, enum keyring_use use, const void *p, size_t len,
+		  uint8_t ret_sig[SIGN_LEN], char ret_kid[KEYRING_KID_ROOM])
 {
-	char *token = claims ? jwt_sign(typ, s->kid, s->secret, claims) : NULL;
+	const struct ring_row *row;
+	LOCKED(&k->lock);
 
+	row = ringfile_active(&k->ring, use);
+	sign_message(row->secret.sign, p, len, ret_sig);
+	memcpy(ret_kid, row->info.kid, KEYRING_KID_ROOM);
+}
+
+/* --- tokens --- */
+
+static char *sign_claims(struct keyring *k, enum keyring_use use, const char *typ, char *claims)
+{
+	const struct ring_row *row;
+	char *token = NULL;
+
+	if (claims) {
+		LOCKED(&k->lock);
+
+		row = ringfile_active(&k->ring, use);
+		token = jwt_sign(typ, row->info.kid, row->secret.sign, claims);
+	}
 	free(claims);
 	return token;
 }
 
-char *keyring_session_token(const struct keyring *k, const struct claims *c)
+char *keyring_session_token(struct keyring *k, const struct claims *c)
 {
-	return sign_claims(&k->signers[KEYRING_SESSIONS], CLAIMS_SESSION_TYP,
-			   claims_session_text(c));
+	return sign_claims(k, KEYRING_SESSIONS, CLAIMS_SESSION_TYP, claims_session_text(c));
 }
 
-char *keyring_agent_token(const struct keyring *k, const struct claims *c)
+char *keyring_agent_token(struct keyring *k, const struct claims *c)
 {
-	return sign_claims(&k->signers[KEYRING_AGENTS], CLAIMS_AGENT_TYP, claims_agent_text(c));
+	return sign_claims(k, KEYRING_AGENTS, CLAIMS_AGENT_TYP, claims_agent_text(c));
 }
 
-static int open_token(const struct signer *s, const char *typ, const char *token, int64_t now_ms,
-		      struct claims *ret_claims)
+/* What it signed is good, whether or not the retiring one has been retired in time. */
+static bool is_trusted(const struct keyring_info *i, int64_t now_ms)
+{
+	return i->state == KEYRING_ACTIVE || (i->state == KEYRING_RETIRING && now_ms < i->until_ms);
+}
+
+static int open_token(struct keyring *k, enum keyring_use use, const char *typ, const char *token,
+		      int64_t now_ms, struct claims *ret_claims)
 {
 	_cleanup_(freep) char *json = NULL;
+	char kid[JWT_KID_ROOM];
+	struct keyring_info key;
 	struct claims c;
 	int r;
 
-	if (!jwt_header_is(token, typ, s->kid))
+	if (jwt_kid(token, typ, kid) || keyring_find(k, use, kid, &key) ||
+	    !is_trusted(&key, now_ms))
 		return ERR_TOKEN_INVALID;
-	r = jwt_open(token, s->public, &json);
+	r = jwt_open(token, key.public, &json);
 	if (!r)
 		r = claims_parse(json, &c);
 	/* Nobody is signed out because memory is short. */
@@ -218,45 +202,256 @@ static int open_token(const struct signer *s, const char *typ, const char *token
 	return 0;
 }
 
-int keyring_open_session(const struct keyring *k, const char *token, int64_t now_ms,
+int keyring_open_session(struct keyring *k, const char *token, int64_t now_ms,
 			 struct claims *ret_claims)
 {
-	return open_token(&k->signers[KEYRING_SESSIONS], CLAIMS_SESSION_TYP, token, now_ms,
-			  ret_claims);
+	return open_token(k, KEYRING_SESSIONS, CLAIMS_SESSION_TYP, token, now_ms, ret_claims);
 }
 
-int keyring_open_agent(const struct keyring *k, const char *token, int64_t now_ms,
+int keyring_open_agent(struct keyring *k, const char *token, int64_t now_ms,
 		       struct claims *ret_claims)
 {
-	int r = open_token(&k->signers[KEYRING_AGENTS], CLAIMS_AGENT_TYP, token, now_ms,
-			   ret_claims);
+	int r = open_token(k, KEYRING_AGENTS, CLAIMS_AGENT_TYP, token, now_ms, ret_claims);
 
 	return !r && strcmp(ret_claims->aud, CLAIMS_AUD_AGENT) ? ERR_TOKEN_INVALID : r;
 }
 
-bool keyring_is_agent(const struct keyring *k, const char *token)
+bool keyring_is_agent(const char *token)
 {
-	return jwt_header_is(token, CLAIMS_AGENT_TYP, k->signers[KEYRING_AGENTS].kid);
+	char kid[JWT_KID_ROOM];
+
+	return !jwt_kid(token, CLAIMS_AGENT_TYP, kid);
 }
 
-uint32_t keyring_psk_version(const struct keyring *k)
+/* --- preshared keys --- */
+
+static struct ring_row *psk_row(struct keyring *k, uint32_t version)
 {
-	(void)k;
-	return PSK_VERSION;
+	for (size_t i = 0; i < k->ring.n; i++) {
+		struct ring_row *row = &k->ring.rows[i];
+
+		if (row->info.use == KEYRING_PSK && row->info.version == version)
+			return row;
+	}
+	return NULL;
 }
 
-void keyring_k_n(const struct keyring *k, const uint8_t node_id[16], uint32_t psk_version,
-		 struct key *ret_k_n)
+uint32_t keyring_psk_hold(struct keyring *k)
 {
-	key_psk_node(&k->psk, node_id, psk_version, ret_k_n);
+	struct ring_row *row;
+	LOCKED(&k->lock);
+
+	row = ringfile_active(&k->ring, KEYRING_PSK);
+	row->holds++;
+	return row->info.version;
 }
 
-const char *keyring_cert_file(const struct keyring *k)
+void keyring_psk_release(struct keyring *k, uint32_t version)
 {
-	return k->cert_file;
+	struct ring_row *row;
+	LOCKED(&k->lock);
+
+	row = psk_row(k, version);
+	if (row && row->holds)
+		row->holds--;
 }
 
-const char *keyring_key_file(const struct keyring *k)
+int keyring_k_n(struct keyring *k, const uint8_t node_id[16], uint32_t psk_version,
+		struct key *ret_k_n)
 {
-	return k->key_file;
+	const struct ring_row *row;
+	LOCKED(&k->lock);
+
+	row = psk_row(k, psk_version);
+	if (!row || row->info.state == KEYRING_RETIRED)
+		return ERR_NOT_FOUND;
+	key_psk_node(&row->secret.psk, node_id, psk_version, ret_k_n);
+	return 0;
+}
+
+/* --- changing --- */
+
+/* "next" on the disk, then in the place of what was; it is gone afterwards. */
+static int put(struct keyring *k, struct ring *next)
+{
+	struct ring before;
+	int r = ringfile_save(k->state_dir, next);
+
+	if (r)
+		return err_trace(r);
+	pthread_mutex_lock(&k->lock);
+	before = k->ring;
+	/* Calls took and gave back their holds meanwhile. */
+	for (size_t i = 0; i < next->n; i++) {
+		const struct ring_row *row = next->rows[i].info.use == KEYRING_PSK
+						     ? psk_row(k, next->rows[i].info.version)
+						     : NULL;
+
+		next->rows[i].holds = row ? row->holds : 0;
+	}
+	k->ring = *next;
+	*next = (struct ring){0};
+	pthread_mutex_unlock(&k->lock);
+	ringfile_done(&before);
+	return 0;
+}
+
+static struct ring_row *next_of(const struct ring *ring, enum keyring_use use)
+{
+	for (size_t i = 0; i < ring->n; i++) {
+		if (ring->rows[i].info.use == use && ring->rows[i].info.state == KEYRING_NEXT)
+			return &ring->rows[i];
+	}
+	return NULL;
+}
+
+static size_t count_live(const struct ring *ring, enum keyring_use use)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ring->n; i++)
+		n += ring->rows[i].info.use == use && ring->rows[i].info.state != KEYRING_RETIRED;
+	return n;
+}
+
+/* Rows change under both locks only, so "writing" alone is enough to read them. */
+int keyring_prepare(struct keyring *k, enum keyring_use use, int64_t now_ms)
+{
+	_cleanup_(ringfile_done) struct ring ring = {0};
+	size_t most = use == KEYRING_PSK ? KEYRING_MAX_LIVE_PSK : KEYRING_MAX_LIVE;
+	LOCKED(&k->writing);
+	int r;
+
+	if (next_of(&k->ring, use))
+		return 0;
+	if (count_live(&k->ring, use) >= most)
+		return -EMFILE;
+	r = ringfile_copy(&k->ring, &ring);
+	if (!r)
+		r = ringfile_make(k->state_dir, &ring, use, now_ms);
+	return r ? err_trace(r) : put(k, &ring);
+}
+
+static void step_down(struct ring_row *row, int64_t now_ms, int64_t until_ms, bool cut)
+{
+	if (row->info.state == KEYRING_NEXT || row->info.state == KEYRING_RETIRED)
+		return;
+	if (cut || (row->info.state == KEYRING_ACTIVE && until_ms <= now_ms &&
+		    row->info.use != KEYRING_PSK)) {
+		ringfile_retire(row, now_ms, cut);
+	} else if (row->info.state == KEYRING_ACTIVE) {
+		row->info.state = KEYRING_RETIRING;
+		row->info.until_ms = until_ms;
+		/* It checks what it signed, and signs no more. */
+		if (row->info.use != KEYRING_PSK)
+			key_wipe_bytes(&row->secret, sizeof(row->secret));
+	}
+}
+
+int keyring_switch(struct keyring *k, enum keyring_use use, int64_t now_ms, int64_t until_ms,
+		   bool cut)
+{
+	_cleanup_(ringfile_done) struct ring ring = {0};
+	struct ring_row *next;
+	LOCKED(&k->writing);
+	int r;
+
+	r = ringfile_copy(&k->ring, &ring);
+	if (r)
+		return err_trace(r);
+	next = next_of(&ring, use);
+	if (!next)
+		return ERR_NOT_FOUND;
+	for (size_t i = 0; i < ring.n; i++) {
+		if (ring.rows[i].info.use == use)
+			step_down(&ring.rows[i], now_ms, until_ms, cut);
+	}
+	next->info.state = KEYRING_ACTIVE;
+	next->info.active_ms = now_ms;
+	return put(k, &ring);
+}
+
+/* 1: its time is over; 0: not yet. */
+static int is_due(struct keyring *k, const struct keyring_info *i, int64_t now_ms,
+		  keyring_named_fn named, void *arg)
+{
+	bool is_named = false;
+	unsigned holds;
+	int r;
+
+	if (i->state != KEYRING_RETIRING || now_ms < i->until_ms)
+		return 0;
+	if (i->use != KEYRING_PSK)
+		return 1;
+	/* Nobody takes a hold of one that is not active: whoever had one has written by now. */
+	pthread_mutex_lock(&k->lock);
+	holds = psk_row(k, i->version)->holds;
+	pthread_mutex_unlock(&k->lock);
+	if (holds)
+		return 0;
+	r = named(arg, i->version, &is_named);
+	return r ? err_trace(r) : !is_named;
+}
+
+int keyring_retire_due(struct keyring *k, int64_t now_ms, keyring_named_fn named, void *arg,
+		       struct keyring_info *ret_retired)
+{
+	_cleanup_(ringfile_done) struct ring ring = {0};
+	struct keyring_info retired;
+	LOCKED(&k->writing);
+	size_t at;
+	int r = 0;
+
+	for (at = 0; !r && at < k->ring.n; at++)
+		r = is_due(k, &k->ring.rows[at].info, now_ms, named, arg);
+	if (r <= 0)
+		return r ? r : ERR_NOT_FOUND;
+	/* Rows of a copy may have moved up. */
+	retired = k->ring.rows[at - 1].info;
+	r = ringfile_copy(&k->ring, &ring);
+	if (r)
+		return err_trace(r);
+	for (size_t i = 0; i < ring.n; i++) {
+		if (ring.rows[i].info.use != retired.use ||
+		    ring.rows[i].info.version != retired.version)
+			continue;
+		ringfile_retire(&ring.rows[i], now_ms, false);
+		retired = ring.rows[i].info;
+	}
+	r = put(k, &ring);
+	if (!r)
+		*ret_retired = retired;
+	return r;
+}
+
+void keyring_freeze(struct keyring *k)
+{
+	pthread_mutex_lock(&k->writing);
+}
+
+void keyring_thaw(struct keyring *k)
+{
+	pthread_mutex_unlock(&k->writing);
+}
+
+/* --- the listener's --- */
+
+void keyring_key_file(struct keyring *k, char *ret)
+{
+	struct keyring_info tls;
+
+	keyring_active(k, KEYRING_TLS, &tls);
+	if (ringfile_path(k->state_dir, KEYRING_TLS, tls.version, ret))
+		*ret = '\0';
+}
+
+void keyring_cert_file(struct keyring *k, char *ret)
+{
+	struct keyring_info tls;
+
+	keyring_active(k, KEYRING_TLS, &tls);
+	if (tls.version > 1)
+		keyring_key_file(k, ret);
+	else if (snprintf(ret, PATH_MAX, "%s/ca.pem", k->state_dir) >= PATH_MAX)
+		*ret = '\0';
 }

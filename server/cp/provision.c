@@ -23,7 +23,8 @@ int provision_begin(struct call *call, const char *action, const char *public_ke
 					    .now = window_now()};
 	p->now_ms = p->window_ask.now.wall_ms;
 	p->until_ms = p->now_ms + (int64_t)cp->conf.overlap_ms;
-	p->psk_version = keyring_psk_version(cp->keyring);
+	p->keyring = cp->keyring;
+	p->psk_version = keyring_psk_hold(cp->keyring);
 	audit_begin(call, action, &p->audit);
 	p->own_key = *public_key != '\0';
 	if (!p->own_key) {
@@ -40,6 +41,9 @@ int provision_begin(struct call *call, const char *action, const char *public_ke
 void provision_done(struct provision *p)
 {
 	key_wipe(&p->private_key);
+	if (p->keyring)
+		keyring_psk_release(p->keyring, p->psk_version);
+	p->keyring = NULL;
 }
 
 int provision_admit(struct txn *txn, struct provision *p)
@@ -215,15 +219,19 @@ int provision_explain(struct call *call, const struct provision *p, int refusal)
 	}
 }
 
-static void preshared_key(struct cp *cp, const struct provision *p, struct key *ret)
+static int preshared_key(struct cp *cp, const struct provision *p, struct key *ret)
 {
 	const struct key_row *key =
 		p->device.pending.key_version ? &p->device.pending : &p->device.active;
 	struct key k_n;
+	int r;
 
-	keyring_k_n(cp->keyring, p->device.home.b, key->psk_version, &k_n);
+	r = keyring_k_n(cp->keyring, p->device.home.b, key->psk_version, &k_n);
+	if (r)
+		return err_origin(-ENOKEY);
 	key_psk_device(&k_n, p->device.id.b, key->key_version, ret);
 	key_wipe(&k_n);
+	return 0;
 }
 
 /* A name server that does not serve would cut a phone off from every name. */
@@ -266,7 +274,9 @@ int provision_config(struct call *call, const struct provision *p, char **ret_co
 	profile.address6 = cidr_v6(address6, 128);
 	if (p->dns && home_has_dns(call->owner, p))
 		profile.dns = cidr_v4(p->home.ip4, 32);
-	preshared_key(call->owner, p, &profile.psk);
+	r = preshared_key(call->owner, p, &profile.psk);
+	if (r)
+		return r;
 	r = profile_write(&profile, &config);
 	key_wipe(&profile.psk);
 	if (!r && !p->own_key)

@@ -25,9 +25,10 @@ struct provision {
 	struct key private_key, public_key;
 	bool own_key;
 	bool keepalive, dns;
-	uint32_t wished_host; /* 0: any */
-	uint32_t psk_version; /* of a key made now */
-	int64_t until_ms;     /* end of an overlap that starts now */
+	uint32_t wished_host;    /* 0: any */
+	struct keyring *keyring; /* that has a hold on psk_version; NULL: none has */
+	uint32_t psk_version;    /* of a key made now */
+	int64_t until_ms;        /* end of an overlap that starts now */
 	struct replay replay;
 	bool no_config; /* the answer shows the device alone */
 	/* Of a refusal. */

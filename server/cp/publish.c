@@ -7,9 +7,9 @@
 #include "quazzar/mesh/v1/member.pb-c.h"
 #include "server/cp/events.h"
 #include "server/cp/keyring.h"
+#include "server/cp/pins.h"
 #include "server/cp/plan.h"
 #include "server/peers/tenantrec.h"
-#include "server/rpc/cert.h"
 #include "server/store/member_row.h"
 #include "server/store/session_row.h"
 #include "server/store/tenant_row.h"
@@ -113,6 +113,7 @@ static int make_event(struct cp *cp, const Pb__PeerList *list, Pb__PeersHead *he
 	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
 	_cleanup_(freep) uint8_t *list_bytes = NULL;
 	uint8_t hash[HASH_LEN], signature[SIGN_LEN], signed_bytes[512 + sizeof(PUBLISH_HEAD_MAGIC)];
+	char kid[KEYRING_KID_ROOM];
 	size_t list_len = protobuf_c_message_get_packed_size(&list->base);
 	size_t magic_len = strlen(PUBLISH_HEAD_MAGIC), head_len;
 
@@ -127,11 +128,12 @@ static int make_event(struct cp *cp, const Pb__PeerList *list, Pb__PeersHead *he
 		return err_origin(-EMSGSIZE);
 	memcpy(signed_bytes, PUBLISH_HEAD_MAGIC, magic_len);
 	protobuf_c_message_pack(&head->base, signed_bytes + magic_len);
-	keyring_sign(cp->keyring, KEYRING_LISTS, signed_bytes, magic_len + head_len, signature);
+	keyring_sign(cp->keyring, KEYRING_LISTS, signed_bytes, magic_len + head_len, signature,
+		     kid);
 	update.head = (ProtobufCBinaryData){.data = signed_bytes + magic_len, .len = head_len};
 	update.list = (ProtobufCBinaryData){.data = list_bytes, .len = list_len};
 	update.signature = (ProtobufCBinaryData){.data = signature, .len = sizeof(signature)};
-	update.kid = (char *)keyring_kid(cp->keyring, KEYRING_LISTS);
+	update.kid = kid;
 	event.type = (char *)"mesh.peers.updated";
 	event.body_case = PB__AGENT_EVENT__BODY_PEERS_UPDATED;
 	event.peers_updated = &update;
@@ -291,49 +293,100 @@ int publish_revocations(struct cp *cp, const struct uuid *tenant, struct frame *
 	return err_trace(r);
 }
 
-static Pb__VerifyKey **verify_key(struct cp *cp, struct arena *arena, enum keyring_use use)
+/* --- keys --- */
+
+/* Told before it signs, and for as long as what it signed is good. */
+static int add_verify_key(struct arena *arena, const struct keyring_info *info,
+			  Pb__VerifyKey **list, size_t *n)
 {
 	Pb__VerifyKey *key = arena_new(arena, Pb__VerifyKey);
-	Pb__VerifyKey **list = arena_new(arena, Pb__VerifyKey *);
 
-	if (!key || !list)
-		return NULL;
+	if (!key)
+		return -ENOMEM;
+	if (*n == KEYRING_MAX_LIVE)
+		return err_origin(-EMFILE);
 	pb__verify_key__init(key);
-	key->kid = (char *)keyring_kid(cp->keyring, use);
-	key->public_key.data = (uint8_t *)keyring_public(cp->keyring, use);
+	key->kid = arena_strdup(arena, info->kid);
+	key->public_key.data = arena_memdup(arena, info->public, SIGN_PUBLIC_LEN);
 	key->public_key.len = SIGN_PUBLIC_LEN;
-	list[0] = key;
-	return list;
+	list[(*n)++] = key;
+	return key->kid && key->public_key.data ? 0 : -ENOMEM;
+}
+
+/* ERR_NOT_FOUND: it retired meanwhile. */
+static int add_share(struct cp *cp, struct arena *arena, const struct uuid *node, uint32_t version,
+		     Pb__Keys *keys)
+{
+	Pb__NodePskKey *share = arena_new(arena, Pb__NodePskKey);
+	struct key *k_n = arena_new(arena, struct key);
+	int r;
+
+	if (!share || !k_n)
+		return -ENOMEM;
+	if (keys->n_k_n == KEYRING_MAX_LIVE_PSK)
+		return err_origin(-EMFILE);
+	r = keyring_k_n(cp->keyring, node->b, version, k_n);
+	if (r)
+		return r;
+	pb__node_psk_key__init(share);
+	share->psk_version = version;
+	share->key = (ProtobufCBinaryData){.data = k_n->b, .len = KEY_LEN};
+	keys->k_n[keys->n_k_n++] = share;
+	return 0;
+}
+
+static int add_key(struct cp *cp, struct arena *arena, const struct uuid *node,
+		   const struct keyring_info *info, Pb__Keys *keys)
+{
+	int r;
+
+	if (info->state == KEYRING_RETIRED)
+		return 0;
+	switch (info->use) {
+	case KEYRING_SESSIONS:
+		return add_verify_key(arena, info, keys->session_keys, &keys->n_session_keys);
+	case KEYRING_LISTS:
+		return add_verify_key(arena, info, keys->list_keys, &keys->n_list_keys);
+	case KEYRING_PSK:
+		r = add_share(cp, arena, node, info->version, keys);
+		return r == ERR_NOT_FOUND ? 0 : r;
+	default:
+		return 0;
+	}
+}
+
+static int add_pins(struct cp *cp, struct arena *arena, Pb__Keys *keys)
+{
+	uint8_t(*pins)[32] = arena_alloc(arena, PINS_MAX * sizeof(*pins));
+
+	if (!pins)
+		return -ENOMEM;
+	keys->n_cp_pins = pins_get(cp, pins);
+	for (size_t i = 0; i < keys->n_cp_pins; i++)
+		keys->cp_pins[i] = (ProtobufCBinaryData){.data = pins[i], .len = 32};
+	return 0;
 }
 
 Pb__Keys *publish_keys(struct cp *cp, struct arena *arena, const struct uuid *node)
 {
-	const char *cert =
-		*cp->conf.cert_file ? cp->conf.cert_file : keyring_cert_file(cp->keyring);
+	_cleanup_(freep) struct keyring_info *infos = NULL;
 	Pb__Keys *keys = arena_new(arena, Pb__Keys);
-	Pb__NodePskKey *share = arena_new(arena, Pb__NodePskKey);
-	struct key *k_n = arena_new(arena, struct key);
-	uint8_t *pin = arena_alloc(arena, 32);
+	size_t n;
+	int r;
 
-	if (!keys || !share || !k_n || !pin)
+	if (!keys || keyring_list(cp->keyring, &infos, &n))
 		return NULL;
 	pb__keys__init(keys);
-	pb__node_psk_key__init(share);
-	share->psk_version = keyring_psk_version(cp->keyring);
-	keyring_k_n(cp->keyring, node->b, share->psk_version, k_n);
-	share->key = (ProtobufCBinaryData){.data = k_n->b, .len = KEY_LEN};
-	keys->session_keys = verify_key(cp, arena, KEYRING_SESSIONS);
-	keys->list_keys = verify_key(cp, arena, KEYRING_LISTS);
-	keys->k_n = arena_memdup(arena, &share, sizeof(share));
-	keys->cp_pins = arena_alloc(arena, sizeof(*keys->cp_pins));
+	keys->session_keys = arena_alloc(arena, KEYRING_MAX_LIVE * sizeof(*keys->session_keys));
+	keys->list_keys = arena_alloc(arena, KEYRING_MAX_LIVE * sizeof(*keys->list_keys));
+	keys->k_n = arena_alloc(arena, KEYRING_MAX_LIVE_PSK * sizeof(*keys->k_n));
+	keys->cp_pins = arena_alloc(arena, PINS_MAX * sizeof(*keys->cp_pins));
 	if (!keys->session_keys || !keys->list_keys || !keys->k_n || !keys->cp_pins)
 		return NULL;
-	keys->n_session_keys = keys->n_list_keys = keys->n_k_n = 1;
-	if (!cert_pin(cert, pin)) {
-		keys->cp_pins[0] = (ProtobufCBinaryData){.data = pin, .len = 32};
-		keys->n_cp_pins = 1;
-	}
-	return keys;
+	r = add_pins(cp, arena, keys);
+	for (size_t i = 0; !r && i < n; i++)
+		r = add_key(cp, arena, node, &infos[i], keys);
+	return r ? NULL : keys;
 }
 
 struct frame *publish_keys_frame(struct cp *cp, const struct uuid *node)

@@ -19,8 +19,9 @@
 #define PROGRAM_NAME "program"
 #define KEYS_DIR "keys"
 #define SESSIONS_NAME "sessions"
+#define RING_NAME "ring"
 
-enum { ENTRY_FIXED_LEN = 9, SIDE_FILE_MAX = 65536, SECRET_LEN = KEY_LEN };
+enum { ENTRY_FIXED_LEN = 9, SIDE_FILE_MAX = 524288, SECRET_LEN = KEY_LEN };
 
 /* --- making one --- */
 
@@ -74,13 +75,14 @@ static int add_file(struct archive *a, const char *state_dir, const char *name)
 	return add(a, name, p, (size_t)st.st_size);
 }
 
-/* "lists.key", "psk-1.key": what the keyring writes, not what it is writing. */
+/* "lists-2.key", "psk-1.key", "ring": what the keyring writes, not what it is writing. */
 static bool is_key_name(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len > 4 && !strcmp(name + len - 4, ".key") && name[0] != '.' &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len;
+	return !strcmp(name, RING_NAME) ||
+	       (len > 4 && !strcmp(name + len - 4, ".key") && name[0] != '.' &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len);
 }
 
 static int add_keys(struct archive *a, const char *state_dir)
@@ -296,16 +298,55 @@ static bool starts(const char *s, const char *with)
 	return !strncmp(s, with, strlen(with));
 }
 
+/* The first of its purpose has no number, those after a rotation do. */
+static bool has_key(const struct archive *a, const char *purpose)
+{
+	char plain[ARCHIVE_NAME_MAX + 1], numbered[ARCHIVE_NAME_MAX + 1];
+
+	snprintf(plain, sizeof(plain), KEYS_DIR "/%s.key", purpose);
+	snprintf(numbered, sizeof(numbered), KEYS_DIR "/%s-", purpose);
+	for (size_t i = 0; i < a->n_files; i++) {
+		if (!strcmp(a->files[i].name, plain) || starts(a->files[i].name, numbered))
+			return true;
+	}
+	return false;
+}
+
+static bool is_ring(const struct archive_file *f)
+{
+	static const char begin[] = "qmesh-ring/";
+
+	return f->len > strlen(begin) && !memcmp(f->p, begin, strlen(begin));
+}
+
+static bool is_good(const struct archive_file *f)
+{
+	if (starts(f->name, KEYS_DIR "/psk-"))
+		return f->len == SECRET_LEN;
+	if (starts(f->name, KEYS_DIR "/tls") || !strcmp(f->name, CERT_NAME))
+		return is_pem(f);
+	if (!strcmp(f->name, KEYS_DIR "/" RING_NAME))
+		return is_ring(f);
+	return !starts(f->name, KEYS_DIR "/") || signs(f);
+}
+
 static void check_keys(const struct archive *a, inspect_fn fn, void *arg,
 		       struct inspect_report *report)
 {
-	static const char *const wanted[] = {STORE_NAME, CERT_NAME, KEYS_DIR "/agents.key",
-					     KEYS_DIR "/lists.key", KEYS_DIR "/tls.key"};
+	static const char *const wanted[] = {STORE_NAME, CERT_NAME}, *const purposes[] = {"agents",
+											  "lists",
+											  "tls"};
 	char name[ARCHIVE_NAME_MAX + 1];
 
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
 		if (!archive_find(a, wanted[i]))
 			fault(fn, arg, report, wanted[i], "is missing");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(purposes); i++) {
+		if (has_key(a, purposes[i]))
+			continue;
+		snprintf(name, sizeof(name), KEYS_DIR "/%s.key", purposes[i]);
+		fault(fn, arg, report, name, "is missing");
 	}
 	for (size_t i = 0; i < report->n_psk_versions; i++) {
 		snprintf(name, sizeof(name), KEYS_DIR "/psk-%u.key", report->psk_versions[i]);
@@ -313,17 +354,8 @@ static void check_keys(const struct archive *a, inspect_fn fn, void *arg,
 			fault(fn, arg, report, name, "is missing, and devices need it");
 	}
 	for (size_t i = 0; i < a->n_files; i++) {
-		const struct archive_file *f = &a->files[i];
-		bool good = true;
-
-		if (starts(f->name, KEYS_DIR "/psk-"))
-			good = f->len == SECRET_LEN;
-		else if (!strcmp(f->name, KEYS_DIR "/tls.key") || !strcmp(f->name, CERT_NAME))
-			good = is_pem(f);
-		else if (starts(f->name, KEYS_DIR "/"))
-			good = signs(f);
-		if (!good)
-			fault(fn, arg, report, f->name, "is no key of this kind");
+		if (!is_good(&a->files[i]))
+			fault(fn, arg, report, a->files[i].name, "is no key of this kind");
 	}
 }
 

@@ -10,6 +10,7 @@
  *   keys/NAME.key   the root keys, but for sessions.key: after a restore
  *                   everybody signs in again, so that no session lives on
  *                   that was ended since
+ *   keys/ring       which of them is what
  *
  * Memory is the caller's; nothing here writes to a disk but archive_unpack.
  */

@@ -152,11 +152,13 @@ void endpoints_free(struct endpoints *e)
 	free(e);
 }
 
-static struct row *find_or_add(struct endpoints *e, const struct uuid *node_id)
+static struct row *find_or_add(struct endpoints *e, const struct uuid *node_id, bool add)
 {
 	for (size_t i = 0; i < e->n; i++)
 		if (uuid_equal(&e->rows[i].node_id, node_id))
 			return &e->rows[i];
+	if (!add)
+		return NULL;
 	if (e->n == e->cap) {
 		size_t cap = e->cap ? e->cap * 2 : 8;
 		struct row *rows = reallocarray(e->rows, cap, sizeof(*rows));
@@ -187,13 +189,14 @@ void endpoints_look(struct endpoints *e, const struct uuid *node_id, const char 
 	*ret = (struct wg_endpoint){0};
 	*ret_is_new = false;
 	pthread_mutex_lock(&e->lock);
-	row = text[0] ? find_or_add(e, node_id) : NULL;
+	row = find_or_add(e, node_id, text[0] != '\0');
 	if (row && strcmp(row->text, text) != 0) {
 		snprintf(row->text, sizeof(row->text), "%s", text);
 		row->endpoint = (struct wg_endpoint){0};
-		row->is_new = !known;
+		/* One that was taken back is new when it comes again. */
+		row->is_new = text[0] && !known;
 		row->state = ROW_NUMBERS;
-		if (wg_endpoint_parse(text, &row->endpoint))
+		if (text[0] && wg_endpoint_parse(text, &row->endpoint))
 			want(e, row);
 	}
 	if (row) {

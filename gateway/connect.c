@@ -157,6 +157,25 @@ static void open_get(struct exchange *x, struct web *web, const struct method *m
 	connect_get_open(x, web, method, &unary_protocol, &head);
 }
 
+static void refuse_unknown(struct exchange *x, const struct web *web)
+{
+	static const char words[] = "No such method here.";
+	const struct status why = {.code = GRPC_UNIMPLEMENTED, .message = (char *)(uintptr_t)words};
+
+	connect_error_refuse(x, web, 404, &why);
+}
+
+static bool door_refuse(struct exchange *x, void *owner, unsigned http, const struct status *why)
+{
+	struct web_head head = {.codec = CODEC_PROTO};
+
+	if (connect_stream_head(x, &head))
+		connect_stream_refuse(x, owner, &head, why);
+	else
+		connect_error_refuse(x, owner, http, why);
+	return true;
+}
+
 static void door_open(struct exchange *x, void *owner)
 {
 	struct web *web = owner;
@@ -166,7 +185,7 @@ static void door_open(struct exchange *x, void *owner)
 	x->user = NULL;
 	method = service_find(web->services, x->path, strlen(x->path), NULL, NULL);
 	if (!method) {
-		connect_error_unknown(x, web);
+		refuse_unknown(x, web);
 		return;
 	}
 	may_get = method->kind == METHOD_UNARY && method->policy.no_side_effects;
@@ -199,6 +218,7 @@ const struct door connect_door = {
 	.name = "connect",
 	.claims = claims,
 	.open = door_open,
+	.refuse = door_refuse,
 	.data = door_data,
 	.end = webcall_end,
 	.drained = webcall_drained,

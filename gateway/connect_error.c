@@ -177,13 +177,12 @@ void connect_error_send(struct webcall *w)
 	send_body(w->x, w->web, st);
 }
 
-void connect_error_unknown(struct exchange *x, const struct web *web)
+void connect_error_refuse(struct exchange *x, const struct web *web, unsigned http,
+			  const struct status *why)
 {
-	struct status st = {.code = GRPC_UNIMPLEMENTED,
-			    .message = (char *)(uintptr_t) "No such method here."};
 	struct answer a;
 
 	answer_init_api(&a, JSON_TYPE, NULL);
-	cors_head(web->cors, x, 404, &a);
-	send_body(x, web, &st);
+	cors_head(web->cors, x, http, &a);
+	send_body(x, web, why);
 }

@@ -15,7 +15,8 @@
 void connect_error_json(const struct status *st, const struct json_types *types, struct text *out);
 /* The whole answer of a unary call that failed; w's call has the status. */
 void connect_error_send(struct webcall *w);
-/* The whole answer when there is no such method. */
-void connect_error_unknown(struct exchange *x, const struct web *web);
+/* The whole answer where no call was made. */
+void connect_error_refuse(struct exchange *x, const struct web *web, unsigned http,
+			  const struct status *why);
 
 #endif

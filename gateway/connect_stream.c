@@ -31,28 +31,46 @@ static void send_message(struct webcall *w, struct frame *frame)
 	exchange_write_frame(w->x, frame);
 }
 
-static void send_end(struct webcall *w)
+/* w: NULL where no call was made. */
+static void send_last(struct exchange *x, const struct web *web, const struct status *st,
+		      const struct webcall *w)
 {
 	_cleanup_(text_done) struct text json = TEXT_INIT(END_MAX_LEN);
 	uint8_t head[FRAME_HEAD_LEN];
 
-	if (!w->head_sent)
-		send_head(w);
 	text_adds(&json, "{");
-	if (w->call->status.code != GRPC_OK) {
+	if (st->code != GRPC_OK) {
 		text_adds(&json, "\"error\":");
-		connect_error_json(&w->call->status, service_types(w->web->services), &json);
+		connect_error_json(st, service_types(web->services), &json);
 	}
-	connect_trailer_json(w, &json);
+	if (w)
+		connect_trailer_json(w, &json);
 	text_adds(&json, "}");
 	if (json.failed) {
-		exchange_reset(w->x, 2);
+		exchange_reset(x, 2);
 		return;
 	}
 	frame_head(head, FLAG_END, (uint32_t)json.len);
-	exchange_write(w->x, head, sizeof(head));
-	exchange_write(w->x, json.s, json.len);
-	exchange_finish(w->x, NULL, 0);
+	exchange_write(x, head, sizeof(head));
+	exchange_write(x, json.s, json.len);
+	exchange_finish(x, NULL, 0);
+}
+
+static void send_end(struct webcall *w)
+{
+	if (!w->head_sent)
+		send_head(w);
+	send_last(w->x, w->web, &w->call->status, w);
+}
+
+void connect_stream_refuse(struct exchange *x, const struct web *web, const struct web_head *h,
+			   const struct status *why)
+{
+	struct answer a;
+
+	answer_init_api(&a, h->type, NULL);
+	cors_head(web->cors, x, 200, &a);
+	send_last(x, web, why, NULL);
 }
 
 const struct web_protocol connect_stream_protocol = {

@@ -12,5 +12,8 @@ extern const struct web_protocol connect_stream_protocol;
 
 /* Content-type and compression of a stream's request. False: a type there is none of. */
 bool connect_stream_head(const struct exchange *x, struct web_head *h);
+/* The whole answer where no call was made. */
+void connect_stream_refuse(struct exchange *x, const struct web *web, const struct web_head *h,
+			   const struct status *why);
 
 #endif

@@ -165,16 +165,35 @@ static void refuse_http(struct exchange *x, const struct web *web, unsigned http
 	exchange_finish(x, NULL, 0);
 }
 
+/* Without a call. */
+static void refuse_with(struct exchange *x, const struct web *web, const struct web_head *h,
+			const struct status *why)
+{
+	struct answer a;
+
+	answer_init_api(&a, h->type, NULL);
+	cors_head(web->cors, x, 200, &a);
+	send_trailers(x, why, NULL, h->base64);
+}
+
 static void refuse_unknown(struct exchange *x, const struct web *web, const struct web_head *h)
 {
 	struct status st = {.code = GRPC_OK};
-	struct answer a;
 
 	status_set(&st, ERR_UNIMPLEMENTED, "No such method here.");
-	answer_init_api(&a, h->type, NULL);
-	cors_head(web->cors, x, 200, &a);
-	send_trailers(x, &st, NULL, h->base64);
+	refuse_with(x, web, h, &st);
 	status_done(&st);
+}
+
+static bool door_refuse(struct exchange *x, void *owner, unsigned http, const struct status *why)
+{
+	struct web_head head = {.codec = CODEC_PROTO};
+
+	(void)http;
+	if (!read_type(x, &head))
+		return false;
+	refuse_with(x, owner, &head, why);
+	return true;
 }
 
 static void door_open(struct exchange *x, void *owner)
@@ -203,6 +222,7 @@ const struct door grpcweb_door = {
 	.name = "grpc-web",
 	.claims = claims,
 	.open = door_open,
+	.refuse = door_refuse,
 	.data = webcall_data,
 	.end = webcall_end,
 	.drained = webcall_drained,

@@ -201,9 +201,30 @@ static bool host_is_loopback(const char *authority)
 	return false;
 }
 
+/* Who claims it, or NULL. */
+static const struct server_door *door_of(const struct server *s, const struct exchange *x)
+{
+	for (size_t i = 0; i < s->n_doors; i++)
+		if (s->doors[i].door->claims(x))
+			return &s->doors[i];
+	return NULL;
+}
+
+/* A name that may have been rebound: no door opens, but the caller is told in his own words. */
+static void misdirected(struct exchange *x, const struct server_door *d)
+{
+	static const char words[] = "Clear text is served to localhost only: use https, or "
+				    "http://localhost with the same port.";
+	const struct status why = {.code = code_of(421), .message = (char *)(uintptr_t)words};
+
+	if (!d || !d->door->refuse || !d->door->refuse(x, d->owner, 421, &why))
+		exchange_deny(x, 421, words);
+}
+
 void exchange_begin(struct exchange *x, struct conn *c)
 {
 	struct server *s = c->loop->server;
+	const struct server_door *d;
 
 	c->had_request = true;
 	s->count.requests++;
@@ -217,17 +238,14 @@ void exchange_begin(struct exchange *x, struct conn *c)
 		exchange_deny(x, 503, "This server is shutting down.");
 		return;
 	}
+	d = door_of(s, x);
 	if (c->listener->kind == LISTENER_PLAIN && !host_is_loopback(x->authority)) {
-		exchange_deny(x, 421,
-			      "Clear text is served to localhost only: use https, or "
-			      "http://localhost with the same port.");
+		misdirected(x, d);
 		return;
 	}
-	for (size_t i = 0; i < s->n_doors; i++) {
-		if (!s->doors[i].door->claims(x))
-			continue;
-		x->door = s->doors[i].door;
-		x->door->open(x, s->doors[i].owner);
+	if (d) {
+		x->door = d->door;
+		d->door->open(x, d->owner);
 		return;
 	}
 	if (s->options.services && strcmp(x->method, "POST") == 0 &&

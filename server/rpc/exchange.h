@@ -25,6 +25,7 @@ struct listener;
 struct exchange;
 struct exchange_ops;
 struct loop;
+struct status;
 struct timer;
 
 struct header {
@@ -38,6 +39,11 @@ struct door {
 	/* Is this request for me? Asked in the order of server_add_door. */
 	bool (*claims)(const struct exchange *x);
 	void (*open)(struct exchange *x, void *owner);
+	/*
+	 * Instead of open: the transport refuses it with this HTTP status, the door tells why as
+	 * its clients read it. NULL, or false: they get the transport's JSON.
+	 */
+	bool (*refuse)(struct exchange *x, void *owner, unsigned http, const struct status *why);
 	/* Body bytes; the door takes all of them. exchange_pause holds back more. */
 	void (*data)(struct exchange *x, const uint8_t *p, size_t len);
 	void (*end)(struct exchange *x);

@@ -461,6 +461,19 @@ static bool refused_by_http(struct exchange *x, enum codec *ret_codec)
 	return true;
 }
 
+/* By HTTP 200: of another status some clients make their own words, and lose ours. */
+static bool grpc_refuse(struct exchange *x, void *owner, unsigned http, const struct status *why)
+{
+	enum codec codec;
+
+	(void)owner;
+	(void)http;
+	if (x->http_major < 2 || !read_type(x, &codec))
+		return false;
+	send_status(x, NULL, why, codec, false);
+	return true;
+}
+
 static bool is_gzip(const char *encoding)
 {
 	return encoding && strcasecmp(encoding, "gzip") == 0;
@@ -645,6 +658,7 @@ const struct door grpc_door = {
 	.name = "grpc",
 	.claims = grpc_claims,
 	.open = grpc_open,
+	.refuse = grpc_refuse,
 	.data = grpc_data,
 	.end = grpc_end,
 	.drained = grpc_drained,

@@ -346,6 +346,35 @@ def test_host(s):
     check("a made request id", len(a.header("x-request-id")), 32)
 
 
+def test_misdirected(s):
+    """The same refusal of a name, as the clients of each protocol read it."""
+    words, path = "Clear text is served to localhost only", "/quazzar.mesh.v1.MeshService/"
+    channel = grpc.insecure_channel(f"127.0.0.1:{s.ports['plain']}",
+                                    [("grpc.default_authority", "evil.example")])
+    try:
+        channel.unary_unary(path + "GetState")(b"", timeout=WAIT_S)
+        check("misdirected: gRPC", "answered", "refused")
+    except grpc.RpcError as e:
+        check("misdirected: gRPC", (e.code(), words in e.details()),
+              (grpc.StatusCode.INVALID_ARGUMENT, True))
+    channel.close()
+
+    def ask(method, kind, body):
+        return s.ask("POST", path + method, {"host": "evil.example", "content-type": kind}, body)
+
+    a = ask("GetState", "application/json", "{}")
+    check("misdirected: Connect", (a.status, a.json()["code"], words in a.json()["message"]),
+          (421, "invalid_argument", True))
+    a = ask("WatchState", "application/connect+json", b"\0\0\0\0\2{}")
+    check("misdirected: a stream of Connect",
+          (a.status, a.body[0], json.loads(a.body[5:])["error"]["code"]), (200, 2, "invalid_argument"))
+    a = ask("GetState", "application/grpc-web+proto", b"\0\0\0\0\0")
+    check("misdirected: gRPC-Web", (a.status, a.body[0], b"grpc-status: 3\r\n" in a.body),
+          (200, 128, True))
+    a = ask("GetState", "application/grpc", b"\0\0\0\0\0")
+    check("misdirected: gRPC over HTTP/1.1", (a.status, a.json()["code"]), (421, 3))
+
+
 def events(sock, n, headers=b"", path=b"/api/mesh/events"):
     """The first n events, as (id, data)."""
     sock.sendall(b"GET %s HTTP/1.1\r\nhost: localhost\r\n%s\r\n" % (path, headers))
@@ -692,7 +721,7 @@ def main():
         try:
             for test in (test_answers, test_pages, test_bad_bodies, test_chunks, test_types,
                          test_paths, test_wait, test_refusals, test_cookie, test_cross_site,
-                         test_host, test_events, test_event_limits, test_events_h2, test_page, test_health,
+                         test_host, test_misdirected, test_events, test_event_limits, test_events_h2, test_page, test_health,
                          test_export, test_keepalive, test_leavers, test_crowd):
                 test(s)
             test_protocols(s, cert)

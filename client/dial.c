@@ -24,20 +24,25 @@ struct dial {
 	uint64_t v4_at; /* IPv4 addresses may be used from then on; 0: not known yet */
 	struct race race;
 	int fd; /* the winner's */
-	uint64_t due;
+	uint64_t due, tls_due;
 	struct qtls_session *tls;
 	char why[480];
 };
 
-static void close_socket(struct dial *d)
+static void close_winner(struct dial *d)
 {
 	if (d->tls) {
 		qtls_session_free(d->tls);
 		d->tls = NULL;
 	}
-	race_done(&d->race);
 	close_fdp(&d->fd);
 	d->fd = -1;
+}
+
+static void close_socket(struct dial *d)
+{
+	close_winner(d);
+	race_done(&d->race);
 }
 
 static void fail(struct dial *d, const char *why)
@@ -80,9 +85,11 @@ static bool answers_to_come(const struct dial *d)
 	return d->lookup && (!d->added[LOOKUP_V6] || !d->added[LOOKUP_V4]);
 }
 
-static void go_on(struct dial *d)
+/* A handshake has half of what is left: then another address may have its try. */
+static void go_on(struct dial *d, uint64_t now_ms)
 {
 	d->fd = race_take(&d->race);
+	d->tls_due = now_ms < d->due ? now_ms + (d->due - now_ms) / 2 : now_ms;
 	if (d->o.target->kind != TARGET_TLS) {
 		d->step = STEP_OPEN;
 		return;
@@ -101,7 +108,7 @@ static void step_connect(struct dial *d, uint64_t now_ms)
 		take_answers(d, now_ms);
 	switch (race_step(&d->race, now_ms)) {
 	case RACE_WON:
-		go_on(d);
+		go_on(d, now_ms);
 		break;
 	case RACE_LOST:
 		if (answers_to_come(d))
@@ -114,18 +121,24 @@ static void step_connect(struct dial *d, uint64_t now_ms)
 	}
 }
 
-static void step_tls(struct dial *d)
+static bool others_left(const struct dial *d)
 {
-	char why[256];
-	int r;
+	return race_has_more(&d->race) || answers_to_come(d);
+}
 
-	r = qtls_handshake(d->tls);
-	if (r == 1) {
+/* False: this address leads nowhere, it is the turn of the others. */
+static bool step_tls(struct dial *d, uint64_t now_ms)
+{
+	int r = qtls_handshake(d->tls);
+
+	if (r == 1)
 		d->step = STEP_OPEN;
-	} else if (r < 0) {
-		snprintf(why, sizeof(why), "%s", qtls_why(d->tls));
-		fail(d, why);
-	}
+	if (r == 1 || (r == 0 && (now_ms < d->tls_due || !others_left(d))))
+		return true;
+	race_lose(&d->race, r < 0 ? qtls_why(d->tls) : "no answer to the TLS handshake");
+	close_winner(d);
+	d->step = STEP_CONNECT;
+	return false;
 }
 
 int dial_new(const struct dial_options *options, uint64_t now_ms, struct dial **ret_dial)
@@ -170,19 +183,19 @@ static void fail_late(struct dial *d)
 
 	snprintf(why, sizeof(why), "%s within %u ms",
 		 named ? "the name was not resolved" : "no answer", d->o.connect_ms);
-	if (d->step == STEP_CONNECT && !named)
-		race_why(&d->race, why, all, sizeof(all));
-	else
+	if (named)
 		snprintf(all, sizeof(all), "%s", why);
+	else
+		race_why(&d->race, why, all, sizeof(all));
 	fail(d, all);
 }
 
 enum dial_state dial_step(struct dial *d, uint64_t now_ms)
 {
-	if (d->step == STEP_CONNECT)
-		step_connect(d, now_ms);
-	if (d->step == STEP_TLS)
-		step_tls(d);
+	do {
+		if (d->step == STEP_CONNECT)
+			step_connect(d, now_ms);
+	} while (d->step == STEP_TLS && !step_tls(d, now_ms));
 	if (d->step < STEP_OPEN && now_ms >= d->due)
 		fail_late(d);
 	if (d->step == STEP_OPEN)
@@ -206,6 +219,8 @@ uint64_t dial_due(const struct dial *d)
 
 	if (d->step >= STEP_OPEN)
 		return UINT64_MAX;
+	if (d->step == STEP_TLS && d->tls_due < due && others_left(d))
+		return d->tls_due;
 	if (d->step != STEP_CONNECT)
 		return due;
 	if (race_due(&d->race) < due)

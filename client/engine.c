@@ -240,12 +240,21 @@ static void bury(struct engine *e, struct carrier *c)
 	carrier_free(c);
 }
 
-/* The server wants fewer pings: half as many from the next connection on (gRFC A8). */
+/*
+ * The server wants fewer pings: half as many from now on, as long as the client lives (gRFC A8).
+ * Connections on which calls still come to their end heed it too.
+ */
 static void heed_complaint(struct engine *e, struct carrier *c)
 {
-	if (c->calm && e->keepalive_ms < UINT32_MAX / 2)
-		e->keepalive_ms *= 2;
+	struct carrier *other;
+
+	if (!c->calm)
+		return;
 	c->calm = false;
+	if (e->keepalive_ms < UINT32_MAX / 2)
+		e->keepalive_ms *= 2;
+	LIST_FOREACH(other, &e->carriers, link)
+	other->keepalive_ms = e->keepalive_ms;
 }
 
 static void step_carriers(struct engine *e)

@@ -157,16 +157,32 @@ int race_take(struct race *r)
 	int fd = r->runners[r->winner].fd;
 
 	r->runners[r->winner].fd = -1;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->runners[i].fd >= 0)
+			r->runners[i].started = false;
 	race_done(r);
 	return fd;
 }
 
-uint64_t race_due(const struct race *r)
+void race_lose(struct race *r, const char *why)
+{
+	struct race_runner *one = &r->runners[r->winner];
+
+	snprintf(one->said, sizeof(one->said), "%s", why);
+	r->winner = -1;
+}
+
+bool race_has_more(const struct race *r)
 {
 	for (size_t i = 0; i < r->n; i++)
 		if (!r->runners[i].started)
-			return r->next_at;
-	return UINT64_MAX;
+			return true;
+	return false;
+}
+
+uint64_t race_due(const struct race *r)
+{
+	return race_has_more(r) ? r->next_at : UINT64_MAX;
 }
 
 nfds_t race_poll(const struct race *r, struct pollfd *ret_fds)
@@ -200,7 +216,9 @@ void race_why(const struct race *r, const char *if_open, char *ret, size_t cap)
 	ret[0] = '\0';
 	for (size_t i = 0; i < r->n && len < cap; i++) {
 		const struct race_runner *one = &r->runners[i];
-		const char *why = one->error ? strerror(one->error) : if_open;
+		const char *why = one->error     ? strerror(one->error)
+				  : one->said[0] ? one->said
+						 : if_open;
 		char address[128];
 
 		if (!one->started)

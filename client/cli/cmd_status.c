@@ -9,6 +9,7 @@
 #include "base/unpack.h"
 #include "client/cli/print.h"
 #include "client/cli/reach.h"
+#include "client/qwatch.h"
 #include "gen/rpc/stubs.h"
 
 static int64_t ms_of(const Google__Protobuf__Timestamp *t)
@@ -60,11 +61,16 @@ static void show(const Pb__State *s)
 	       s->converged ? ", on every node" : ", not yet on every node");
 }
 
-/* WatchState on the I/O thread; the main thread only waits for its end. */
+/*
+ * WatchState on the I/O thread; the main thread only waits for its end. Once it has shown
+ * something it goes on over restarts and lost connections; before that, who cannot be reached
+ * is an error as with every other command.
+ */
 struct watch {
 	pthread_mutex_t lock;
 	pthread_cond_t ready;
-	bool done, json;
+	struct qm_watch *stream;
+	bool seen, done, json;
 	struct status status;
 };
 
@@ -87,12 +93,14 @@ static void print_change(const Pb__WatchStateResponse *out)
 			   s->cp_connected ? "" : ", control lost");
 }
 
-static void on_change(void *arg, const uint8_t *p, size_t len)
+static void on_change(void *arg, const uint8_t *p, size_t len, uint64_t version)
 {
 	struct watch *w = arg;
 	Pb__WatchStateResponse *out = (Pb__WatchStateResponse *)unpack_message(
 		&pb__watch_state_response__descriptor, NULL, p, len);
 
+	(void)version;
+	w->seen = true;
 	if (!out)
 		return;
 	/* A line that has no JSON form is left out; the next one comes. */
@@ -104,29 +112,63 @@ static void on_change(void *arg, const uint8_t *p, size_t len)
 	pb__watch_state_response__free_unpacked(out, NULL);
 }
 
+/* The first end that counts is kept; under the lock. */
+static void keep_end(struct watch *w, const struct status *status)
+{
+	if (!w->done && status_copy(status, &w->status) < 0)
+		w->status.code = GRPC_INTERNAL;
+	w->done = true;
+	pthread_cond_signal(&w->ready);
+}
+
+static void on_lost(void *arg, const struct status *status, uint64_t pause_ms)
+{
+	struct watch *w = arg;
+
+	(void)pause_ms;
+	if (w->seen) {
+		print_problem(NULL, "the stream ended (%s), trying again",
+			      status->message && status->message[0] ? status->message
+								    : "the server closed it");
+		return;
+	}
+	pthread_mutex_lock(&w->lock);
+	keep_end(w, status);
+	pthread_mutex_unlock(&w->lock);
+}
+
 static void on_done(void *arg, const struct status *status)
 {
 	struct watch *w = arg;
 
 	pthread_mutex_lock(&w->lock);
-	if (status_copy(status, &w->status) < 0)
-		w->status.code = GRPC_INTERNAL;
-	w->done = true;
-	pthread_cond_signal(&w->ready);
+	keep_end(w, status);
 	pthread_mutex_unlock(&w->lock);
+}
+
+static int start_watch(struct cli *cli, struct watch *w)
+{
+	static const struct qm_watch_handler handler = {
+		.message = on_change, .done = on_done, .lost = on_lost};
+	struct qm_watch_options options = {
+		.path = "/quazzar.mesh.v1.MeshService/WatchState",
+		.request_field = 1, /* version, in both */
+		.answer_field = 1,
+		.call = &cli->call,
+	};
+
+	cli->call.timeout_ms = 0;
+	return qm_watch_start(cli->client, &options, &handler, w, &w->stream);
 }
 
 static int watch_state(struct cli *cli)
 {
-	static const struct qm_handler handler = {.message = on_change, .done = on_done};
-	Pb__WatchStateRequest in = PB__WATCH_STATE_REQUEST__INIT;
 	struct watch w = {.lock = PTHREAD_MUTEX_INITIALIZER,
 			  .ready = PTHREAD_COND_INITIALIZER,
 			  .json = cli->json};
 	int code, r;
 
-	cli->call.timeout_ms = 0;
-	r = qm_watch_state_start(cli->client, &cli->call, &in, &handler, &w, NULL);
+	r = start_watch(cli, &w);
 	if (r < 0) {
 		print_problem(NULL, "the call was not made: %s", strerror(-r));
 		return EXIT_OTHER;
@@ -135,6 +177,8 @@ static int watch_state(struct cli *cli)
 	while (!w.done)
 		pthread_cond_wait(&w.ready, &w.lock);
 	pthread_mutex_unlock(&w.lock);
+	qm_watch_release(w.stream);
+	reach_close(cli); /* nothing of the watch runs behind this */
 	code = reach_exit_code(&w.status);
 	if (code)
 		print_failure(&w.status, cli->json);
@@ -250,7 +294,7 @@ static int run_audit(struct cli *cli)
 }
 
 static const struct flag status_flags[] = {
-	{"--watch", NULL, "a line at each change, until interrupted"},
+	{"--watch", NULL, "a line at each change, until interrupted; goes on after a restart"},
 	{NULL, NULL, NULL},
 };
 

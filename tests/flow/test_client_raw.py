@@ -320,6 +320,36 @@ def test_too_many_pings():
     assert gaps[0] >= 0.29 and gaps[1] >= 0.59, gaps
 
 
+def test_too_many_pings_while_a_call_ends():
+    """The call that stays on the connection is no excuse to go on as before."""
+    times = []
+
+    class Complaining(Raw):
+        def talk(self, conn, number):
+            self.read(conn, 24)
+            conn.sendall(self.hello)
+            stream = 0
+            while True:
+                head = self.read(conn, 9)
+                payload = self.read(conn, int.from_bytes(head[:3], "big"))
+                if head[3] == SETTINGS and not head[4] & ACK:
+                    conn.sendall(frame(SETTINGS, ACK, 0))
+                elif head[3] == DATA:
+                    stream = int.from_bytes(head[5:], "big")
+                elif head[3] == PING:
+                    times.append(time.monotonic())
+                    conn.sendall(frame(PING, ACK, 0, payload))
+                    if len(times) == 1:
+                        conn.sendall(goaway(stream, 11, b"too_many_pings"))
+                    if len(times) == 2:
+                        conn.sendall(answer(stream))
+
+    with Complaining(None) as raw:
+        want(drive("-k", 300, raw.target, "/t.U/X", "x"), code=0)
+        assert raw.connections == 1
+    assert times[1] - times[0] >= 0.59, times
+
+
 # Tries ---------------------------------------------------------------------------
 
 
@@ -652,6 +682,35 @@ def test_watch_cancelled_in_the_pause():
     want(out, code=1, err="CANCELLED", last="1")
 
 
+def test_status_watch_goes_on():
+    """qmesh status --watch: over a lost connection, but not before it has shown anything."""
+    def behave(c, r, s):
+        seen.append(raw.bodies[-1][5:])
+        if r == 1:
+            return headers(s, OK_HEAD) + frame(DATA, 0, s, change(7)) + b"\xff" * 9
+        if r == 2:
+            return headers(s, OK_HEAD) + frame(DATA, 0, s, change(7) + change(8)) + headers(s, OK_TAIL, True)
+        return headers(s, OK_HEAD + [("grpc-status", "16"), ("grpc-message", "signed out")], True)
+
+    qmesh = os.environ.get("QMESH_BUILD", "build/asan") + "/bin/qmesh"
+    for away in (False, True):
+        seen, path = [], f"{TMP}/watched-{away}.sock"
+        with Raw(unavailable_to_all if away else behave, path=path) as raw:
+            p = subprocess.run([qmesh, "--server", raw.target, "status", "--watch"], timeout=60, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        assert "Sanitizer" not in p.stderr and "runtime error" not in p.stderr, p.stderr
+        if away:
+            assert (p.returncode, p.stdout) == (3, ""), p
+            continue
+        assert seen == [b"", field(1, 7), field(1, 8)], seen
+        assert len(p.stdout.splitlines()) == 2 and "signed out" in p.stderr, p
+        assert p.stderr.count("trying again") == 2, p.stderr
+
+
+def unavailable_to_all(c, r, s):
+    return unavailable(s)
+
+
 # TLS and addresses ---------------------------------------------------------------
 
 
@@ -776,6 +835,40 @@ def test_addresses_race():
         assert "127.0.0.9: no answer within 1500 ms" in words, words
         for s in fill + [mute]:
             s.close()
+
+
+def test_addresses_whose_tls_fails():
+    """An address that stands, but is no good, does not keep the others from their try."""
+    global skipped
+    hosts = "127.0.0.1 localhost\n127.0.0.9 race\n127.0.0.8 race\n127.0.0.1 race\n"
+    with Tls(lambda c, r, s: answer(s), ssl.TLSVersion.TLSv1_3) as raw:
+        port = int(raw.target.rsplit(":", 1)[1])
+        # One speaks something else, one takes the connection and says nothing.
+        rude, mute = (socket.create_server((host, port)) for host in ("127.0.0.9", "127.0.0.8"))
+
+        def be_rude():
+            while True:
+                try:
+                    conn = rude.accept()[0]
+                except OSError:
+                    return
+                conn.sendall(b"220 hello\r\n")
+                conn.close()
+
+        threading.Thread(target=be_rude, daemon=True).start()
+        args = ("-a", raw.cert, "-n", "localhost", f"https://race:{port}", "/t.U/X", "x")
+        out = with_file("/etc/hosts", hosts, "-c", 4000, *args)
+        if out is None:
+            skipped += 1
+            return
+        want(out, code=0, msg="fine")
+        # Nobody is any good: each is told about.
+        out = with_file("/etc/hosts", hosts.replace("127.0.0.1 race\n", ""), "-c", 1000, *args)
+        want(out, code=14, err="CP_UNREACHABLE")
+        words = out.one("message")
+        assert "127.0.0.9: " in words and "127.0.0.8: no answer" in words, words
+        rude.close()
+        mute.close()
 
 
 class Names:

@@ -106,12 +106,18 @@ def answer(stream_id, text=b"fine"):
 class Raw:
     """behave(n_connection, n_request, stream_id) -> bytes to send, None: hang up."""
 
-    def __init__(self, behave, hello=frame(SETTINGS, 0, 0)):
+    def __init__(self, behave, hello=frame(SETTINGS, 0, 0), path=None):
         self.behave, self.hello = behave, hello
         self.connections = self.requests = self.pings = 0
         self.bodies = []  # of the requests, whole
-        self.sock = socket.create_server(("127.0.0.1", 0))
-        self.target = "http://127.0.0.1:%d" % self.sock.getsockname()[1]
+        if path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.bind(path)
+            self.sock.listen()
+            self.target = "unix:" + path
+        else:
+            self.sock = socket.create_server(("127.0.0.1", 0))
+            self.target = "http://127.0.0.1:%d" % self.sock.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):

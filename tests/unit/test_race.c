@@ -102,6 +102,7 @@ static void test_pause(void **state)
 	struct sockaddr_in mute, good;
 	int a = make_listener("127.0.0.1", 0, &mute), b = make_listener("127.0.0.1", 8, &good);
 	struct race r;
+	char why[200];
 	int fill[3];
 
 	(void)state;
@@ -123,7 +124,15 @@ static void test_pause(void **state)
 	close(race_take(&r));
 	for (size_t i = 0; i < r.n; i++)
 		assert_int_equal(r.runners[i].fd, -1);
+	/* It proves to be no good: the one that was passed by has its try again. */
+	assert_true(race_has_more(&r));
+	race_lose(&r, "speaks in riddles");
+	assert_int_equal(race_step(&r, 2000), RACE_RUNS);
+	assert_false(race_has_more(&r));
 	assert_int_equal(race_due(&r), UINT64_MAX);
+	race_why(&r, "open", why, sizeof(why));
+	assert_string_equal(why, "127.0.0.1: open; 127.0.0.1: speaks in riddles");
+	race_done(&r);
 	for (int i = 0; i < 3; i++)
 		close(fill[i]);
 	close(a);

@@ -78,14 +78,14 @@ def work(daemon, token, world, stop):
                 id_ = mine.pop(random.randrange(len(mine)))
                 with world.lock:
                     world.maybe_gone.add(id_)
-                mesh.call("DeleteDevice", id=id_, timeout=5)
+                mesh.call("DeleteDevice", id=id_, timeout=30)
                 with world.lock:
                     world.gone.add(id_)
             elif mine and random.random() < 0.3:
                 id_ = random.choice(mine)
                 with world.lock:
                     world.keys[id_] = None
-                key = mesh.call("RotateDeviceKey", id=id_, timeout=5).device.public_key
+                key = mesh.call("RotateDeviceKey", id=id_, timeout=30).device.public_key
                 with world.lock:
                     world.keys[id_] = key
             else:
@@ -93,7 +93,7 @@ def work(daemon, token, world, stop):
                 keyed = [("idempotency-key", label)] if token == world.keyed else []
                 if keyed:
                     world.unsure[label] = True
-                made = mesh.call("CreateDevice", label=label, timeout=5, metadata=keyed).device
+                made = mesh.call("CreateDevice", label=label, timeout=30, metadata=keyed).device
                 with world.lock:
                     world.unsure.pop(label, None)
                     world.made[made.id] = made.mesh_ip
@@ -114,17 +114,17 @@ def operate(daemon, token, world, stop):
     while not stop.is_set():
         try:
             wanted, world.disabled = not world.disabled, None
-            admin.call("UpdateUser", tenant="acme", user="u5", disabled=wanted, timeout=5)
+            admin.call("UpdateUser", tenant="acme", user="u5", disabled=wanted, timeout=30)
             world.disabled = wanted
             name = f"t{len(world.tokens)}-{random.getrandbits(40)}"
             try:
-                world.tokens.append(mesh.call("CreateServiceToken", name=name, timeout=5).token)
+                world.tokens.append(mesh.call("CreateServiceToken", name=name, timeout=30).token)
             except Refused as refusal:
                 if "100 tokens" not in str(refusal):  # all that a user may have
                     raise
             if licence:
                 serial, licence_text = licence
-                admin.call("InstallLicence", licence=licence_text, timeout=5)
+                admin.call("InstallLicence", licence=licence_text, timeout=30)
                 world.serial, licence = serial, None
         except Refused as refusal:
             if refusal.code not in ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED"):
@@ -290,8 +290,8 @@ def one_round(daemon, world, node, point):
     except Refused as refusal:
         assert refusal.code in ("UNAVAILABLE", "CANCELLED"), refusal
     if point:
-        until = time.time() + 20
-        while daemon.process.poll() is None and time.time() < until:
+        until = time.monotonic() + 90
+        while daemon.process.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
         hit = daemon.process.returncode == -9
     else:
@@ -318,7 +318,7 @@ def limits():
     admin.call("CreateTenant", name="acme", plan=4)
     admin.call("CreateUser", tenant="acme", name="u0", password=PASSWORD, role=3)
     enroll(daemon, admin, "acme", "gate")
-    began, refused = time.time(), None
+    began, refused = time.monotonic(), None
     for n in range(8):
         daemon.kill()
         try:
@@ -329,13 +329,13 @@ def limits():
         try:
             ann = login(daemon, "u0")
             for i in range(8):
-                ann.call("CreateDevice", label=f"d{n}-{i}", timeout=5)
+                ann.call("CreateDevice", label=f"d{n}-{i}", timeout=30)
         except Refused as refusal:
             if refusal.reason == "RATE_LIMITED":
                 refused = refusal
         if daemon.process.poll() is None and n == 7:
             there = devices(login(daemon, "u0"))
-            if time.time() - began < 55:
+            if time.monotonic() - began < 55:
                 assert len(there) <= 5, f"{len(there)} devices in a minute"
                 assert refused and 0 < refused.retry_ms <= 60000, refused
     check_store(daemon)

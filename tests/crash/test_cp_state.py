@@ -32,7 +32,7 @@ def refused_start(daemon):
     """It says why and ends with 1."""
     done = subprocess.run([os.path.join(BUILD, "bin", "qmesh-cpd"), "--listen", "", "--admin-socket",
                            "", "--state-dir", os.path.join(daemon.dir, "state")],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=120)
     assert done.returncode == 1, (done.returncode, done.stderr)
     assert "state" in done.stderr and "Sanitizer" not in done.stderr, done.stderr
     return done.stderr
@@ -91,7 +91,7 @@ def held_by_another(daemon, ann):
     db = sqlite3.connect(os.path.join(daemon.dir, "state", "store.db"), isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     try:
-        ann.call("CreateDevice", label="held", timeout=60)
+        ann.call("CreateDevice", label="held", timeout=120)
         raise AssertionError("written beside a writer")
     except Refused as refusal:
         assert refusal.reason == "INTERNAL", refusal

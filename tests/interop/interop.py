@@ -85,7 +85,7 @@ class Servers:
         """SIGTERM; exit codes and what was said."""
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
-        codes = [process.wait(30) for process in self.processes.values()]
+        codes = [process.wait(90) for process in self.processes.values()]
         self.errors.seek(0)
         return codes, self.errors.read()
 

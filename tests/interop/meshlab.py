@@ -16,7 +16,7 @@ import interop
 sys.path.insert(0, os.path.join(interop.ROOT, "tests", "support"))
 
 USER, TENANT = "ann", "home"
-WAIT_S = 30
+WAIT_S = 90
 
 
 def missing():
@@ -60,7 +60,9 @@ class Lab:
     def __enter__(self):
         interop.certificate(self.dir)
         key = self.dir + "/key.pem"
-        self.cp.extra = ["--cert-file", self.cert, "--key-file", key, "--provision-limit", "100", *self.extra]
+        # A busy machine applies in more than the second that an answer waits for it.
+        self.cp.extra = ["--cert-file", self.cert, "--key-file", key, "--provision-limit", "100",
+                         "--apply-wait", "5s", *self.extra]
         try:
             self.cp.start()
             self.admin = self.cp.admin()
@@ -91,11 +93,11 @@ class Lab:
         import http.client
         for _ in range(WAIT_S * 20):
             try:
-                c = http.client.HTTPConnection("127.0.0.1", self.node_port, timeout=5)
+                c = http.client.HTTPConnection("127.0.0.1", self.node_port, timeout=20)
                 c.request("GET", "/readyz")
                 if c.getresponse().status == 200:
                     return
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 pass
             if self.node.poll() is not None:
                 break

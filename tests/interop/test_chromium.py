@@ -19,7 +19,7 @@ from test_connect import install
 
 AT = os.path.join(interop.HERE, "web")
 N_CHECKS, N_STRANGER = 138, 6
-LIMIT_S = 120
+LIMIT_S = 300
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--ignore-certificate-errors", "--remote-debugging-port=0"]

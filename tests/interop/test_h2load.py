@@ -36,7 +36,7 @@ def load(report, name, url, body, answer, shape):
 
 class Curl:
     def __init__(self, base, *options):
-        self.argv = ["curl", "-sS", "--max-time", "20", *options]
+        self.argv = ["curl", "-sS", "--max-time", "60", *options]
         self.base = base
 
     def ask(self, verb, path, body=None, token=None):
@@ -45,7 +45,7 @@ class Curl:
         if body is not None:
             more += ["-H", "content-type: application/json", "-d", json.dumps(body)]
         done = subprocess.run([*self.argv, *more, "-X", verb, "-w", "\n%{http_code} %{http_version}", self.base + path],
-                              capture_output=True, text=True, timeout=40, check=False)
+                              capture_output=True, text=True, timeout=90, check=False)
         text, _, told = done.stdout.rpartition("\n")
         status, version = told.split() if told else ("0", "0")
         return int(status), version, json.loads(text) if text[:1] in ("{", "[") else text + done.stderr

@@ -98,11 +98,11 @@ class Client:
             payload=self.payload(payload) if payload else None, **more)
 
     def large(self, stub=None):
-        got = (stub or self.stub).UnaryCall(self.simple(), timeout=20)
+        got = (stub or self.stub).UnaryCall(self.simple(), timeout=60)
         assert got.payload.body == bytes(ANSWER), len(got.payload.body)
 
     def empty_unary(self):
-        got = self.stub.EmptyCall(self.empty.Empty(), timeout=10)
+        got = self.stub.EmptyCall(self.empty.Empty(), timeout=60)
         assert got is not None and got.ByteSize() == 0, got
 
     def cacheable_unary(self):
@@ -110,7 +110,7 @@ class Client:
         got = []
         for _ in range(2):
             answer, call = self.stub.CacheableUnaryCall.with_call(
-                self.pb.SimpleRequest(payload=self.payload(8)), metadata=(("x-user-ip", "1.2.3.4"),), timeout=10)
+                self.pb.SimpleRequest(payload=self.payload(8)), metadata=(("x-user-ip", "1.2.3.4"),), timeout=60)
             got.append(int(answer.payload.body))
             assert dict(call.initial_metadata())["cache-control"] == "max-age=60, public", call.initial_metadata()
         assert got[0] < got[1], got
@@ -119,31 +119,31 @@ class Client:
         self.large()
 
     def client_compressed_unary(self):
-        code, words, _ = failure(lambda: self.stub.UnaryCall(self.simple(expect_compressed=self.flag(True)), timeout=20))
+        code, words, _ = failure(lambda: self.stub.UnaryCall(self.simple(expect_compressed=self.flag(True)), timeout=60))
         assert code == grpc.StatusCode.INVALID_ARGUMENT, (code, words)
         for how, value in ((GZIP, True), (None, False)):
-            got = self.stub.UnaryCall(self.simple(expect_compressed=self.flag(value)), compression=how, timeout=20)
+            got = self.stub.UnaryCall(self.simple(expect_compressed=self.flag(value)), compression=how, timeout=60)
             assert got.payload.body == bytes(ANSWER)
 
     def server_compressed_unary(self):
         for value in (True, False):
             asked = self.simple(response_compressed=self.flag(value))
-            assert self.stub.UnaryCall(asked, timeout=20).payload.body == bytes(ANSWER)
+            assert self.stub.UnaryCall(asked, timeout=60).payload.body == bytes(ANSWER)
             asked.payload.body = b""
             assert self.flags("UnaryCall", asked) == [value], value
 
     def client_streaming(self):
         got = self.stub.StreamingInputCall(
-            iter([self.pb.StreamingInputCallRequest(payload=self.payload(n)) for n in PAYLOADS]), timeout=20)
+            iter([self.pb.StreamingInputCallRequest(payload=self.payload(n)) for n in PAYLOADS]), timeout=60)
         assert got.aggregated_payload_size == 74922, got
 
     def client_compressed_streaming(self):
         def ask(n, value):
             return self.pb.StreamingInputCallRequest(payload=self.payload(n), expect_compressed=self.flag(value))
 
-        code, words, _ = failure(lambda: self.stub.StreamingInputCall(iter([ask(27182, True)]), timeout=20))
+        code, words, _ = failure(lambda: self.stub.StreamingInputCall(iter([ask(27182, True)]), timeout=60))
         assert code == grpc.StatusCode.INVALID_ARGUMENT, (code, words)
-        got = self.stub.StreamingInputCall(iter([ask(27182, True)]), compression=GZIP, timeout=20)
+        got = self.stub.StreamingInputCall(iter([ask(27182, True)]), compression=GZIP, timeout=60)
         assert got.aggregated_payload_size == 27182, got
         # This client compresses all of a call or nothing: both in one stream, byte for byte.
         import gzip
@@ -153,20 +153,20 @@ class Client:
         assert got.aggregated_payload_size == 73086, got
 
     def server_streaming(self):
-        got = [m.payload.body for m in self.stub.StreamingOutputCall(self.output(SIZES), timeout=20)]
+        got = [m.payload.body for m in self.stub.StreamingOutputCall(self.output(SIZES), timeout=60)]
         assert got == [bytes(n) for n in SIZES], [len(b) for b in got]
 
     def server_compressed_streaming(self):
         asked = self.output((31415, 92653))
         for p, value in zip(asked.response_parameters, (True, False)):
             p.compressed.value = value
-        got = [len(m.payload.body) for m in self.stub.StreamingOutputCall(asked, timeout=20)]
+        got = [len(m.payload.body) for m in self.stub.StreamingOutputCall(asked, timeout=60)]
         assert got == [31415, 92653], got
         assert self.flags("StreamingOutputCall", asked) == [True, False]
 
     def ping_pong(self):
         sent = Sent()
-        both = self.stub.FullDuplexCall(sent, timeout=20)
+        both = self.stub.FullDuplexCall(sent, timeout=60)
         for size, payload in zip(SIZES, PAYLOADS):
             sent.put(self.output([size], payload))
             assert next(both).payload.body == bytes(size)
@@ -174,7 +174,7 @@ class Client:
         assert list(both) == []
 
     def empty_stream(self):
-        assert list(self.stub.FullDuplexCall(iter([]), timeout=20)) == []
+        assert list(self.stub.FullDuplexCall(iter([]), timeout=60)) == []
 
     def custom_metadata(self):
         metadata = (("x-grpc-test-echo-initial", "test_initial_metadata_value"),
@@ -185,18 +185,18 @@ class Client:
             assert first[metadata[0][0]] == metadata[0][1], first
             assert last[metadata[1][0]] == metadata[1][1], last
 
-        got, call = self.stub.UnaryCall.with_call(self.simple(), metadata=metadata, timeout=20)
+        got, call = self.stub.UnaryCall.with_call(self.simple(), metadata=metadata, timeout=60)
         assert len(got.payload.body) == ANSWER
         check(call)
-        both = self.stub.FullDuplexCall(iter([self.output([ANSWER], REQUEST)]), metadata=metadata, timeout=20)
+        both = self.stub.FullDuplexCall(iter([self.output([ANSWER], REQUEST)]), metadata=metadata, timeout=60)
         assert [len(m.payload.body) for m in both] == [ANSWER]
         check(both)
 
     def ends_with(self, code, words):
         status = self.pb.EchoStatus(code=code, message=words)
-        for call in (lambda: self.stub.UnaryCall(self.pb.SimpleRequest(response_status=status), timeout=20),
-                     lambda: list(self.stub.FullDuplexCall(iter([self.output((), response_status=status)]), timeout=20)),
-                     lambda: list(self.stub.StreamingOutputCall(self.output((9,), response_status=status), timeout=20))):
+        for call in (lambda: self.stub.UnaryCall(self.pb.SimpleRequest(response_status=status), timeout=60),
+                     lambda: list(self.stub.FullDuplexCall(iter([self.output((), response_status=status)]), timeout=60)),
+                     lambda: list(self.stub.StreamingOutputCall(self.output((9,), response_status=status), timeout=60))):
             got = failure(call)
             assert got[0].value[0] == code and got[1] == words, got
 
@@ -209,21 +209,21 @@ class Client:
         self.ends_with(2, "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n")
 
     def unimplemented_method(self):
-        code = failure(lambda: self.stub.UnimplementedCall(self.empty.Empty(), timeout=10))[0]
+        code = failure(lambda: self.stub.UnimplementedCall(self.empty.Empty(), timeout=60))[0]
         assert code == grpc.StatusCode.UNIMPLEMENTED, code
 
     def unimplemented_service(self):
         stub = self.service.UnimplementedServiceStub(self.channel)
-        code = failure(lambda: stub.UnimplementedCall(self.empty.Empty(), timeout=10))[0]
+        code = failure(lambda: stub.UnimplementedCall(self.empty.Empty(), timeout=60))[0]
         assert code == grpc.StatusCode.UNIMPLEMENTED, code
 
     def cancel_after_begin(self):
-        call = self.stub.StreamingInputCall.future(Sent(), timeout=20)
+        call = self.stub.StreamingInputCall.future(Sent(), timeout=60)
         call.cancel()
         assert call.cancelled() and call.code() == grpc.StatusCode.CANCELLED, call
 
     def cancel_after_first_response(self):
-        both = self.stub.FullDuplexCall(Sent(self.output([31415], 27182)), timeout=20)
+        both = self.stub.FullDuplexCall(Sent(self.output([31415], 27182)), timeout=60)
         assert len(next(both).payload.body) == 31415
         both.cancel()
         code = failure(lambda: next(both))[0]
@@ -253,12 +253,12 @@ class Client:
         asked = self.output((10, 20))
         for p in asked.response_parameters:
             p.interval_us = 30000
-        got = [len(m.payload.body) for m in self.stub.FullDuplexCall(iter([asked] * 5), timeout=20)]
+        got = [len(m.payload.body) for m in self.stub.FullDuplexCall(iter([asked] * 5), timeout=60)]
         assert got == [10, 20] * 5, got
 
     def half_duplex(self):
         sent = Sent(*[self.output([n], 100) for n in SIZES])
-        both = self.stub.HalfDuplexCall(sent, timeout=20)
+        both = self.stub.HalfDuplexCall(sent, timeout=60)
         threading.Timer(0.2, lambda: sent.put(None)).start()
         got = [len(m.payload.body) for m in both]
         assert got == list(SIZES), got
@@ -269,17 +269,17 @@ class Client:
                       self.pb.SimpleRequest(response_size=1 << 30),
                       self.pb.SimpleRequest(response_status=self.pb.EchoStatus(code=17)),
                       self.pb.SimpleRequest(expect_compressed=self.flag(True))):
-            code = failure(lambda asked=asked: self.stub.UnaryCall(asked, timeout=10))[0]
+            code = failure(lambda asked=asked: self.stub.UnaryCall(asked, timeout=60))[0]
             assert code == wrong, (code, asked)
         code = failure(lambda: self.stub.UnaryCall(self.simple(expect_compressed=self.flag(False)),
-                                                   compression=GZIP, timeout=20))[0]
+                                                   compression=GZIP, timeout=60))[0]
         assert code == wrong, code
 
     def status_after_messages(self):
         """What was asked for before is answered; then the stream ends as told."""
         status = self.pb.EchoStatus(code=9, message="enough")
         both = self.stub.FullDuplexCall(
-            iter([self.output([5]), self.output((), response_status=status), self.output([6])]), timeout=20)
+            iter([self.output([5]), self.output((), response_status=status), self.output([6])]), timeout=60)
         assert len(next(both).payload.body) == 5
         got = failure(lambda: next(both))
         assert got[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "enough"), got

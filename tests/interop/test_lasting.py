@@ -40,9 +40,9 @@ def too_quick(server, kind, pb, service, check):
     with channel(server, kind, keepalive_time_ms=300, keepalive_timeout_ms=10000, keepalive_permit_without_calls=1,
                  **{"http2.max_pings_without_data": 0}) as ch:
         echo = service.EchoStub(ch)
-        e = failure(lambda: list(echo.Subscribe(pb.Msg(n=1), timeout=30)))
+        e = failure(lambda: list(echo.Subscribe(pb.Msg(n=1), timeout=90)))
         check("grpcio: too many pings end a stream", e and e.code() == grpc.StatusCode.UNAVAILABLE, e)
-        check("grpcio: the next call is served", echo.Unary(pb.Msg(n=2), timeout=10, wait_for_ready=True).n == 2)
+        check("grpcio: the next call is served", echo.Unary(pb.Msg(n=2), timeout=60, wait_for_ready=True).n == 2)
 
 
 def allowed(server, kind, pb, service, check):
@@ -63,18 +63,18 @@ def allowed(server, kind, pb, service, check):
 def aged(server, kind, pb, service, check):
     with channel(server, kind) as ch:
         echo = service.EchoStub(ch)
-        stream = echo.Subscribe(pb.Msg(n=1), timeout=30)
+        stream = echo.Subscribe(pb.Msg(n=1), timeout=90)
         ended = []
         waiter = threading.Thread(target=lambda: ended.append(failure(lambda: list(stream))))
         waiter.start()
         failed, n, end = [], 0, time.time() + 7
         while time.time() < end:
             n += 1
-            e = failure(lambda: echo.Slow(pb.Msg(n=n, ms=100), timeout=20))
+            e = failure(lambda: echo.Slow(pb.Msg(n=n, ms=100), timeout=60))
             if e:
                 failed.append(e)
         check("grpcio: no call is lost when connections age", n > 3 and not failed, (n, failed[:2]))
-        waiter.join(30)
+        waiter.join(90)
         check("grpcio: a stream ends with UNAVAILABLE", ended and ended[0] and
               ended[0].code() == grpc.StatusCode.UNAVAILABLE, ended)
 
@@ -108,7 +108,7 @@ def grpcjs(server, old, report):
 def main():
     report = Report()
     with tempfile.TemporaryDirectory(prefix="qmesh-lasting-") as at, Server() as server, \
-            Server("--age", "2000", "2000") as old:
+            Server("--age", "2000", "8000") as old:
         pb, service = stubs(at)
         work = [threading.Thread(target=grpcjs, args=(server, old, report))]
         for kind in KINDS:

@@ -71,38 +71,38 @@ class Judge:
         code = self.grpc.StatusCode
         with self.channel(target, cert) as channel:
             got = self.auth_rpc.AuthServiceStub(channel).Login(
-                self.auth.LoginRequest(tenant=meshlab.TENANT, user=meshlab.USER, password=self.lab.password), timeout=20)
+                self.auth.LoginRequest(tenant=meshlab.TENANT, user=meshlab.USER, password=self.lab.password), timeout=60)
             check("Login", got.token and got.user.name == meshlab.USER, got)
             signed = (("authorization", "Bearer " + got.token),)
             mesh, pb = self.mesh_rpc.MeshServiceStub(channel), self.mesh
-            before = len(mesh.ListDevices(pb.ListDevicesRequest(), metadata=signed, timeout=20).devices)
+            before = len(mesh.ListDevices(pb.ListDevicesRequest(), metadata=signed, timeout=60).devices)
             watch = mesh.WatchState(pb.WatchStateRequest(), metadata=signed, timeout=60)
             first = next(watch)
             check("WatchState begins at once", first.version > 0, first)
             label = "py " + kind
-            made = mesh.CreateDevice(pb.CreateDeviceRequest(label=label), metadata=signed, timeout=20)
+            made = mesh.CreateDevice(pb.CreateDeviceRequest(label=label), metadata=signed, timeout=60)
             check("CreateDevice", made.device.label == label and "[Interface]" in made.config and "<svg" in made.qr_svg,
                   made.device)
             check("WatchState tells of it", next(watch).version > first.version)
-            after = mesh.ListDevices(pb.ListDevicesRequest(), metadata=signed, timeout=20).devices
+            after = mesh.ListDevices(pb.ListDevicesRequest(), metadata=signed, timeout=60).devices
             check("ListDevices", len(after) == before + 1 and label in [d.label for d in after], len(after))
-            e = self.failure(lambda: mesh.CreateDevice(pb.CreateDeviceRequest(label=label), metadata=signed, timeout=20))
+            e = self.failure(lambda: mesh.CreateDevice(pb.CreateDeviceRequest(label=label), metadata=signed, timeout=60))
             status, details = self.details(e)
             check("ErrorInfo", e.code() == code.ALREADY_EXISTS and details["ErrorInfo"].reason == "LABEL_TAKEN" and
                   details["ErrorInfo"].domain == "mesh.quazzar" and status.code == 6 and status.message == e.details(), status)
-            e = self.failure(lambda: mesh.GetDevice(pb.GetDeviceRequest(id="no uuid"), metadata=signed, timeout=20))
+            e = self.failure(lambda: mesh.GetDevice(pb.GetDeviceRequest(id="no uuid"), metadata=signed, timeout=60))
             status, details = self.details(e)
             check("BadRequest", e.code() == code.INVALID_ARGUMENT and
                   [v.field for v in details["BadRequest"].field_violations] == ["id"], status)
-            e = self.failure(lambda: mesh.GetState(pb.GetStateRequest(), timeout=20))
+            e = self.failure(lambda: mesh.GetState(pb.GetStateRequest(), timeout=60))
             check("no token", e.code() == code.UNAUTHENTICATED and
                   self.details(e)[1]["ErrorInfo"].reason == "TOKEN_MISSING", e)
             watch.cancel()
             check("cancel", self.failure(lambda: next(watch)).code() == code.CANCELLED)
             e = self.failure(lambda: list(mesh.WatchState(pb.WatchStateRequest(), metadata=signed, timeout=0.4)))
             check("deadline", e.code() == code.DEADLINE_EXCEEDED, e)
-            mesh.DeleteDevice(pb.DeleteDeviceRequest(id=made.device.id), metadata=signed, timeout=20)
-            left = mesh.ListDevices(pb.ListDevicesRequest(), metadata=signed, timeout=20).devices
+            mesh.DeleteDevice(pb.DeleteDeviceRequest(id=made.device.id), metadata=signed, timeout=60)
+            left = mesh.ListDevices(pb.ListDevicesRequest(), metadata=signed, timeout=60).devices
             check("DeleteDevice", len(left) == before, len(left))
             self.health(check, channel)
 
@@ -111,11 +111,11 @@ class Judge:
         stub = rpc.HealthStub(channel)
         serving = pb.HealthCheckResponse.SERVING
         for service in ("", "quazzar.mesh.v1.MeshService", "grpc.health.v1.Health"):
-            got = stub.Check(pb.HealthCheckRequest(service=service), timeout=20)
+            got = stub.Check(pb.HealthCheckRequest(service=service), timeout=60)
             check("health of '%s'" % service, got.status == serving, got)
-        e = self.failure(lambda: stub.Check(pb.HealthCheckRequest(service="no.such"), timeout=20))
+        e = self.failure(lambda: stub.Check(pb.HealthCheckRequest(service="no.such"), timeout=60))
         check("health of a stranger", e.code() == self.grpc.StatusCode.NOT_FOUND, e)
-        watch = stub.Watch(pb.HealthCheckRequest(), timeout=20)
+        watch = stub.Watch(pb.HealthCheckRequest(), timeout=60)
         check("health is watched", next(watch).status == serving)
         watch.cancel()
 
@@ -123,10 +123,10 @@ class Judge:
         """What only root may, on the admin socket; the same call in the open is refused."""
         pb, rpc = self.load(MESH + "/admin_pb2"), self.load(MESH + "/admin_pb2_grpc")
         with self.channel("unix:%s/admin.sock" % self.lab.dir) as channel:
-            got = rpc.AdminServiceStub(channel).ListTenants(pb.ListTenantsRequest(), timeout=20)
+            got = rpc.AdminServiceStub(channel).ListTenants(pb.ListTenantsRequest(), timeout=60)
             self.report.check("admin socket: ListTenants", [t.name for t in got.tenants] == [meshlab.TENANT], got)
         with self.channel("localhost:%d" % self.lab.cp.port) as channel:
-            e = self.failure(lambda: rpc.AdminServiceStub(channel).ListTenants(pb.ListTenantsRequest(), timeout=20))
+            e = self.failure(lambda: rpc.AdminServiceStub(channel).ListTenants(pb.ListTenantsRequest(), timeout=60))
             self.report.check("in the open: refused", e.code() in (self.grpc.StatusCode.UNAUTHENTICATED,
                                                                    self.grpc.StatusCode.PERMISSION_DENIED), e)
         with self.channel("unix:%s/node.sock" % self.lab.dir) as channel:

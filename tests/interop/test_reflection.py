@@ -52,7 +52,7 @@ class Asker:
 
     def ask(self, **what):
         asked = self.pb.ServerReflectionRequest(host="h", **what)
-        got = list(self.stub.ServerReflectionInfo(iter([asked]), timeout=10))
+        got = list(self.stub.ServerReflectionInfo(iter([asked]), timeout=60))
         assert len(got) == 1 and got[0].original_request == asked and got[0].valid_host == "h", got
         return got[0]
 
@@ -118,7 +118,7 @@ def questions(asker, pb, report, version):
     check("no type", asker.ask(all_extension_numbers_of_type="a.B").error_response.error_code == 5)
     check("nothing asked", asker.ask().error_response.error_code == 3)
     both = asker.stub.ServerReflectionInfo(
-        (pb.ServerReflectionRequest(list_services=str(i)) for i in range(500)), timeout=30)
+        (pb.ServerReflectionRequest(list_services=str(i)) for i in range(500)), timeout=90)
     check("500 in one stream", [int(m.original_request.list_services) for m in both] == list(range(500)))
     try:
         asker.ask(file_by_filename="y" * 1025)
@@ -132,7 +132,7 @@ def buf_curl(daemon, report):
 
     def curl(*args):
         done = subprocess.run([BUF, "curl", "--http2-prior-knowledge", *args], capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=120, check=False)
         return done.stdout, done.stderr
 
     for version in ("grpc-v1", "grpc-v1alpha"):

@@ -55,9 +55,9 @@ lab_stop() { # name [signal]
 	unset "LAB_PID[$1]"
 }
 
-# Three times the seconds it should take: the machine may be busy with other things.
+# Many times the seconds it should take: the machine may be busy with other things.
 lab_until() { # seconds what command...
-	local last=$((SECONDS + 3 * $1 + 1)) what=$2
+	local last=$((SECONDS + 3 * $1 + 45)) what=$2
 	shift 2
 	while [ $SECONDS -lt $last ]; do
 		"$@" >/dev/null 2>&1 && return 0
@@ -163,7 +163,7 @@ lab_node_ready() { # name
 }
 
 lab_state() { # name
-	at "$1" curl -sS --max-time 5 --unix-socket "$LAB/$1.sock" http://localhost/api/mesh/state
+	at "$1" curl -sS --max-time 20 --unix-socket "$LAB/$1.sock" http://localhost/api/mesh/state
 }
 
 # --- people ---
@@ -172,21 +172,21 @@ lab_state() { # name
 api() { # node verb path [body]
 	local node=$1 verb=$2 path=$3
 	shift 3
-	at "$node" curl -sS --max-time 20 -X "$verb" -H "Authorization: Bearer $(cat "$LAB/$node.session")" \
+	at "$node" curl -sS --max-time 60 -X "$verb" -H "Authorization: Bearer $(cat "$LAB/$node.session")" \
 		-H 'Content-Type: application/json' ${1:+--data "$1"} "http://127.0.0.1:7480$path"
 }
 
 api_status() { # node verb path [body]: the HTTP status alone
 	local node=$1 verb=$2 path=$3
 	shift 3
-	at "$node" curl -sS --max-time 20 -o /dev/null -w '%{http_code}' -X "$verb" \
+	at "$node" curl -sS --max-time 60 -o /dev/null -w '%{http_code}' -X "$verb" \
 		-H "Authorization: Bearer $(cat "$LAB/$node.session")" -H 'Content-Type: application/json' \
 		${1:+--data "$1"} "http://127.0.0.1:7480$path"
 }
 
 lab_sign_in() { # node
 	local answer
-	answer=$(at "$1" curl -sS --max-time 20 --retry 5 --retry-connrefused --retry-delay 1 -H 'Content-Type: application/json' \
+	answer=$(at "$1" curl -sS --max-time 60 --retry 5 --retry-connrefused --retry-delay 1 -H 'Content-Type: application/json' \
 		--data "{\"user\":\"anna\",\"password\":\"$PASSWORD\"}" http://127.0.0.1:7480/api/auth/login)
 	(umask 077 && jq -er .token <<<"$answer" >"$LAB/$1.session") || lab_fail "sign-in at $1: $answer"
 }

@@ -83,11 +83,15 @@ api n1 GET /api/mesh/state | jq -e '.notices[0] | startswith("Over cap: 5 of 3 d
 api n1 POST /api/mesh/devices '{"label":"six"}' |
 	jq -e '.details[0] | .reason == "DEVICE_CAP_REACHED" and .metadata.used == "5"' >/dev/null ||
 	lab_fail "a sixth device"
-peers_are 5 || lab_fail "running devices were touched: $(n_peers) peers"
+lab_until 10 "five devices at the interface" peers_are 5
 ok "a smaller plan: new devices refused, 5 of 3 go on"
 
-sign 3 pro --expires "$(date -u -d '+3 seconds' +%FT%TZ)" --grace-days 0
-licence install "$LAB/licence.qml" >/dev/null || lab_fail "install"
+# Too late to be installed on a machine that is too busy: then a longer one.
+for life in 3 12 48; do
+	sign 3 pro --expires "$(date -u -d "+$life seconds" +%FT%TZ)" --grace-days 0
+	licence install "$LAB/licence.qml" >"$LAB/install.txt" 2>&1 && break
+	grep -q 'expired' "$LAB/install.txt" || lab_fail "install: $(cat "$LAB/install.txt")"
+done
 expired() { api n1 GET /api/mesh/state | jq -e '.licence_state == "LICENCE_STATE_EXPIRED" and .plan == "PLAN_FREE"'; }
 lab_until 15 "the end at the node" expired
 lab_until 5 "the same words" both_doors

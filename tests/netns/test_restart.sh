@@ -25,8 +25,8 @@ ok "node up, a foreign chain that drops is named"
 
 lab_sign_in n1
 phone=$(lab_add_device n1 phone IPHONE)
-lab_device n1 "$phone" | jq -e '.applied and .status == "DEVICE_STATUS_WAITING"' >/dev/null ||
-	lab_fail "created says applied, the next look does not: $(lab_device n1 "$phone")"
+waits() { lab_device n1 "$phone" | jq -e '.applied and .status == "DEVICE_STATUS_WAITING"'; }
+lab_until 5 "the phone applied" waits
 lab_client phone
 lab_until 10 "the phone's green status" lab_has_status n1 "$phone" CONNECTED
 stamps=$(lab_stamp n1)
@@ -72,7 +72,8 @@ ok "a peer that somebody removed by hand is put back"
 
 at n1 nft flush ruleset
 lab_until 45 "our table put back" at n1 nft list table inet qmesh
-lab_state n1 | jq -e '.forwarding == ""' >/dev/null || lab_fail "a foreign chain that is gone is still named"
+unblocked() { lab_state n1 | jq -e '.forwarding == ""'; }
+lab_until 20 "the foreign chain is named no more" unblocked
 at n1 nft 'add table ip foreign; add chain ip foreign forward { type filter hook forward priority 0; }'
 ok "our table is put back when somebody flushes all rules"
 

@@ -17,14 +17,14 @@ function client(to, options) {
 }
 
 function unary(c, message) {
-	const deadline = new Date(Date.now() + 20000);
+	const deadline = new Date(Date.now() + 60000);
 	return new Promise((resolve) =>
 		c.Slow(message, new grpc.Metadata(), { deadline }, (error, answer) => resolve({ error, answer })));
 }
 
 function subscription(c) {
 	return new Promise((resolve) => {
-		const call = c.Subscribe({ n: 1 }, { deadline: new Date(Date.now() + 30000) });
+		const call = c.Subscribe({ n: 1 }, { deadline: new Date(Date.now() + 90000) });
 		call.on("data", () => {});
 		call.on("error", resolve);
 		call.on("end", () => resolve({ code: 0 }));

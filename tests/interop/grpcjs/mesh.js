@@ -19,7 +19,7 @@ const credentials = cert === "-" ? grpc.credentials.createInsecure() : grpc.cred
 const auth = new api.AuthService(target, credentials), mesh = new api.MeshService(target, credentials);
 const signed = new grpc.Metadata();
 const { status } = grpc;
-const soon = () => ({ deadline: Date.now() + 20000 });
+const soon = () => ({ deadline: Date.now() + 60000 });
 
 function ask(client, method, message, metadata = signed) {
 	return new Promise((resolve) => client[method](message, metadata, soon(), (error, answer) =>

@@ -282,8 +282,12 @@ def t_host(s, kind, check):
     c = H2(s, kind)
     c.send(frame(HEADERS, END_HEADERS, 1, echo("Unary", authority="evil.example")), frame(DATA, END_STREAM, 1, message()))
     seen = c.until(lambda f: ended(f, 1))
+    check("a foreign host name", status_of(seen) == (3 if kind == "plain" else 0), seen)
+    c = H2(s, kind)
+    c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, head("/x", "text/plain", authority="evil.example")))
+    seen = c.until(lambda f: ended(f, 1))
     refused = b"\x03421" in next(f for f in seen if f[0] == HEADERS)[3]
-    check("a foreign host name", refused == (kind == "plain"), seen)
+    check("a foreign host name without gRPC", refused == (kind == "plain"), seen)
 
 
 def t_operator(s, kind, check):

@@ -383,13 +383,15 @@ static void look_around(struct keeper *k, uint64_t now)
 		watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
 }
 
-static void turn(struct keeper *k)
+uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 {
 	uint64_t now = clock_boot_ms(), at = next_deadline(k);
 	struct inbox_note *note, *next;
 	bool overflowed;
 
-	note = inbox_take(&k->inbox, at > now ? at - now : 0, &overflowed);
+	if (at < now + wait_ms || wait_ms == UINT64_MAX)
+		wait_ms = at > now ? at - now : 0;
+	note = inbox_take(&k->inbox, wait_ms, &overflowed);
 	if (overflowed)
 		link_resync(k->node->link);
 	for (; note; note = next) {
@@ -412,12 +414,11 @@ static void turn(struct keeper *k)
 	}
 	if (k->must_save && (now >= k->save_at_ms || k->stop))
 		save(k);
+	return next_deadline(k);
 }
 
-static void *run(void *arg)
+void keeper_begin(struct keeper *k)
 {
-	struct keeper *k = arg;
-
 	if (members_count(k->node->replica.list)) {
 		k->applier.from_cache = true;
 		k->must_apply = true;
@@ -425,8 +426,15 @@ static void *run(void *arg)
 	k->poll_at_ms = clock_boot_ms() + (k->must_apply ? 0 : KEEPER_POLL_FAST_MS);
 	k->trim_at_ms = clock_boot_ms() + TRIM_AFTER_MS;
 	k->look_at_ms = clock_boot_ms() + LOOK_EVERY_MS;
+}
+
+static void *run(void *arg)
+{
+	struct keeper *k = arg;
+
+	keeper_begin(k);
 	while (!k->stop)
-		turn(k);
+		keeper_turn(k, UINT64_MAX);
 	run_waiters(&k->on_snapshot, ERR_DRAINING);
 	run_waiters(&k->on_status, ERR_DRAINING);
 	return NULL;

@@ -388,14 +388,17 @@ static void end_stream(struct link *l)
 	l->call = NULL;
 }
 
-/* Newer generations exist, and the stream is silent about them. */
+/*
+ * Other generations exist, and the stream is silent about them. Fewer than ours: the store went
+ * back; the hello that follows proves it.
+ */
 static void compare_generation(struct link *l, const Pb__ReportResponse *out)
 {
 	struct replica *r = &l->node->replica;
 	bool behind;
 
 	pthread_rwlock_rdlock(&r->lock);
-	behind = out->generation > r->head.generation || out->epoch != r->head.epoch;
+	behind = out->generation != r->head.generation || out->epoch != r->head.epoch;
 	pthread_rwlock_unlock(&r->lock);
 	if (!behind) {
 		l->behind_since_ms = 0;
@@ -403,7 +406,7 @@ static void compare_generation(struct link *l, const Pb__ReportResponse *out)
 		l->behind_since_ms = clock_boot_ms();
 		link_report(l, BEHIND_MS + 100);
 	} else if (clock_boot_ms() - l->behind_since_ms >= BEHIND_MS) {
-		log_warn("node", "behind generation %llu and not told of it, asking for all",
+		log_warn("node", "not at generation %llu and not told of it, asking for all",
 			 (unsigned long long)out->generation);
 		l->behind_since_ms = 0;
 		link_resync(l);
@@ -458,11 +461,13 @@ struct work {
 	bool stop, renew, open, report, close, resync;
 };
 
-/* What is due now; waits until something is. */
-static struct work next_work(struct link *l)
+/* What is due now; waits until something is, or tells when it will be. */
+static struct work next_work(struct link *l, bool wait, uint64_t *ret_at)
 {
 	struct work w = {0};
 	LOCKED(l);
+
+	*ret_at = 0;
 
 	for (;;) {
 		uint64_t now = clock_boot_ms(), at = l->report_at_ms;
@@ -483,6 +488,10 @@ static struct work next_work(struct link *l)
 			at = l->quiet_until_ms;
 		if (!quiet && l->token_renew_at_ms < at)
 			at = l->token_renew_at_ms;
+		if (!wait) {
+			*ret_at = at;
+			return w;
+		}
 		wait_until(l, at);
 	}
 }
@@ -515,23 +524,38 @@ static void report(struct link *l)
 		l->failures = 0;
 }
 
+static void carry_out(struct link *l, const struct work *w)
+{
+	if (w->close)
+		close_stream(l, w->resync);
+	else if (w->renew && renew(l))
+		pause_after_failure(l);
+	else if (!w->renew && w->report)
+		report(l);
+	else if (!w->renew && w->open)
+		open_stream(l, w->resync);
+}
+
+uint64_t link_turn(struct link *l)
+{
+	uint64_t at_ms;
+	const struct work w = next_work(l, false, &at_ms);
+
+	carry_out(l, &w);
+	return at_ms;
+}
+
 static void *run(void *arg)
 {
 	struct link *l = arg;
+	uint64_t at_ms;
 
 	for (;;) {
-		struct work w = next_work(l);
+		const struct work w = next_work(l, true, &at_ms);
 
 		if (w.stop)
 			break;
-		if (w.close)
-			close_stream(l, w.resync);
-		else if (w.renew && renew(l))
-			pause_after_failure(l);
-		else if (!w.renew && w.report)
-			report(l);
-		else if (!w.renew && w.open)
-			open_stream(l, w.resync);
+		carry_out(l, &w);
 	}
 	end_stream(l);
 	return NULL;

@@ -39,7 +39,7 @@
 #define ONE_FILE 13        /* list and position are written as one */
 #define DIGEST_NODE 14     /* the node compares its list with the head's digest */
 #define DIGEST_CP 15       /* the Control Panel compares the digest that is reported */
-#define BEHIND 16          /* a node that is told of newer generations and sees none asks for all */
+#define BEHIND 16          /* a node that is told of another position and hears nothing asks for all */
 #define HELLO_HEAD 17      /* the head is shown even when all is asked for */
 
 int without; /* one bit for each rule that is taken out */
@@ -275,7 +275,7 @@ inline report() {
 	if
 	:: RULE(DIGEST_CP) && n_epoch == s_epoch && n_gen == s_gen && (n_v0 != s_v0 || n_v1 != s_v1) ->
 		ask_all()
-	:: RULE(BEHIND) && (s_gen > n_gen || s_epoch != n_epoch) -> ask_all()
+	:: RULE(BEHIND) && (s_gen != n_gen || s_epoch != n_epoch) -> ask_all()
 	:: else
 	fi
 }

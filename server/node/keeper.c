@@ -383,7 +383,7 @@ static void look_around(struct keeper *k, uint64_t now)
 		watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
 }
 
-uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
+static uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 {
 	uint64_t now = clock_boot_ms(), at = next_deadline(k);
 	struct inbox_note *note, *next;
@@ -417,7 +417,7 @@ uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 	return next_deadline(k);
 }
 
-void keeper_begin(struct keeper *k)
+static void keeper_begin(struct keeper *k)
 {
 	if (members_count(k->node->replica.list)) {
 		k->applier.from_cache = true;

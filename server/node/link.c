@@ -461,6 +461,18 @@ struct work {
 	bool stop, renew, open, report, close, resync;
 };
 
+/* When something is due, as far as is known now. */
+static uint64_t next_at(const struct link *l, uint64_t now, bool quiet)
+{
+	uint64_t at = l->up ? l->report_at_ms : now + BACKOFF_MAX_MS;
+
+	if (quiet && l->quiet_until_ms < at)
+		at = l->quiet_until_ms;
+	if (!quiet && l->token_renew_at_ms < at)
+		at = l->token_renew_at_ms;
+	return at;
+}
+
 /* What is due now; waits until something is, or tells when it will be. */
 static struct work next_work(struct link *l, bool wait, uint64_t *ret_at)
 {
@@ -470,7 +482,7 @@ static struct work next_work(struct link *l, bool wait, uint64_t *ret_at)
 	*ret_at = 0;
 
 	for (;;) {
-		uint64_t now = clock_boot_ms(), at = l->report_at_ms;
+		uint64_t now = clock_boot_ms(), at;
 		bool quiet = now < l->quiet_until_ms;
 		bool has_token = l->token[0] && now < l->token_good_until_ms;
 
@@ -482,12 +494,7 @@ static struct work next_work(struct link *l, bool wait, uint64_t *ret_at)
 		w.report = l->up && now >= l->report_at_ms;
 		if (w.stop || w.close || w.renew || w.open || w.report)
 			return w;
-		if (!l->up)
-			at = now + BACKOFF_MAX_MS;
-		if (quiet && l->quiet_until_ms < at)
-			at = l->quiet_until_ms;
-		if (!quiet && l->token_renew_at_ms < at)
-			at = l->token_renew_at_ms;
+		at = next_at(l, now, quiet);
 		if (!wait) {
 			*ret_at = at;
 			return w;
@@ -534,15 +541,6 @@ static void carry_out(struct link *l, const struct work *w)
 		report(l);
 	else if (!w->renew && w->open)
 		open_stream(l, w->resync);
-}
-
-uint64_t link_turn(struct link *l)
-{
-	uint64_t at_ms;
-	const struct work w = next_work(l, false, &at_ms);
-
-	carry_out(l, &w);
-	return at_ms;
 }
 
 static void *run(void *arg)

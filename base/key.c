@@ -100,6 +100,47 @@ void key_wipe_bytes(void *p, size_t len)
 		sodium_memzero(p, len);
 }
 
+static void wipe_registers(void)
+{
+#if defined(__x86_64__)
+	/* memcpy uses those that AVX-512 has and vzeroupper does not reach. */
+	if (__builtin_cpu_supports("avx512f"))
+		__asm__ volatile("vpxorq %zmm16, %zmm16, %zmm16\n\t"
+				 "vpxorq %zmm17, %zmm17, %zmm17\n\t"
+				 "vpxorq %zmm18, %zmm18, %zmm18\n\t"
+				 "vpxorq %zmm19, %zmm19, %zmm19\n\t"
+				 "vpxorq %zmm20, %zmm20, %zmm20\n\t"
+				 "vpxorq %zmm21, %zmm21, %zmm21\n\t"
+				 "vpxorq %zmm22, %zmm22, %zmm22\n\t"
+				 "vpxorq %zmm23, %zmm23, %zmm23\n\t"
+				 "vpxorq %zmm24, %zmm24, %zmm24\n\t"
+				 "vpxorq %zmm25, %zmm25, %zmm25\n\t"
+				 "vpxorq %zmm26, %zmm26, %zmm26\n\t"
+				 "vpxorq %zmm27, %zmm27, %zmm27\n\t"
+				 "vpxorq %zmm28, %zmm28, %zmm28\n\t"
+				 "vpxorq %zmm29, %zmm29, %zmm29\n\t"
+				 "vpxorq %zmm30, %zmm30, %zmm30\n\t"
+				 "vpxorq %zmm31, %zmm31, %zmm31");
+	if (__builtin_cpu_supports("avx"))
+		__asm__ volatile("vzeroall"
+				 :
+				 :
+				 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+				   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+				   "xmm15");
+#endif
+}
+
+#if __has_attribute(zero_call_used_regs)
+__attribute__((zero_call_used_regs("all")))
+#endif
+__attribute__((noinline)) void
+key_wipe_stack(void)
+{
+	sodium_stackzero(KEY_STACK_LEN);
+	wipe_registers();
+}
+
 static void derive(const struct key *from, const char *purpose, const uint8_t id[16],
 		   uint32_t version, struct key *ret)
 {

@@ -35,6 +35,13 @@ bool key_equal(const struct key *a, const struct key *b); /* constant time */
 bool key_is_zero(const struct key *k);
 void key_wipe(struct key *k);
 void key_wipe_bytes(void *p, size_t len);
+/*
+ * Where a call with secrets is over, low on its thread's stack: wipes what the calls that have
+ * returned left on the stack, KEY_STACK_LEN deep, and what is left in registers, which the dynamic
+ * linker saves on the stack later. A microsecond.
+ */
+#define KEY_STACK_LEN 49152 /* 36 KiB is the most that the daemons' threads were seen to use */
+void key_wipe_stack(void);
 
 /*
  * K_N = keyed BLAKE2b-256(K_psk, "psk-node/1" || node_id || psk_version BE)

@@ -38,6 +38,7 @@ struct method_policy {
 	bool idempotent;
 	bool self_or_admin;
 	bool no_side_effects;
+	bool secret; /* its messages have secret fields */
 };
 
 struct service;

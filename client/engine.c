@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/key.h"
 #include "client/retry.h"
 
 #define FIRST_BACKOFF_MS 100
@@ -24,8 +25,9 @@ void engine_init(struct engine *e, const struct engine_options *options)
 }
 
 /* The I/O thread lets go of a call. */
-static void finish(struct qm_call *call)
+static void finish(struct engine *e, struct qm_call *call)
 {
+	e->n_secret -= call->secret;
 	qcall_finish(call);
 	qcall_unref(call);
 }
@@ -73,7 +75,7 @@ static void fail_unreachable(struct engine *e, struct qm_call *call, const char 
 	status_set(&call->status, ERR_CP_UNREACHABLE, "cannot reach %s: %s", e->o.target->text,
 		   why);
 	status_meta(&call->status, "target", "%s", e->o.target->text);
-	finish(call);
+	finish(e, call);
 }
 
 static void fail_lost(struct engine *e, struct qm_call *call, const char *why)
@@ -89,7 +91,7 @@ static void fail_lost(struct engine *e, struct qm_call *call, const char *why)
 			   "carried out is not known",
 			   e->o.target->text, why);
 	status_meta(&call->status, "target", "%s", e->o.target->text);
-	finish(call);
+	finish(e, call);
 }
 
 static void on_ended(void *arg, struct qm_call *call, enum qcall_end end)
@@ -104,7 +106,7 @@ static void on_ended(void *arg, struct qm_call *call, enum qcall_end end)
 			push(&e->parked, call, QCALL_PARKED);
 			return;
 		}
-		finish(call);
+		finish(e, call);
 		return;
 	case QCALL_REFUSED:
 	case QCALL_UNTOUCHED:
@@ -123,6 +125,8 @@ void engine_attend(struct engine *e, struct qm_call *call, bool cancel)
 {
 	if (call->place == QCALL_NEW) {
 		atomic_fetch_add(&call->refs, 1);
+		e->n_secret += call->secret;
+		e->secret |= call->secret;
 		if (call->retry_at > e->now)
 			push(&e->waiting, call, QCALL_WAITING);
 		else
@@ -133,14 +137,14 @@ void engine_attend(struct engine *e, struct qm_call *call, bool cancel)
 	if (cancel) {
 		pull(e, call);
 		status_set(&call->status, ERR_CANCELLED, "the call was cancelled");
-		finish(call);
+		finish(e, call);
 	} else if (call->place == QCALL_OPEN) {
 		carrier_resume(call->carrier, call);
 	} else if (call->place == QCALL_PARKED) {
 		if (qcall_deliver_rest(call))
 			return;
 		TAILQ_REMOVE(&e->parked, call, link);
-		finish(call);
+		finish(e, call);
 	}
 }
 
@@ -155,7 +159,7 @@ static void expire(struct engine *e, struct qcall_list *list)
 		pull(e, call);
 		status_set(&call->status, ERR_DEADLINE_EXCEEDED,
 			   "%s did not answer within the deadline", e->o.target->text);
-		finish(call);
+		finish(e, call);
 	}
 }
 
@@ -365,6 +369,9 @@ void engine_round(struct engine *e)
 	place_pending(e);
 	/* Writes what was placed. */
 	step_carriers(e);
+	if (e->secret)
+		key_wipe_stack();
+	e->secret = e->n_secret > 0;
 }
 
 void engine_end(struct engine *e)
@@ -386,7 +393,7 @@ void engine_end(struct engine *e)
 			break;
 		pull(e, call);
 		status_set(&call->status, ERR_CANCELLED, "the client was closed");
-		finish(call);
+		finish(e, call);
 	}
 	while ((c = LIST_FIRST(&e->carriers))) {
 		LIST_REMOVE(c, link);

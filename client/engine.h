@@ -40,6 +40,8 @@ struct engine {
 	uint64_t redial_at;
 	char why[512]; /* of the last failure to connect */
 	uint64_t now;
+	size_t n_secret; /* calls under way that hold secrets */
+	bool secret;     /* one of them is, or was in this round */
 };
 
 void engine_init(struct engine *e, const struct engine_options *options);

@@ -96,6 +96,7 @@ int qcall_new(const struct qcall_spec *spec, struct qm_call **ret_call)
 	call->handler = *spec->handler;
 	call->arg = spec->arg;
 	call->idempotent = options->idempotent;
+	call->secret = options->secret;
 	call->gzip = options->gzip;
 	call->one_answer = spec->kind == QM_UNARY || spec->kind == QM_CLIENT_STREAM;
 	if (options->timeout_ms > 0)

@@ -56,7 +56,7 @@ struct qm_call {
 	struct mdlist out; /* values in their form on the wire; wiped */
 	struct qm_handler handler;
 	void *arg;
-	bool idempotent, gzip, one_answer;
+	bool idempotent, gzip, one_answer, secret;
 	uint64_t deadline; /* CLOCK_MONOTONIC ms; 0: none */
 	/* Has a lock of its own. */
 	struct outbox requests;

@@ -75,6 +75,9 @@ struct qm_call_options {
 	bool idempotent;
 	/* Requests are compressed where that makes them smaller. Answers may always be. */
 	bool gzip;
+	/* Messages hold secrets: the I/O thread wipes its stack behind them. Stubs know by
+	 * themselves. */
+	bool secret;
 	/* Of qm_open: a client stream. OK without just one answer is UNIMPLEMENTED then. */
 	bool one_answer;
 };

@@ -79,6 +79,7 @@ const struct method admin_service_methods[14] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 200,
+			.secret = true,
 		},
 	},
 	[METHOD_ADMIN_LIST_USERS] = {
@@ -118,6 +119,7 @@ const struct method admin_service_methods[14] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 200,
+			.secret = true,
 		},
 	},
 	[METHOD_ADMIN_CREATE_JOIN_TOKEN] = {
@@ -137,6 +139,7 @@ const struct method admin_service_methods[14] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 200,
+			.secret = true,
 		},
 	},
 	[METHOD_ADMIN_LIST_TENANT_NODES] = {

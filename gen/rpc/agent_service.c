@@ -20,6 +20,7 @@ const struct method agent_service_methods[5] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 200,
+			.secret = true,
 		},
 	},
 	[METHOD_AGENT_RENEW_TOKEN] = {
@@ -38,6 +39,7 @@ const struct method agent_service_methods[5] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 200,
+			.secret = true,
 		},
 	},
 	[METHOD_AGENT_SUBSCRIBE] = {
@@ -55,6 +57,7 @@ const struct method agent_service_methods[5] = {
 			.lane = LANE_WORKER,
 			.body_limit = 65536,
 			.http_status = 200,
+			.secret = true,
 		},
 	},
 	[METHOD_AGENT_REPORT] = {

@@ -20,6 +20,7 @@ const struct method auth_service_methods[8] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 200,
+			.secret = true,
 		},
 	},
 	[METHOD_AUTH_LOGOUT] = {
@@ -79,6 +80,7 @@ const struct method auth_service_methods[8] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 204,
+			.secret = true,
 		},
 	},
 	[METHOD_AUTH_EXCHANGE_TOKEN] = {
@@ -98,6 +100,7 @@ const struct method auth_service_methods[8] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 200,
+			.secret = true,
 		},
 	},
 	[METHOD_AUTH_CREATE_SERVICE_TOKEN] = {
@@ -117,6 +120,7 @@ const struct method auth_service_methods[8] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 201,
+			.secret = true,
 		},
 	},
 	[METHOD_AUTH_LIST_SERVICE_TOKENS] = {

@@ -83,6 +83,7 @@ const struct method mesh_service_methods[16] = {
 			.body_limit = 65536,
 			.deadline_ms = 15000,
 			.http_status = 201,
+			.secret = true,
 		},
 	},
 	[METHOD_MESH_UPDATE_DEVICE] = {
@@ -127,6 +128,7 @@ const struct method mesh_service_methods[16] = {
 			.deadline_ms = 15000,
 			.http_status = 200,
 			.self_or_admin = true,
+			.secret = true,
 		},
 	},
 	[METHOD_MESH_DELETE_DEVICE] = {

@@ -8,14 +8,18 @@
 
 #include "base/unpack.h"
 
+/* What the contract says of a method. */
+enum { IDEMPOTENT = 1, SECRET = 2 };
+
 /* Options as the contract wants them. */
-static struct qm_call_options merged(const struct qm_call_options *options, bool idempotent)
+static struct qm_call_options merged(const struct qm_call_options *options, unsigned traits)
 {
 	struct qm_call_options o = {0};
 
 	if (options)
 		o = *options;
-	o.idempotent = o.idempotent || idempotent;
+	o.idempotent |= (traits & IDEMPOTENT) != 0;
+	o.secret |= (traits & SECRET) != 0;
 	return o;
 }
 
@@ -49,11 +53,11 @@ static void unpack_reply(const ProtobufCMessageDescriptor *desc, struct qm_reply
 		status_set(&reply->status, ERR_INTERNAL, "the answer is no %s", desc->name);
 }
 
-static int unary(struct qm_client *client, const char *path, bool idempotent,
+static int unary(struct qm_client *client, const char *path, unsigned traits,
 		 const struct qm_call_options *options, const ProtobufCMessage *in,
 		 struct qm_reply *ret_reply)
 {
-	struct qm_call_options o = merged(options, idempotent);
+	struct qm_call_options o = merged(options, traits);
 	size_t len = 0;
 	uint8_t *p = packed(in, &len);
 	int r;
@@ -65,11 +69,11 @@ static int unary(struct qm_client *client, const char *path, bool idempotent,
 	return r;
 }
 
-static int start(struct qm_client *client, const char *path, bool idempotent,
+static int start(struct qm_client *client, const char *path, unsigned traits,
 		 const struct qm_call_options *options, const ProtobufCMessage *in,
 		 const struct qm_handler *handler, void *arg, struct qm_call **ret_call)
 {
-	struct qm_call_options o = merged(options, idempotent);
+	struct qm_call_options o = merged(options, traits);
 	size_t len = 0;
 	uint8_t *p = packed(in, &len);
 	int r;
@@ -98,7 +102,7 @@ int qm_health_check(struct qm_client *client, const struct qm_call_options *opti
 		const Grpc__Health__V1__HealthCheckRequest *in, struct qm_reply *ret_reply,
 		Grpc__Health__V1__HealthCheckResponse **ret_out)
 {
-	int r = unary(client, "/grpc.health.v1.Health/Check", true, options,
+	int r = unary(client, "/grpc.health.v1.Health/Check", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -112,7 +116,7 @@ int qm_health_watch_start(struct qm_client *client,
 		const Grpc__Health__V1__HealthCheckRequest *in, const struct qm_handler *handler,
 		void *arg, struct qm_call **ret_call)
 {
-	return start(client, "/grpc.health.v1.Health/Watch", true, options,
+	return start(client, "/grpc.health.v1.Health/Watch", IDEMPOTENT, options,
 		     &in->base, handler, arg, ret_call);
 }
 
@@ -120,7 +124,7 @@ int qm_reflection_v1_server_reflection_info_open(struct qm_client *client,
 		const struct qm_call_options *options, const struct qm_handler *handler,
 		void *arg, struct qm_call **ret_call)
 {
-	struct qm_call_options o = merged(options, true);
+	struct qm_call_options o = merged(options, IDEMPOTENT);
 
 	o.one_answer = false;
 	return qm_open(client, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &o, handler, arg,
@@ -137,7 +141,7 @@ int qm_reflection_v1alpha_server_reflection_info_open(struct qm_client *client,
 		const struct qm_call_options *options, const struct qm_handler *handler,
 		void *arg, struct qm_call **ret_call)
 {
-	struct qm_call_options o = merged(options, true);
+	struct qm_call_options o = merged(options, IDEMPOTENT);
 
 	o.one_answer = false;
 	return qm_open(client, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &o, handler, arg,
@@ -154,7 +158,7 @@ int qm_login(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__LoginRequest *in, struct qm_reply *ret_reply,
 		Pb__LoginResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AuthService/Login", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/Login", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -167,7 +171,7 @@ int qm_logout(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__LogoutRequest *in, struct qm_reply *ret_reply,
 		Pb__LogoutResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AuthService/Logout", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/Logout", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -180,7 +184,7 @@ int qm_who_am_i(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__WhoAmIRequest *in, struct qm_reply *ret_reply,
 		Pb__WhoAmIResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AuthService/WhoAmI", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/WhoAmI", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -193,7 +197,7 @@ int qm_change_password(struct qm_client *client, const struct qm_call_options *o
 		const Pb__ChangePasswordRequest *in, struct qm_reply *ret_reply,
 		Pb__ChangePasswordResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AuthService/ChangePassword", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/ChangePassword", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -206,7 +210,7 @@ int qm_exchange_token(struct qm_client *client, const struct qm_call_options *op
 		const Pb__ExchangeTokenRequest *in, struct qm_reply *ret_reply,
 		Pb__ExchangeTokenResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AuthService/ExchangeToken", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/ExchangeToken", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -219,7 +223,7 @@ int qm_create_service_token(struct qm_client *client, const struct qm_call_optio
 		const Pb__CreateServiceTokenRequest *in, struct qm_reply *ret_reply,
 		Pb__CreateServiceTokenResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AuthService/CreateServiceToken", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/CreateServiceToken", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -232,7 +236,7 @@ int qm_list_service_tokens(struct qm_client *client, const struct qm_call_option
 		const Pb__ListServiceTokensRequest *in, struct qm_reply *ret_reply,
 		Pb__ListServiceTokensResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AuthService/ListServiceTokens", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/ListServiceTokens", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -245,7 +249,7 @@ int qm_revoke_service_token(struct qm_client *client, const struct qm_call_optio
 		const Pb__RevokeServiceTokenRequest *in, struct qm_reply *ret_reply,
 		Pb__RevokeServiceTokenResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AuthService/RevokeServiceToken", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AuthService/RevokeServiceToken", 0, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -258,7 +262,7 @@ int qm_create_tenant(struct qm_client *client, const struct qm_call_options *opt
 		const Pb__CreateTenantRequest *in, struct qm_reply *ret_reply,
 		Pb__CreateTenantResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/CreateTenant", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/CreateTenant", 0, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -271,7 +275,7 @@ int qm_list_tenants(struct qm_client *client, const struct qm_call_options *opti
 		const Pb__ListTenantsRequest *in, struct qm_reply *ret_reply,
 		Pb__ListTenantsResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/ListTenants", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/ListTenants", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -284,7 +288,7 @@ int qm_update_tenant(struct qm_client *client, const struct qm_call_options *opt
 		const Pb__UpdateTenantRequest *in, struct qm_reply *ret_reply,
 		Pb__UpdateTenantResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/UpdateTenant", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/UpdateTenant", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -297,7 +301,7 @@ int qm_create_user(struct qm_client *client, const struct qm_call_options *optio
 		const Pb__CreateUserRequest *in, struct qm_reply *ret_reply,
 		Pb__CreateUserResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/CreateUser", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/CreateUser", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -310,7 +314,7 @@ int qm_list_users(struct qm_client *client, const struct qm_call_options *option
 		const Pb__ListUsersRequest *in, struct qm_reply *ret_reply,
 		Pb__ListUsersResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/ListUsers", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/ListUsers", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -323,7 +327,7 @@ int qm_update_user(struct qm_client *client, const struct qm_call_options *optio
 		const Pb__UpdateUserRequest *in, struct qm_reply *ret_reply,
 		Pb__UpdateUserResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/UpdateUser", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/UpdateUser", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -336,7 +340,7 @@ int qm_create_join_token(struct qm_client *client, const struct qm_call_options 
 		const Pb__CreateJoinTokenRequest *in, struct qm_reply *ret_reply,
 		Pb__CreateJoinTokenResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/CreateJoinToken", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/CreateJoinToken", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -349,7 +353,7 @@ int qm_list_tenant_nodes(struct qm_client *client, const struct qm_call_options 
 		const Pb__ListTenantNodesRequest *in, struct qm_reply *ret_reply,
 		Pb__ListTenantNodesResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/ListTenantNodes", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/ListTenantNodes", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -362,7 +366,7 @@ int qm_remove_node(struct qm_client *client, const struct qm_call_options *optio
 		const Pb__RemoveNodeRequest *in, struct qm_reply *ret_reply,
 		Pb__RemoveNodeResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/RemoveNode", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/RemoveNode", 0, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -375,7 +379,7 @@ int qm_get_licence(struct qm_client *client, const struct qm_call_options *optio
 		const Pb__GetLicenceRequest *in, struct qm_reply *ret_reply,
 		Pb__GetLicenceResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/GetLicence", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/GetLicence", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -388,7 +392,7 @@ int qm_install_licence(struct qm_client *client, const struct qm_call_options *o
 		const Pb__InstallLicenceRequest *in, struct qm_reply *ret_reply,
 		Pb__InstallLicenceResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/InstallLicence", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/InstallLicence", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -401,7 +405,7 @@ int qm_verify_licence(struct qm_client *client, const struct qm_call_options *op
 		const Pb__VerifyLicenceRequest *in, struct qm_reply *ret_reply,
 		Pb__VerifyLicenceResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/VerifyLicence", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/VerifyLicence", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -414,7 +418,7 @@ int qm_verify_audit(struct qm_client *client, const struct qm_call_options *opti
 		const Pb__VerifyAuditRequest *in, struct qm_reply *ret_reply,
 		Pb__VerifyAuditResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/VerifyAudit", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/VerifyAudit", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -428,7 +432,7 @@ int qm_create_backup_start(struct qm_client *client,
 		const Pb__CreateBackupRequest *in, const struct qm_handler *handler,
 		void *arg, struct qm_call **ret_call)
 {
-	return start(client, "/quazzar.mesh.v1.AdminService/CreateBackup", false, options,
+	return start(client, "/quazzar.mesh.v1.AdminService/CreateBackup", 0, options,
 		     &in->base, handler, arg, ret_call);
 }
 
@@ -436,7 +440,7 @@ int qm_get_state(struct qm_client *client, const struct qm_call_options *options
 		const Pb__GetStateRequest *in, struct qm_reply *ret_reply,
 		Pb__GetStateResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetState", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetState", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -449,7 +453,7 @@ int qm_list_devices(struct qm_client *client, const struct qm_call_options *opti
 		const Pb__ListDevicesRequest *in, struct qm_reply *ret_reply,
 		Pb__ListDevicesResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/ListDevices", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/ListDevices", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -462,7 +466,7 @@ int qm_get_device(struct qm_client *client, const struct qm_call_options *option
 		const Pb__GetDeviceRequest *in, struct qm_reply *ret_reply,
 		Pb__GetDeviceResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetDevice", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetDevice", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -475,7 +479,7 @@ int qm_create_device(struct qm_client *client, const struct qm_call_options *opt
 		const Pb__CreateDeviceRequest *in, struct qm_reply *ret_reply,
 		Pb__CreateDeviceResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/CreateDevice", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/CreateDevice", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -488,7 +492,7 @@ int qm_update_device(struct qm_client *client, const struct qm_call_options *opt
 		const Pb__UpdateDeviceRequest *in, struct qm_reply *ret_reply,
 		Pb__UpdateDeviceResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/UpdateDevice", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/UpdateDevice", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -501,7 +505,7 @@ int qm_rotate_device_key(struct qm_client *client, const struct qm_call_options 
 		const Pb__RotateDeviceKeyRequest *in, struct qm_reply *ret_reply,
 		Pb__RotateDeviceKeyResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/RotateDeviceKey", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/RotateDeviceKey", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -514,7 +518,7 @@ int qm_delete_device(struct qm_client *client, const struct qm_call_options *opt
 		const Pb__DeleteDeviceRequest *in, struct qm_reply *ret_reply,
 		Pb__DeleteDeviceResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/DeleteDevice", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/DeleteDevice", 0, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -527,7 +531,7 @@ int qm_refresh(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__RefreshRequest *in, struct qm_reply *ret_reply,
 		Pb__RefreshResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/Refresh", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/Refresh", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -540,7 +544,7 @@ int qm_list_peers(struct qm_client *client, const struct qm_call_options *option
 		const Pb__ListPeersRequest *in, struct qm_reply *ret_reply,
 		Pb__ListPeersResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/ListPeers", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/ListPeers", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -553,7 +557,7 @@ int qm_get_change(struct qm_client *client, const struct qm_call_options *option
 		const Pb__GetChangeRequest *in, struct qm_reply *ret_reply,
 		Pb__GetChangeResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetChange", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetChange", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -567,7 +571,7 @@ int qm_watch_state_start(struct qm_client *client,
 		const Pb__WatchStateRequest *in, const struct qm_handler *handler,
 		void *arg, struct qm_call **ret_call)
 {
-	return start(client, "/quazzar.mesh.v1.MeshService/WatchState", true, options,
+	return start(client, "/quazzar.mesh.v1.MeshService/WatchState", IDEMPOTENT, options,
 		     &in->base, handler, arg, ret_call);
 }
 
@@ -575,7 +579,7 @@ int qm_get_orbit_features(struct qm_client *client, const struct qm_call_options
 		const Pb__GetOrbitFeaturesRequest *in, struct qm_reply *ret_reply,
 		Pb__GetOrbitFeaturesResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetOrbitFeatures", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetOrbitFeatures", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -588,7 +592,7 @@ int qm_list_nodes(struct qm_client *client, const struct qm_call_options *option
 		const Pb__ListNodesRequest *in, struct qm_reply *ret_reply,
 		Pb__ListNodesResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/ListNodes", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/ListNodes", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -601,7 +605,7 @@ int qm_list_audit(struct qm_client *client, const struct qm_call_options *option
 		const Pb__ListAuditRequest *in, struct qm_reply *ret_reply,
 		Pb__ListAuditResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/ListAudit", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/ListAudit", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -614,7 +618,7 @@ int qm_get_device_stats(struct qm_client *client, const struct qm_call_options *
 		const Pb__GetDeviceStatsRequest *in, struct qm_reply *ret_reply,
 		Pb__GetDeviceStatsResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetDeviceStats", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetDeviceStats", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -627,7 +631,7 @@ int qm_explain_device(struct qm_client *client, const struct qm_call_options *op
 		const Pb__ExplainDeviceRequest *in, struct qm_reply *ret_reply,
 		Pb__ExplainDeviceResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.MeshService/ExplainDevice", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/ExplainDevice", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -640,7 +644,7 @@ int qm_enroll(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__EnrollRequest *in, struct qm_reply *ret_reply,
 		Pb__EnrollResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AgentService/Enroll", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AgentService/Enroll", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -653,7 +657,7 @@ int qm_renew_token(struct qm_client *client, const struct qm_call_options *optio
 		const Pb__RenewTokenRequest *in, struct qm_reply *ret_reply,
 		Pb__RenewTokenResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AgentService/RenewToken", false, options,
+	int r = unary(client, "/quazzar.mesh.v1.AgentService/RenewToken", SECRET, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -667,7 +671,7 @@ int qm_subscribe_start(struct qm_client *client,
 		const Pb__SubscribeRequest *in, const struct qm_handler *handler,
 		void *arg, struct qm_call **ret_call)
 {
-	return start(client, "/quazzar.mesh.v1.AgentService/Subscribe", false, options,
+	return start(client, "/quazzar.mesh.v1.AgentService/Subscribe", SECRET, options,
 		     &in->base, handler, arg, ret_call);
 }
 
@@ -675,7 +679,7 @@ int qm_report(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__ReportRequest *in, struct qm_reply *ret_reply,
 		Pb__ReportResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AgentService/Report", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AgentService/Report", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)
@@ -688,7 +692,7 @@ int qm_get_node_peers(struct qm_client *client, const struct qm_call_options *op
 		const Pb__GetNodePeersRequest *in, struct qm_reply *ret_reply,
 		Pb__GetNodePeersResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AgentService/GetNodePeers", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AgentService/GetNodePeers", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)

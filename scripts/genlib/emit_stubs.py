@@ -2,6 +2,7 @@
 """gen/rpc/stubs: typed calls over client/qmesh.h."""
 
 from contract_check import stub_name
+from emit_tables import keeps_secret
 from emit import banner, header, includes, lower_name, quote, type_name
 
 HEADER_WORDS = """/*
@@ -31,14 +32,18 @@ HELPERS = """
 
 #include "base/unpack.h"
 
+/* What the contract says of a method. */
+enum { IDEMPOTENT = 1, SECRET = 2 };
+
 /* Options as the contract wants them. */
-static struct qm_call_options merged(const struct qm_call_options *options, bool idempotent)
+static struct qm_call_options merged(const struct qm_call_options *options, unsigned traits)
 {
 \tstruct qm_call_options o = {0};
 
 \tif (options)
 \t\to = *options;
-\to.idempotent = o.idempotent || idempotent;
+\to.idempotent |= (traits & IDEMPOTENT) != 0;
+\to.secret |= (traits & SECRET) != 0;
 \treturn o;
 }
 
@@ -72,11 +77,11 @@ static void unpack_reply(const ProtobufCMessageDescriptor *desc, struct qm_reply
 \t\tstatus_set(&reply->status, ERR_INTERNAL, "the answer is no %s", desc->name);
 }
 
-static int unary(struct qm_client *client, const char *path, bool idempotent,
+static int unary(struct qm_client *client, const char *path, unsigned traits,
 \t\t const struct qm_call_options *options, const ProtobufCMessage *in,
 \t\t struct qm_reply *ret_reply)
 {
-\tstruct qm_call_options o = merged(options, idempotent);
+\tstruct qm_call_options o = merged(options, traits);
 \tsize_t len = 0;
 \tuint8_t *p = packed(in, &len);
 \tint r;
@@ -88,11 +93,11 @@ static int unary(struct qm_client *client, const char *path, bool idempotent,
 \treturn r;
 }
 
-static int start(struct qm_client *client, const char *path, bool idempotent,
+static int start(struct qm_client *client, const char *path, unsigned traits,
 \t\t const struct qm_call_options *options, const ProtobufCMessage *in,
 \t\t const struct qm_handler *handler, void *arg, struct qm_call **ret_call)
 {
-\tstruct qm_call_options o = merged(options, idempotent);
+\tstruct qm_call_options o = merged(options, traits);
 \tsize_t len = 0;
 \tuint8_t *p = packed(in, &len);
 \tint r;
@@ -124,6 +129,11 @@ static int send(struct qm_call *call, const ProtobufCMessage *in)
 
 def c_bool(value):
     return "true" if value else "false"
+
+
+def traits(contract, method):
+    words = ["IDEMPOTENT"] * bool(method.policy.idempotent) + ["SECRET"] * keeps_secret(contract, method)
+    return " | ".join(words) or "0"
 
 
 def unary_signature(method):
@@ -170,9 +180,9 @@ def stubs_header(contract):
     return header("stubs.h", "Client stubs.", body)
 
 
-def open_body(method):
+def open_body(contract, method):
     return (f"{open_signature(method)}\n{{\n"
-            f"\tstruct qm_call_options o = merged(options, {c_bool(method.policy.idempotent)});\n\n"
+            f"\tstruct qm_call_options o = merged(options, {traits(contract, method)});\n\n"
             f"\to.one_answer = {c_bool(not method.server_streaming)};\n"
             f"\treturn qm_open(client, {quote(method.path)}, &o, handler, arg,\n"
             "\t\t       ret_call);\n}\n"
@@ -180,16 +190,16 @@ def open_body(method):
             "\treturn send(call, &in->base);\n}\n")
 
 
-def stub_body(method):
-    idempotent = c_bool(method.policy.idempotent)
+def stub_body(contract, method):
+    words = traits(contract, method)
     if method.client_streaming:
-        return open_body(method)
+        return open_body(contract, method)
     if method.server_streaming:
         return (f"{stream_signature(method)}\n{{\n"
-                f"\treturn start(client, {quote(method.path)}, {idempotent}, options,\n"
+                f"\treturn start(client, {quote(method.path)}, {words}, options,\n"
                 "\t\t     &in->base, handler, arg, ret_call);\n}\n")
     return (f"{unary_signature(method)}\n{{\n"
-            f"\tint r = unary(client, {quote(method.path)}, {idempotent}, options,\n"
+            f"\tint r = unary(client, {quote(method.path)}, {words}, options,\n"
             "\t\t      &in->base, ret_reply);\n\n"
             "\tif (r == 0)\n"
             f"\t\tunpack_reply(&{lower_name(method.output)}__descriptor, ret_reply,\n"
@@ -203,5 +213,5 @@ def emit_stubs(contract):
     if any(method.client_streaming for method in methods):
         helpers += SEND_HELPER
     source = (banner("Client stubs.") + '#include "gen/rpc/stubs.h"\n' + helpers + "\n"
-              + "\n".join(stub_body(method) for method in methods))
+              + "\n".join(stub_body(contract, method) for method in methods))
     return {"rpc/stubs.h": stubs_header(contract), "rpc/stubs.c": source}

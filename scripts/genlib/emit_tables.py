@@ -69,7 +69,16 @@ def service_header(service):
     return header(f"{stem}.h", f"{service.full_name}: typed handlers.", body)
 
 
-def policy_rows(method):
+def has_secret(contract, message):
+    return any(field.rule and field.rule.secret
+               for inner in contract.reachable([message]) for field in inner.fields)
+
+
+def keeps_secret(contract, method):
+    return has_secret(contract, method.input) or has_secret(contract, method.output)
+
+
+def policy_rows(contract, method):
     policy = method.policy
     role_enum = policy.DESCRIPTOR.fields_by_name["roles"].enum_type
     roles = " | ".join(f"ROLE_BIT({role_enum.values_by_number[r].name})" for r in policy.roles)
@@ -88,14 +97,15 @@ def policy_rows(method):
         ("idempotent", c_bool(policy.idempotent)),
         ("self_or_admin", c_bool(policy.self_or_admin)),
         ("no_side_effects", c_bool(policy.no_side_effects)),
+        ("secret", c_bool(keeps_secret(contract, method))),
     ]
 
 
-def service_source(service):
+def service_source(contract, service):
     stem = service.stem
     rows = []
     for method in service.methods:
-        policy = "".join(f"\t\t\t.{name} = {value},\n" for name, value in policy_rows(method)
+        policy = "".join(f"\t\t\t.{name} = {value},\n" for name, value in policy_rows(contract, method)
                          if value not in ("0", "NULL", "false"))
         rows.append(
             f"\t[{method_id(method)}] = {{\n"
@@ -145,11 +155,6 @@ def routes_source(contract):
             + "".join(f'#include "gen/rpc/{stem}.h"\n' for stem in services)
             + f"\nconst struct route routes[] = {{\n{rows}}};\n"
             f"const size_t n_routes = {len(found)};\n")
-
-
-def has_secret(contract, message):
-    return any(field.rule and field.rule.secret
-               for inner in contract.reachable([message]) for field in inner.fields)
 
 
 def rule_row(field, map_rule):
@@ -334,7 +339,7 @@ def emit_tables(contract):
     out = {}
     for service in contract.services:
         out[f"rpc/{service.stem}.h"] = service_header(service)
-        out[f"rpc/{service.stem}.c"] = service_source(service)
+        out[f"rpc/{service.stem}.c"] = service_source(contract, service)
     out["rpc/routes.h"] = routes_header(contract)
     out["rpc/routes.c"] = routes_source(contract)
     out["rpc/rules.h"] = rules_header(contract)

@@ -154,7 +154,8 @@ static int start(struct node *n, struct passage *p, const char *bearer)
 	struct call *call = p->call;
 	uint64_t left = call_remaining_ms(call);
 	struct qm_call *upstream = NULL;
-	struct qm_call_options options = {.idempotent = call->method->policy.idempotent};
+	struct qm_call_options options = {.idempotent = call->method->policy.idempotent,
+					  .secret = call->method->policy.secret};
 	struct qm_md md[6];
 	const uint8_t *bytes;
 	size_t len;

@@ -247,6 +247,7 @@ static void deliver(struct live *l)
 		return;
 	}
 	l->delivering = true;
+	call_queue_secret(l);
 	while (l->head && !l->ended) {
 		struct queued_frame *f = l->head;
 		bool drop = l->cancelled;

@@ -75,6 +75,13 @@ static inline struct live *live_of(const struct call *call)
 	return (struct live *)(uintptr_t)call;
 }
 
+/* On its loop: what is done there now may be secret. */
+static inline void call_queue_secret(const struct live *l)
+{
+	if (l->loop)
+		l->loop->secret |= l->call.method->policy.secret;
+}
+
 /* Zeroed, from what the loop keeps; NULL out of memory. loop may be NULL. */
 struct live *call_queue_alloc(struct loop *loop);
 /* At the loop's end. */

@@ -51,8 +51,8 @@ struct loop {
 	atomic_uint n_conns; /* for others to read */
 	unsigned crowd;      /* the most there were since memory was last given back */
 	unsigned drain;      /* 0, then the step of loop_drain */
-	bool stop;
-	int64_t date_s; /* of the text below */
+	bool stop, secret;   /* secret: some went by in this turn; its end wipes the stack */
+	int64_t date_s;      /* of the text below */
 	char date[32];
 	struct loop_engine *engine; /* h2o's part */
 };

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/key.h"
 #include "base/limits.h"
 #include "server/rpc/bounds.h"
 #include "server/rpc/call_queue.h"
@@ -89,6 +90,7 @@ struct call *call_new(struct services *s, const struct method *method, struct ex
 	if (x) {
 		l->loop = x->loop;
 		l->server = x->loop->server;
+		call_queue_secret(l);
 		l->call.peer_is_operator = x->peer_is_operator;
 		memccpy(l->call.caller.address, x->peer_text, '\0',
 			sizeof(l->call.caller.address) - 1);
@@ -339,9 +341,12 @@ static void run(struct live *l)
 static void on_lane(struct lane_job *job)
 {
 	struct live *l = CONTAINER_OF(job, struct live, job);
+	bool secret = l->call.method->policy.secret;
 
 	run(l);
 	call_unref(&l->call);
+	if (secret)
+		key_wipe_stack();
 }
 
 void dispatch(struct services *s, struct call *call)
@@ -357,6 +362,7 @@ void dispatch(struct services *s, struct call *call)
 	}
 	call_ref(call);
 	l->running = true; /* nobody else knows the call yet */
+	call_queue_secret(l);
 	call_queue_add(l);
 	if (!l->loop || call->method->policy.lane != LANE_WORKER) {
 		run(l);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/key.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "server/rpc/h1.h"
@@ -25,6 +26,7 @@ struct h1conn {
 	struct conn *c;
 	struct h1_head head;
 	char *head_bytes;
+	size_t head_len;
 	uint64_t since_ms; /* this head's first byte, then the request */
 	/* request */
 	bool active; /* an exchange is under way */
@@ -121,6 +123,14 @@ static void writing_done(struct h1conn *h)
 	h->writing = NULL;
 }
 
+/* Tokens and cookies are in it. */
+static void drop_head(struct h1conn *h)
+{
+	key_wipe_bytes(h->head_bytes, h->head_len);
+	free(h->head_bytes);
+	h->head_bytes = NULL;
+}
+
 static void exchange_over(struct h1conn *h)
 {
 	if (!h->active)
@@ -131,8 +141,17 @@ static void exchange_over(struct h1conn *h)
 	outq_drop(&h->out);
 	h->out.secret = false;
 	text_done(&h->answer_head);
-	free(h->head_bytes);
-	h->head_bytes = NULL;
+	drop_head(h);
+}
+
+/* Of a request that was answered before it was read. */
+static void drop_input(struct conn *c)
+{
+	size_t len;
+
+	conn_input(c, &len);
+	conn_consume(c, len);
+	c->loop->secret = true;
 }
 
 /* All of the answer is with the kernel. */
@@ -144,6 +163,7 @@ static void answered(struct h1conn *h)
 	h->since_ms = h->c->loop->now_ms;
 	if (!again) {
 		h->linger = true;
+		drop_input(h->c);
 		conn_end_output(h->c);
 		conn_read(h->c, true);
 		return;
@@ -157,6 +177,7 @@ static void pump(struct h1conn *h)
 	if (!h->active || h->writing || h->linger || h->c->shut)
 		return;
 	if (fill(h)) {
+		h->c->loop->secret |= h->out.secret;
 		conn_write(h->c, h->writing, h->writing_len);
 		return;
 	}
@@ -255,6 +276,7 @@ static void op_finish(struct exchange *x, const struct header *trailers, size_t 
 static void op_mark_secret(struct exchange *x)
 {
 	h1_of(x)->out.secret = true;
+	x->loop->secret = true;
 }
 
 static void op_reset(struct exchange *x, uint32_t code)
@@ -395,6 +417,7 @@ static bool read_head(struct h1conn *h)
 			conn_cut(h->c);
 			return false;
 		}
+		h->head_len = head_len;
 		memcpy(h->head_bytes, p, head_len);
 		status = h1_head_parse(h->head_bytes, head_len, &h->head);
 		conn_consume(h->c, head_len);
@@ -487,15 +510,13 @@ static void process(struct h1conn *h)
 static void on_input(struct conn *c, const char *err)
 {
 	struct h1conn *h = c->protocol;
-	size_t len;
 
 	if (err) {
 		conn_close(c);
 		return;
 	}
 	if (h->linger) {
-		conn_input(c, &len);
-		conn_consume(c, len);
+		drop_input(c);
 		return;
 	}
 	process(h);
@@ -510,7 +531,7 @@ static void op_closed(struct conn *c)
 	exchange_over(h);
 	writing_done(h);
 	timer_clear(&c->loop->timers, &h->flush);
-	free(h->head_bytes);
+	drop_head(h);
 	free(h);
 }
 

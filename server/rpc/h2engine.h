@@ -60,10 +60,10 @@ static inline struct h2stream *h2engine_owner(h2o_generator_t *generator)
  */
 void h2wipe_make_room(struct st_h2o_buffer_t *buffer);
 /*
- * A decoded field that is a secret is wiped when nobody uses it any more: neither the request nor
- * the table of the connection, in which the peer may have put it.
+ * Those of the decoded fields that say who calls are wiped when nobody uses them any more: neither
+ * the request nor the table of the connection, in which the peer may have put them.
  */
-void h2wipe_later(const h2o_header_t *field);
+void h2wipe_later(const h2o_headers_t *fields);
 
 /* --- h2open.c --- */
 /* A request that h2o answered by itself, because its head was bad: its end is heard of too. */

@@ -67,12 +67,9 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 	struct h2head *head;
 	bool good, too_large;
 
+	h2wipe_later(&req->headers);
 	for (size_t i = 0; i < n; i++) {
-		const h2o_iovec_t *name = req->headers.entries[i].name;
-
-		if (name == &H2O_TOKEN_AUTHORIZATION->buf || name == &H2O_TOKEN_COOKIE->buf)
-			h2wipe_later(&req->headers.entries[i]);
-		total += name->len + req->headers.entries[i].value.len + 2;
+		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 2;
 	}
 	too_large = total > LIMIT_HEAD_BYTES;
 	if (too_large) { /* a bomb is not even copied */

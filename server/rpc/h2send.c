@@ -79,6 +79,7 @@ static h2o_send_state_t on_pull(h2o_generator_t *generator, h2o_req_t *req, h2o_
 	size_t n = outq_take(&s->out, buf->base, buf->len);
 
 	(void)req;
+	s->h->c->loop->secret |= s->out.secret;
 	s->moved_ms = s->h->c->tx_ms = s->h->c->loop->now_ms;
 	guard_earn(&s->h->guard, 2);
 	guard_sent(&s->h->guard);

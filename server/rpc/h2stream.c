@@ -129,6 +129,7 @@ static void op_finish(struct exchange *x, const struct header *trailers, size_t 
 static void op_mark_secret(struct exchange *x)
 {
 	stream_of(x)->out.secret = true;
+	x->loop->secret = true;
 }
 
 static void op_reset(struct exchange *x, uint32_t code)

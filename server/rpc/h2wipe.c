@@ -33,17 +33,27 @@ static void wipe_text(void *p)
 	explicit_bzero(text->base, text->len);
 }
 
-void h2wipe_later(const h2o_header_t *field)
+/* None of them has a value in HPACK's table of fixed fields. */
+static bool says_who(const h2o_iovec_t *name)
 {
-	struct st_h2o_mem_pool_shared_entry_t *entry;
+	return name == &H2O_TOKEN_AUTHORIZATION->buf || name == &H2O_TOKEN_COOKIE->buf ||
+	       h2o_memis(name->base, name->len, H2O_STRLIT("x-qmesh-user"));
+}
 
-	if (field->value.len == 0)
-		return;
-	/* A text stands right behind its description, in a block of its own with a count of users.
-	 */
-	entry = H2O_STRUCT_FROM_MEMBER(struct st_h2o_mem_pool_shared_entry_t, bytes,
-				       field->value.base - sizeof(h2o_iovec_t));
-	entry->dispose = wipe_text;
+void h2wipe_later(const h2o_headers_t *fields)
+{
+	for (size_t i = 0; i < fields->size; i++) {
+		const h2o_header_t *field = &fields->entries[i];
+		struct st_h2o_mem_pool_shared_entry_t *entry;
+
+		if (field->value.len == 0 || !says_who(field->name))
+			continue;
+		/* A text stands right behind its description, in a block of its own with a count of
+		 * users. */
+		entry = H2O_STRUCT_FROM_MEMBER(struct st_h2o_mem_pool_shared_entry_t, bytes,
+					       field->value.base - sizeof(h2o_iovec_t));
+		entry->dispose = wipe_text;
+	}
 }
 
 void h2wipe_make_room(struct st_h2o_buffer_t *buffer)

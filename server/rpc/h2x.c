@@ -100,6 +100,7 @@ static ssize_t tap_trailers(struct h2conn *h, const struct h2frame *f, const uin
 	h2o_mem_init_pool(&scratch->pool);
 	r = h2o_hpack_parse_headers(scratch, &h2engine_conn(h)->_input_header_table, p, len, NULL,
 				    &dummy_len, NULL, err);
+	h2wipe_later(&scratch->headers);
 	h2o_mem_clear_pool(&scratch->pool);
 	if (r != 0 && r != H2O_HTTP2_ERROR_INVALID_HEADER_CHAR)
 		return r;

@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/key.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "server/rpc/age.h"
@@ -534,6 +535,9 @@ static void turn(struct loop *l)
 	h2o_evloop_run(e->ctx.loop, (int32_t)wait);
 	l->now_ms = clock_boot_ms();
 	mend_timeouts(e->ctx.loop, before);
+	if (l->secret)
+		key_wipe_stack();
+	l->secret = false;
 }
 
 static void unmake(struct loop_engine *e)

@@ -1,16 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""One second after a secret was used, no daemon holds it any more.
+"""When a secret was used, no daemon holds it any more.
 
 Signs in with passwords of its own and makes devices, over h2c, HTTP/2 with TLS
 and HTTP/1.1 in both, at a Control Panel and at a node; keeps the private keys,
 preshared keys, config texts and codes that came back; sends bursts of requests with
-secrets in head and body, and asks for many large answers at once; looks for all of it in both
-daemons' memory while the connections are still open. That the search finds what
-is there is shown by labels, which both must keep. Runs itself in a network and a
-mount namespace.
+secrets in head, body and trailers, and asks for many large answers at once; looks for all of
+it in both daemons' memory while the connections are still open, and for the sessions' tokens
+once they are closed. That the search finds what is there is shown by what a process of its own
+and a server leave on their stacks, and by labels, which both daemons must keep. Runs itself in
+a network and a mount namespace.
 """
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -24,16 +26,16 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import memscan
-from wire import CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Report, frame, head, literal
+from wire import CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Report, Server, frame, head, literal, message
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("QMESH_BUILD", os.path.join(ROOT, "build", "dev"))
 WAIT_S = 30
+ONE_EACH = 6
 BURST, BURST_BODY = 90, 1500  # requests of one write, of over 128 KiB together
 AT_ONCE = 10  # answers with a code each, 150 KiB together
 report = Report()
-# Of some hundreds of secrets.
-STACK_RESTS = 2
+FORGET_S = 10
 
 
 def skip():
@@ -56,6 +58,7 @@ class Lab:
         import meshrpc
         self.cp = meshrpc.Daemon(["--provision-limit", "100"])
         self.node = None
+        self.tokens = {}
         at = self.cp.dir
         self.cert = at + "/cert.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
@@ -118,8 +121,8 @@ class Grpc:
         self.mesh = meshrpc.Mesh("localhost:%d" % port, credentials=credentials)
 
     def sign_in(self, tenant, user, password):
-        token = self.mesh.call("Login", tenant=tenant, user=user, password=password).token
-        self.mesh.metadata.append(("authorization", "Bearer " + token))
+        self.token = self.mesh.call("Login", tenant=tenant, user=user, password=password).token
+        self.mesh.metadata.append(("authorization", "Bearer " + self.token))
 
     def create(self, label):
         answer = self.mesh.call("CreateDevice", label=label, wait_ms=2000)
@@ -128,6 +131,9 @@ class Grpc:
     def rotate(self, device):
         answer = self.mesh.call("RotateDeviceKey", id=device)
         return answer.config, answer.qr_svg
+
+    def close(self):
+        self.mesh.close()
 
 
 class Http1:
@@ -146,8 +152,8 @@ class Http1:
         return json.loads(raw)
 
     def sign_in(self, tenant, user, password):
-        body = self.post("/api/auth/login", {"tenant": tenant, "user": user, "password": password})
-        self.headers["authorization"] = "Bearer " + body["token"]
+        self.token = self.post("/api/auth/login", {"tenant": tenant, "user": user, "password": password})["token"]
+        self.headers["authorization"] = "Bearer " + self.token
 
     def create(self, label):
         body = self.post("/api/mesh/devices", {"label": label, "wait_ms": 2000})
@@ -157,18 +163,26 @@ class Http1:
         body = self.post("/api/mesh/devices/%s:rotate" % device, {})
         return body["config"], body["qr_svg"]
 
+    def close(self):
+        self.c.close()
+
+
+def pieces(door, what, name, secret):
+    """Eight bytes each: what is left of a buffer or a stack that was used again is rarely whole."""
+    return {(door, what, "%s at %d" % (name, i)): secret[i:i + 8] for i in range(0, len(secret) - 7, 8)}
+
 
 def needles_of(door, what, config, code):
-    """Halves: what is left of a buffer that was used again is rarely whole."""
     keys = dict(line.split(" = ", 1) for line in config.splitlines() if " = " in line)
     out = {(door, what, "code"): code[len(code) // 2:len(code) // 2 + 160].encode()}
     for name in ("PrivateKey", "PresharedKey"):
-        text, raw = keys[name].encode(), base64.b64decode(keys[name])
-        out[(door, what, name + " text, front")] = text[:22]
-        out[(door, what, name + " text, back")] = text[22:]
-        out[(door, what, name + " bytes, front")] = raw[:16]
-        out[(door, what, name + " bytes, back")] = raw[16:]
+        out.update(pieces(door, what, name + " text", keys[name].encode()))
+        out.update(pieces(door, what, name + " bytes", base64.b64decode(keys[name])))
     return out
+
+
+def signature(token):
+    return token.rsplit(".", 1)[1].encode()
 
 
 def use(lab, at, kind, tls, labels):
@@ -179,7 +193,8 @@ def use(lab, at, kind, tls, labels):
     lab.admin.call("CreateUser", tenant="home", name=user, password=password, role=3)
     client = kind(lab, lab.doors[at][tls], tls)
     client.sign_in("home" if at == "cp" else "", user, password)
-    needles = {(door, "password", "front"): password[:17].encode(), (door, "password", "back"): password[-17:].encode()}
+    lab.tokens.update(pieces(door, "session", "signature", signature(client.token)))
+    needles = pieces(door, "password", "text", password.encode())
     labels.append("label-" + secrets.token_hex(12))
     config, code, device = client.create(labels[-1])
     needles.update(needles_of(door, "device", config, code))
@@ -187,23 +202,42 @@ def use(lab, at, kind, tls, labels):
     return client, needles
 
 
-def burst(lab, at, tls):
-    """Requests with secrets in head and body in one write, none of them allowed; the connection, and what is secret."""
+# How each says who calls.
+WHO = (("authorization", "Bearer %s"), ("x-qmesh-user", "%s"), ("cookie", "a=b; qmesh-1=%s"))
+
+
+def connect(lab, at, tls, protocol):
     s = socket.create_connection(("127.0.0.1", lab.doors[at][tls]), WAIT_S)
     if tls:
         context = ssl.create_default_context(cafile=lab.cert)
-        context.set_alpn_protocols(["h2"])
+        context.set_alpn_protocols([protocol])
         s = context.wrap_socket(s, server_hostname="localhost")
+    return s
+
+
+def marks(door, i):
+    """A request's field, its value, the body, the value in the trailers; and what of it is secret."""
+    texts = [secrets.token_hex(16) for _ in range(3)]
+    needles = {}
+    for what, text in zip((WHO[i % 3][0], "body", "trailer " + WHO[i % 3][0]), texts):
+        needles.update(pieces(door, what, str(i), text.encode()))
+    name, form = WHO[i % 3]
+    return name, form % texts[0], json.dumps({"label": texts[1] + "x" * BURST_BODY}).encode(), form % texts[2], needles
+
+
+def burst(lab, at, tls):
+    """Requests with secrets in head, body and trailers in one write, none of them allowed; the connection, and what is secret."""
+    s = connect(lab, at, tls, "h2")
     door = "%s by a burst%s" % (at, " with TLS" if tls else "")
     sent, needles = [PREFACE + frame(SETTINGS, 0, 0)], {}
     for i in range(BURST):
-        token, text = (secrets.token_hex(16) for _ in range(2))
-        needles[(door, "authorization", str(i))], needles[(door, "body", str(i))] = token.encode(), text.encode()
+        name, value, body, trailer, more = marks(door, i)
+        needles.update(more)
         front = head("/quazzar.mesh.v1.MeshService/CreateDevice", "application/json")
-        body = json.dumps({"label": text + "x" * BURST_BODY}).encode()
         sent += [frame(HEADERS, 0, 2 * i + 1, front),
-                 frame(CONTINUATION, END_HEADERS, 2 * i + 1, literal("authorization", "Bearer " + token)),
-                 frame(DATA, END_STREAM, 2 * i + 1, body)]
+                 frame(CONTINUATION, END_HEADERS, 2 * i + 1, literal(name, value)),
+                 frame(DATA, 0, 2 * i + 1, body),
+                 frame(HEADERS, END_HEADERS | END_STREAM, 2 * i + 1, literal(name, trailer))]
     s.sendall(b"".join(sent))
     got, ended = b"", 0
     while ended < BURST:
@@ -215,6 +249,23 @@ def burst(lab, at, tls):
         ended += got[3] in (HEADERS, DATA) and got[4] & END_STREAM
         got = got[9 + int.from_bytes(got[:3], "big"):]
     return s, needles
+
+
+def one_each(lab, at, tls):
+    """The same over HTTP/1.1, each on a connection of its own, for who is not allowed is not read to the end."""
+    door = "%s by HTTP/1.1%s" % (at, " with TLS" if tls else "")
+    connections, needles = contextlib.ExitStack(), {}
+    for i in range(ONE_EACH):
+        s = connections.enter_context(connect(lab, at, tls, "http/1.1"))
+        name, value, body, trailer, more = marks(door, i)
+        needles.update(more)
+        s.sendall(("POST /api/mesh/devices HTTP/1.1\r\nhost: localhost:%d\r\ncontent-type: application/json\r\n"
+                   "transfer-encoding: chunked\r\n%s: %s\r\n\r\n%x\r\n" %
+                   (lab.doors[at][tls], name, value, len(body))).encode()
+                  + body + ("\r\n0\r\n%s: %s\r\n\r\n" % (name, trailer)).encode())
+        if not s.recv(16).startswith(b"HTTP/1.1 4"):
+            raise RuntimeError("%s was not refused" % door)
+    return connections, needles
 
 
 def large(lab, at):
@@ -237,21 +288,47 @@ def may_hold(daemon, name):
     return daemon == "node" and name[2].startswith("PresharedKey bytes")
 
 
-def scan(daemon, pid, needles, labels):
-    found = [f for f in memscan.find(pid, needles) if not may_hold(daemon, f[0])]
-    # The dead part of a thread's stack is nobody's to wipe; the next call writes over it. Told, bounded.
-    rests = [f for f in found if f[1].startswith("stack of ")]
-    if 0 < len(rests) <= STACK_RESTS:
-        print("     %s: %s" % (daemon, "; ".join("%s on the %s" % (", ".join(f[0]), f[1]) for f in rests)))
-        found = [f for f in found if f not in rests]
-    for name in sorted({f[0] for f in found}):
-        places = [f for f in found if f[0] == name]
-        owners = sorted({f[1] for f in places})
-        report.check("%s keeps %s" % (daemon, ", ".join(name)), False,
-                     "%d times, %s; around %r" % (len(places), ", ".join(owners), places[0][3]))
-    report.check("%s forgets" % daemon, not found, "%d findings" % len(found))
-    kept = {f[0] for f in memscan.find(pid, {label: label.encode() for label in labels})}
-    report.check("%s: the search finds what is kept" % daemon, kept == set(labels), set(labels) - kept)
+def left(pid, needles, may_hold=lambda name: False):
+    """What is still there when it had time to go: a thread that had no processor yet has not wiped."""
+    until = time.monotonic() + FORGET_S
+    while True:
+        found = [f for f in memscan.find(pid, needles) if not may_hold(f[0])]
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.2)
+
+
+def daemons(lab):
+    return ("cp", lab.cp.process.pid), ("node", lab.node.pid)
+
+
+def scan(lab, needles):
+    for daemon, pid in daemons(lab):
+        found = left(pid, needles, lambda name, daemon=daemon: may_hold(daemon, name))
+        for name in sorted({f[0] for f in found}):
+            places = [f for f in found if f[0] == name]
+            owners = sorted({f[1] for f in places})
+            report.check("%s keeps %s" % (daemon, ", ".join(name)), False,
+                         "%d times, %s; at %x, around %r" % (len(places), ", ".join(owners), places[0][2], places[0][3]))
+        report.check("%s forgets" % daemon, not found, "%d findings" % len(found))
+
+
+def plants():
+    """What is left on a stack is found, and behind a call with secrets nothing is left."""
+    import grpc
+    report.check("the search finds what a process leaves behind", memscan.finds_plants())
+    with Server() as server, grpc.insecure_channel("localhost:%d" % server.ports["plain"]) as channel:
+        for method in ("Leave", "LeaveInline", "Hush", "HushInline"):
+            n = 10 ** 9 + secrets.randbelow(10 ** 9)
+            channel.unary_unary("/qmesh.test.Echo/" + method)(message(n=n)[5:], timeout=WAIT_S)
+            mark = {method: b"left%012d" % n}
+            if method.startswith("Leave"):
+                found = memscan.find(server.process.pid, mark)
+                report.check("%s leaves its mark on a stack" % method,
+                             any(f[1].startswith("stack of ") for f in found), found)
+            else:
+                found = left(server.process.pid, mark)
+                report.check("%s leaves nothing" % method, not found, found)
 
 
 def main():
@@ -265,21 +342,27 @@ def main():
                               check=False).returncode
     subprocess.run("ip link set lo up && mkdir -p /var/run/wireguard && mount -t tmpfs none /var/run/wireguard",
                    shell=True, check=True)
+    plants()
     labels, clients, needles = [], [], {}
     with Lab() as lab:
+        def go(made):
+            clients.append(made[0])
+            needles.update(made[1])
+            scan(lab, needles)
         for at in ("cp", "node"):
             for kind in (Grpc, Http1):
                 for tls in (False, True):
-                    client, more = use(lab, at, kind, tls, labels)
-                    clients.append(client)
-                    needles.update(more)
-        for at in ("cp", "node"):
-            for client, more in (burst(lab, at, False), burst(lab, at, True), large(lab, at)):
-                clients.append(client)
-                needles.update(more)
-        time.sleep(1)
-        scan("cp", lab.cp.process.pid, needles, labels)
-        scan("node", lab.node.pid, needles, labels)
+                    go(use(lab, at, kind, tls, labels))
+            for tls in (False, True):
+                go(burst(lab, at, tls))
+                go(one_each(lab, at, tls))
+            go(large(lab, at))
+        for client in clients:
+            client.close()
+        scan(lab, {**needles, **lab.tokens})
+        for daemon, pid in daemons(lab):
+            kept = {f[0] for f in memscan.find(pid, {label: label.encode() for label in labels})}
+            report.check("%s: the search finds what is kept" % daemon, kept == set(labels), set(labels) - kept)
     return report.end()
 
 

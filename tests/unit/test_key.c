@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/key.h"
 #include "base/sign.h"
@@ -143,6 +145,90 @@ static void psk_vectors(void **state)
 		  "a72013f203f6d2cdd0c4fe8322954b07f0beadcbf0d8a651ea2e37450ec9655d");
 }
 
+/* --- what a thread leaves behind --- */
+
+enum { STACK_LEN = 1 << 20 };
+
+static const uint8_t mark[16] = "rests of a call";
+
+__attribute__((noinline)) static void leave_behind(void)
+{
+	uint8_t deep[KEY_STACK_LEN - 8192];
+
+	for (size_t i = 0; i < sizeof(deep); i++)
+		deep[i] = mark[i % sizeof(mark)];
+	__asm__ volatile("" : : "r"(deep) : "memory");
+}
+
+struct leaver {
+	bool wipes;
+	unsigned registers; /* that still hold the mark */
+};
+
+static void *leaver(void *arg)
+{
+	struct leaver *l = arg;
+
+	leave_behind();
+#if defined(__x86_64__)
+	uint8_t low[16], high[16] = {0};
+	bool wide = __builtin_cpu_supports("avx512f");
+
+	__asm__ volatile("movdqu %0, %%xmm7" : : "m"(mark) : "xmm7");
+	if (wide)
+		__asm__ volatile("vmovdqu64 %0, %%xmm17" : : "m"(mark));
+	if (l->wipes)
+		key_wipe_stack();
+	__asm__ volatile("movdqu %%xmm7, %0" : "=m"(low));
+	if (wide)
+		__asm__ volatile("vmovdqu64 %%xmm17, %0" : "=m"(high));
+	l->registers =
+		(memcmp(low, mark, sizeof(low)) == 0) + (memcmp(high, mark, sizeof(high)) == 0);
+	memset(low, 0, sizeof(low));
+	memset(high, 0, sizeof(high));
+	__asm__ volatile("" : : "r"(low), "r"(high) : "memory");
+#else
+	if (l->wipes)
+		key_wipe_stack();
+#endif
+	return NULL;
+}
+
+/* Places on the thread's stack that hold the mark after it has ended. */
+static size_t rests(struct leaver *l)
+{
+	uint8_t *stack =
+		mmap(NULL, STACK_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t n = 0;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	assert_ptr_not_equal(stack, MAP_FAILED);
+	assert_int_equal(pthread_attr_init(&attr), 0);
+	assert_int_equal(pthread_attr_setstack(&attr, stack, STACK_LEN), 0);
+	assert_int_equal(pthread_create(&thread, &attr, leaver, l), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (uint8_t *at = stack, *end = stack + STACK_LEN; at;
+	     at = memmem(at, (size_t)(end - at), mark, sizeof(mark)), at = at ? at + 1 : NULL)
+		n++;
+	pthread_attr_destroy(&attr);
+	munmap(stack, STACK_LEN);
+	return n - 1;
+}
+
+static void stack_and_registers_are_wiped(void **state)
+{
+	struct leaver careless = {.wipes = false}, careful = {.wipes = true};
+
+	(void)state;
+	assert_true(rests(&careless) > 1000);
+	assert_int_equal(rests(&careful), 0);
+	assert_int_equal(careful.registers, 0);
+#if defined(__x86_64__)
+	assert_true(careless.registers > 0);
+#endif
+}
+
 static int init(void **state)
 {
 	(void)state;
@@ -158,6 +244,7 @@ int main(void)
 		cmocka_unit_test(text_is_read_strictly),
 		cmocka_unit_test(unusable_keys),
 		cmocka_unit_test(psk_vectors),
+		cmocka_unit_test(stack_and_registers_are_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, init, NULL);

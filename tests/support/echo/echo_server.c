@@ -104,6 +104,23 @@ static int block(struct call *call, const void *in, void *out)
 	return copy(call, in, out);
 }
 
+#define LEAVE_DEEP 24576 /* out of the way of what the thread does next */
+
+__attribute__((noinline)) static void leave_behind(uint32_t n)
+{
+	char deep[LEAVE_DEEP];
+
+	memset(deep, 0, sizeof(deep));
+	snprintf(deep, 64, "left%012u", n);
+	__asm__ volatile("" : : "r"(deep) : "memory");
+}
+
+static int leave(struct call *call, const void *in, void *out)
+{
+	leave_behind(((const Qmesh__Test__Msg *)in)->n);
+	return copy(call, in, out);
+}
+
 static int fail(struct call *call, const void *in, void *out)
 {
 	const Qmesh__Test__Msg *m = in;
@@ -271,11 +288,13 @@ extern const struct service echo_desc;
 		.out = &qmesh__test__msg__descriptor,                          \
 		.policy = {.audience = audience_, .lane = lane_,               \
 			   .body_limit = 4 << 20, .http_status = 200,          \
-			   .no_side_effects = (i) == ASK},                     \
+			   .no_side_effects = (i) == ASK,                      \
+			   .secret = (i) == HUSH || (i) == HUSH + 1},          \
 	}
 /* clang-format on */
 
 #define ASK 10
+#define HUSH 16
 
 static const struct method methods[] = {
 	ROW(0, "Unary", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_INLINE),
@@ -292,14 +311,18 @@ static const struct method methods[] = {
 	ROW(11, "Both", METHOD_BIDI, AUDIENCE_PUBLIC, LANE_INLINE),
 	ROW(12, "BothWork", METHOD_BIDI, AUDIENCE_PUBLIC, LANE_WORKER),
 	ROW(13, "BothOperate", METHOD_BIDI, AUDIENCE_OPERATOR, LANE_INLINE),
+	ROW(14, "Leave", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_WORKER),
+	ROW(15, "LeaveInline", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_INLINE),
+	ROW(HUSH, "Hush", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_WORKER),
+	ROW(17, "HushInline", METHOD_UNARY, AUDIENCE_PUBLIC, LANE_INLINE),
 };
 
 const struct service echo_desc = {
 	.name = "qmesh.test.Echo", .methods = methods, .n_methods = ARRAY_LEN(methods)};
 
 static const handler_fn handlers[] = {
-	unary, unary, slow,          block, fail, server_stream, subscribe,
-	NULL,  unary, client_stream, unary, both, both,          both,
+	unary,         unary, slow, block, fail, server_stream, subscribe, NULL,  unary,
+	client_stream, unary, both, both,  both, leave,         leave,     leave, leave,
 };
 
 /*

@@ -58,6 +58,15 @@
 	    "of one address, or one IPv6 /64; an office behind one has hundreds of devices")       \
 	ROW(CONNS, 16384, "connections", "in all; the descriptors must suffice")                   \
 	ROW(STREAMS, 100, "streams", "of one connection at a time; the engine's constant")         \
+	/* peer distribution */                                                                    \
+	ROW(HELLOS, 2048, "hellos",                                                                \
+	    "of nodes that wait at a time; who comes later is told when, so that others are heard") \
+	ROW(EVENT_LOG, 256, "events",                                                              \
+	    "of a tenant that are kept for streams that come back; a cut of minutes costs as many") \
+	ROW(EVENT_LOG_BYTES, 1 << 20, "bytes", "of them together")                                 \
+	ROW(EVENT_QUEUE, 128, "events",                                                            \
+	    "that wait for a node which does not read; then they are dropped and it is resynced")  \
+	ROW(EVENT_QUEUE_BYTES, 1 << 20, "bytes", "of them together; they are shared by all nodes") \
 	/* sign-in, creation */                                                                    \
 	ROW(REFUSED_PER_MIN, 300, "attempts",                                                      \
 	    "that were refused, of one user and one address in a minute; a guesser needs more")
@@ -72,7 +81,9 @@
 	ROW(WINDOW_UPDATES, 2000, 500, "WINDOW_UPDATE; answered DATA and requests earn more")      \
 	ROW(EMPTY_DATA, 100, 10, "DATA without bytes and without an end")                          \
 	ROW(UNKNOWN_FRAMES, 100, 10, "frames of unknown kinds")                                    \
-	ROW(STALE_FRAMES, 2000, 500, "frames for streams that are over")
+	ROW(STALE_FRAMES, 2000, 500, "frames for streams that are over")                           \
+	ROW(NODE_HELLOS, 30, 2, "streams that one node begins; a sound one has one for days")      \
+	ROW(NODE_REPORTS, 500, 100, "reports of one node; one for each change, at most so many")
 
 #define LIMIT_ROW_(name, value, unit, why) LIMIT_##name = (value),
 #define LIMIT_RATE_ROW_(name, at_once, per_s, why)                                                 \

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
+#include "server/cp/manners.h"
+#include "server/cp/misdeeds.h"
 #include "server/cp/presence.h"
 #include "server/cp/progress.h"
 #include "server/cp/rotation.h"
@@ -23,31 +25,61 @@ struct look {
 	uint64_t generation;
 	Pb__PeerStatus **statuses;
 	size_t n_statuses;
+	Pb__Promoted **promoted;
+	size_t n_promoted;
 	struct tenant_row tenant;
 	uint8_t digest[32];
 	bool has_digest;
 };
 
+static int own_device(struct txn *txn, const struct look *l, const ProtobufCBinaryData *id,
+		      struct device_row *ret_device)
+{
+	struct uuid device;
+	int r;
+
+	if (id->len != sizeof(device.b))
+		return ERR_NOT_FOUND;
+	memcpy(device.b, id->data, sizeof(device.b));
+	r = device_row_get(txn, &l->tenant_id, &device, ret_device);
+	if (r)
+		return r;
+	return uuid_equal(&ret_device->home, &l->node_id) ? 0 : ERR_NOT_FOUND;
+}
+
 /* A node speaks for devices that live with it, not for what is gone or never was. */
 static int keep_own(struct txn *txn, struct look *l)
 {
 	struct device_row device;
-	struct uuid id;
 	size_t kept = 0;
+	int r;
 
 	for (size_t i = 0; i < l->n_statuses; i++) {
-		int r = ERR_NOT_FOUND;
-
-		if (l->statuses[i]->device_id.len == sizeof(id.b)) {
-			memcpy(id.b, l->statuses[i]->device_id.data, sizeof(id.b));
-			r = device_row_get(txn, &l->tenant_id, &id, &device);
-		}
-		if (r && r != ERR_NOT_FOUND)
+		r = own_device(txn, l, &l->statuses[i]->device_id, &device);
+		if (r < 0)
 			return err_trace(r);
-		if (!r && uuid_equal(&device.home, &l->node_id))
+		if (!r)
 			l->statuses[kept++] = l->statuses[i];
 	}
 	l->n_statuses = kept;
+	return 0;
+}
+
+/* Those that change something: only they are worth a write. */
+static int keep_pending(struct txn *txn, struct look *l)
+{
+	struct device_row device;
+	size_t kept = 0;
+	int r;
+
+	for (size_t i = 0; i < l->n_promoted; i++) {
+		r = own_device(txn, l, &l->promoted[i]->device_id, &device);
+		if (r < 0)
+			return err_trace(r);
+		if (!r && device.pending.key_version == l->promoted[i]->key_version)
+			l->promoted[kept++] = l->promoted[i];
+	}
+	l->n_promoted = kept;
 	return 0;
 }
 
@@ -61,25 +93,58 @@ static int look_up(struct txn *txn, void *ctx)
 		return r;
 	r = tenant_row_digest(txn, &l->tenant_id, l->generation, l->digest);
 	l->has_digest = !r;
-	return r && r != ERR_NOT_FOUND ? r : keep_own(txn, l);
+	if (!r || r == ERR_NOT_FOUND)
+		r = keep_own(txn, l);
+	return r ? r : keep_pending(txn, l);
+}
+
+/* It cannot have what was never published. */
+static bool invents(const struct look *l, const Pb__ReportRequest *in)
+{
+	return in->epoch > l->tenant.epoch ||
+	       (in->epoch == l->tenant.epoch && in->applied_generation > l->tenant.generation);
 }
 
 /* The node's list is not what was published. */
 static bool list_differs(const struct look *l, const Pb__ReportRequest *in)
 {
-	return l->has_digest && in->list_digest.len == sizeof(l->digest) &&
-	       in->epoch == l->tenant.epoch &&
-	       memcmp(in->list_digest.data, l->digest, sizeof(l->digest));
+	return l->has_digest && in->list_digest.len && in->epoch == l->tenant.epoch &&
+	       (in->list_digest.len != sizeof(l->digest) ||
+		memcmp(in->list_digest.data, l->digest, sizeof(l->digest)));
 }
 
-/* Once more from the start: once per generation, a node that reports it again is beyond that. */
-static void order_resync(struct cp *cp, struct call *call, const struct look *l,
-			 const Pb__ReportRequest *in)
+/*
+ * Once more from the start, once for each generation. A node for which that does
+ * not help is left alone for longer and longer, and shown.
+ */
+static void judge(struct cp *cp, struct call *call, const struct look *l,
+		  const Pb__ReportRequest *in, bool differs)
 {
+	if (differs) {
+		tally_add(&cp->tally, TALLY_DIGEST_BAD, 1);
+		misdeeds_note(cp->misdeeds, call, "node.digest",
+			      invents(l, in) ? "reports a generation that was never published"
+					     : "its list is not the one published");
+	}
+	if (!manners_digest(cp->manners, &l->node_id, differs, in->applied_generation))
+		return;
+	tally_add(&cp->tally, TALLY_RESYNC_DIGEST, 1);
 	log_line(LOG_LEVEL_WARN, "agents", &call->log,
 		 "list digest of generation %llu differs: resync",
 		 (unsigned long long)in->applied_generation);
-	hub_refresh(cp->hub, &l->tenant_id, &call->caller.node_id);
+	hub_refresh(cp->hub, &l->tenant_id, &l->node_id);
+}
+
+static int too_often(struct call *call, uint64_t wait_ms)
+{
+	struct cp *cp = call->owner;
+	int r;
+
+	tally_add(&cp->tally, TALLY_REPORTS_LATER, 1);
+	misdeeds_note(cp->misdeeds, call, "node.reports", "reports too often");
+	r = call_fail(call, ERR_RATE_LIMITED, "This node reports too often.");
+	status_retry(&call->status, wait_ms);
+	return r;
 }
 
 int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResponse *out)
@@ -89,20 +154,31 @@ int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResp
 			 .node_id = *node,
 			 .generation = in->applied_generation,
 			 .statuses = in->statuses,
-			 .n_statuses = in->n_statuses};
+			 .n_statuses = in->n_statuses,
+			 .promoted = in->promoted,
+			 .n_promoted = in->n_promoted};
 	struct cp *cp = call->owner;
+	Pb__ReportRequest told;
+	uint64_t wait_ms;
+	bool differs;
 	int r;
 
-	for (size_t i = 0; i < in->n_promoted; i++) {
-		r = rotation_promoted(call, in->promoted[i]);
-		if (r)
-			return err_trace(r);
-	}
+	wait_ms = manners_admit(cp->manners, node, MANNERS_REPORT);
+	if (wait_ms)
+		return too_often(call, wait_ms);
 	r = store_read(cp->store, look_up, &l);
+	for (size_t i = 0; !r && i < l.n_promoted; i++)
+		r = rotation_promoted(call, l.promoted[i]);
 	if (r)
 		return err_trace(r);
-	if (progress_report(cp->progress, tenant, node, in, list_differs(&l, in)))
-		order_resync(cp, call, &l, in);
+	/* What it invented is not applied. */
+	told = *in;
+	if (invents(&l, in))
+		told.applied_generation = 0;
+	differs = invents(&l, in) || list_differs(&l, in);
+	progress_epoch(cp->progress, tenant, l.tenant.epoch);
+	progress_report(cp->progress, tenant, node, &told, differs);
+	judge(cp, call, &l, in, differs);
 	presence_report(cp->presence, tenant, node, l.statuses, l.n_statuses);
 	if (in->interest)
 		hub_interest(cp->hub, tenant, node);

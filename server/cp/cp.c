@@ -22,6 +22,8 @@
 #include "server/cp/keyring.h"
 #include "server/cp/licencedesk.h"
 #include "server/cp/licensing.h"
+#include "server/cp/manners.h"
+#include "server/cp/misdeeds.h"
 #include "server/cp/overview.h"
 #include "server/cp/passwords.h"
 #include "server/cp/presence.h"
@@ -104,7 +106,10 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	cp->watch = watch_new(cp);
 	cp->replays = replays_new();
 	cp->denials = denials_new();
-	if (!cp->passwords || !cp->progress || !cp->watch || !cp->replays || !cp->denials)
+	cp->manners = manners_new();
+	cp->misdeeds = misdeeds_new();
+	if (!cp->passwords || !cp->progress || !cp->watch || !cp->replays || !cp->denials ||
+	    !cp->manners || !cp->misdeeds)
 		return -ENOMEM;
 	r = fleet_load(cp);
 	if (!r)
@@ -136,6 +141,8 @@ void cp_free(struct cp *cp)
 	presence_free(cp->presence);
 	replays_free(cp->replays);
 	denials_free(cp->denials);
+	manners_free(cp->manners);
+	misdeeds_free(cp->misdeeds);
 	passwords_free(cp->passwords);
 	licensing_free(cp->licensing);
 	issuers_free(cp->issuers);

@@ -4,6 +4,7 @@
 #define QM_CP_H
 
 #include "server/cp/cp_conf.h"
+#include "server/cp/tally.h"
 #include "server/rpc/call.h"
 #include "server/rpc/service.h"
 #include "server/store/store.h"
@@ -14,6 +15,8 @@ struct hub;
 struct issuers;
 struct keyring;
 struct licensing;
+struct manners;
+struct misdeeds;
 struct passwords;
 struct presence;
 struct progress;
@@ -35,6 +38,9 @@ struct cp {
 	struct presence *presence;
 	struct replays *replays;
 	struct denials *denials;
+	struct manners *manners;
+	struct misdeeds *misdeeds;
+	struct tally tally;
 	struct watch *watch;
 	struct ticker *ticker;
 	struct health *health; /* the daemon's; before cp_services */

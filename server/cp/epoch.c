@@ -9,6 +9,7 @@
 #include "server/cp/audit.h"
 #include "server/cp/change.h"
 #include "server/cp/keyring.h"
+#include "server/cp/misdeeds.h"
 #include "server/cp/publish.h"
 
 enum { HEAD_MAX = 512 };
@@ -17,6 +18,8 @@ enum { HEAD_MAX = 512 };
 struct proof {
 	struct uuid tenant_id;
 	uint64_t epoch, generation;
+	uint8_t digest[32];
+	bool has_digest;
 	int64_t now_ms;
 	struct audit_row audit;
 };
@@ -48,23 +51,40 @@ static bool read_head(struct call *call, const Pb__SubscribeRequest *hello, stru
 	ret->tenant_id = call->caller.tenant_id;
 	ret->epoch = head->epoch;
 	ret->generation = head->to_generation;
+	ret->has_digest = head->list_digest.len == sizeof(ret->digest);
+	if (ret->has_digest)
+		memcpy(ret->digest, head->list_digest.data, sizeof(ret->digest));
 	return true;
 }
 
-static bool is_ahead(const struct proof *p, const struct tenant_row *tenant)
+/* It was ahead of this store, or this store has told it otherwise. */
+static int is_other(struct txn *txn, const struct proof *p, const struct tenant_row *tenant,
+		    bool *ret_other)
 {
-	return p->epoch > tenant->epoch ||
-	       (p->epoch == tenant->epoch && p->generation > tenant->generation);
+	uint8_t digest[32];
+	int r;
+
+	*ret_other = p->epoch > tenant->epoch ||
+		     (p->epoch == tenant->epoch && p->generation > tenant->generation);
+	if (*ret_other || p->epoch != tenant->epoch || !p->has_digest)
+		return 0;
+	r = tenant_row_digest(txn, &tenant->id, p->generation, digest);
+	if (!r)
+		*ret_other = memcmp(digest, p->digest, sizeof(digest)) != 0;
+	return r == ERR_NOT_FOUND ? 0 : r;
 }
 
 static int compare(struct txn *txn, void *ctx)
 {
 	const struct proof *p = ctx;
 	struct tenant_row tenant;
+	bool other;
 	int r;
 
 	r = tenant_row_get(txn, &p->tenant_id, &tenant);
-	return r ? r : is_ahead(p, &tenant) ? ERR_OUTCOME_UNKNOWN : 0;
+	if (!r)
+		r = is_other(txn, p, &tenant, &other);
+	return r ? r : other ? ERR_OUTCOME_UNKNOWN : 0;
 }
 
 static int begin_epoch(struct txn *txn, void *ctx)
@@ -73,11 +93,14 @@ static int begin_epoch(struct txn *txn, void *ctx)
 	struct tenant_row tenant;
 	struct change change;
 	uint64_t epoch;
+	bool other;
 	int r;
 
 	/* Another node may have shown the same meanwhile. */
 	r = tenant_row_get(txn, &p->tenant_id, &tenant);
-	if (r || !is_ahead(p, &tenant))
+	if (!r)
+		r = is_other(txn, p, &tenant, &other);
+	if (r || !other)
 		return r;
 	r = change_begin(txn, &p->tenant_id, p->now_ms, &change);
 	if (r)
@@ -90,25 +113,47 @@ static int begin_epoch(struct txn *txn, void *ctx)
 	return r ? err_trace(r) : audit_end(txn, &p->audit, 0);
 }
 
-int epoch_check(struct call *call, const Pb__SubscribeRequest *hello)
+static int unproven(struct call *call)
+{
+	struct cp *cp = call->owner;
+
+	log_line(LOG_LEVEL_WARN, "epoch", &call->log,
+		 "a node shows a head that is not ours: it starts from nothing");
+	tally_add(&cp->tally, TALLY_HEADS_BAD, 1);
+	misdeeds_note(cp->misdeeds, call, "node.head", "its head is not signed by this panel");
+	return 0;
+}
+
+static int renew(struct call *call, struct proof *p)
+{
+	struct cp *cp = call->owner;
+
+	log_line(LOG_LEVEL_WARN, "epoch", &call->log,
+		 "a node has generation %llu of a log that this store does not have: a new epoch "
+		 "begins",
+		 (unsigned long long)p->generation);
+	tally_add(&cp->tally, TALLY_HEADS_AHEAD, 1);
+	audit_begin(call, "tenant.epoch", &p->audit);
+	return store_write(cp->store, begin_epoch, NULL, p);
+}
+
+int epoch_check(struct call *call, const Pb__SubscribeRequest *hello,
+		struct epoch_position *ret_from)
 {
 	struct proof p = {.now_ms = clock_wall_ms()};
 	struct cp *cp = call->owner;
 	int r;
 
+	*ret_from = (struct epoch_position){0};
 	if (!hello->head.len)
 		return 0;
-	if (!signature_good(cp, hello) || !read_head(call, hello, &p)) {
-		log_line(LOG_LEVEL_WARN, "epoch", &call->log,
-			 "a node shows a head that is not ours: it starts from nothing");
-		return 0;
-	}
+	if (!signature_good(cp, hello) || !read_head(call, hello, &p))
+		return unproven(call);
 	r = store_read(cp->store, compare, &p);
-	if (r != ERR_OUTCOME_UNKNOWN)
-		return err_trace(r);
-	log_line(LOG_LEVEL_WARN, "epoch", &call->log,
-		 "a node has generation %llu, newer than the store: a new epoch begins",
-		 (unsigned long long)p.generation);
-	audit_begin(call, "tenant.epoch", &p.audit);
-	return store_write(cp->store, begin_epoch, NULL, &p);
+	if (r == ERR_OUTCOME_UNKNOWN)
+		return renew(call, &p);
+	/* Generation 0: the head is shown, and everything asked for. */
+	if (!r && hello->generation)
+		*ret_from = (struct epoch_position){.epoch = p.epoch, .generation = p.generation};
+	return err_trace(r);
 }

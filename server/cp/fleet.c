@@ -10,6 +10,7 @@
 #include "server/cp/hub.h"
 #include "server/cp/ipam.h"
 #include "server/cp/laggards.h"
+#include "server/cp/manners.h"
 #include "server/cp/presence.h"
 #include "server/cp/tenants.h"
 
@@ -362,6 +363,7 @@ int fleet_remove(struct call *call, const Pb__RemoveNodeRequest *in, Pb__RemoveN
 		return err_trace(r);
 	hub_cut(cp->hub, &m.change.tenant.id, &m.node);
 	progress_forget(cp->progress, &m.change.tenant.id, &m.node);
+	manners_forget(cp->manners, &m.node);
 	progress_header(call, &m.change.tenant.id, m.change.tenant.generation);
 	out->devices = (uint32_t)m.n_rows;
 	return 0;

@@ -3,10 +3,7 @@
  * One thread owns all streams. Others leave messages: a commit touched these
  * tenants, a node subscribes, a stream ended, a session was revoked. So there
  * is no order to get wrong: what is committed is published once per tenant, in
- * the order of generations, to streams that are at that generation or behind.
- *
- * A stream that does not keep up is ended: the node comes back and gets a
- * snapshot, which costs less than its backlog.
+ * the order of generations. What a stream is given is room.c's business.
  */
 #include "server/cp/hub.h"
 
@@ -15,15 +12,18 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/killpoint.h"
+#include "base/limits.h"
+#include "base/sign.h"
 #include "server/cp/epoch.h"
 #include "server/cp/events.h"
+#include "server/cp/manners.h"
+#include "server/cp/misdeeds.h"
 #include "server/cp/presence.h"
 #include "server/cp/progress.h"
-#include "server/cp/publish.h"
+#include "server/cp/room.h"
 #include "server/cp/watch.h"
 
-enum { QUEUE_MAX = 256, INTEREST_MS = 60000, TICK_MS = 1000, BUCKETS = 1024 };
+enum { INTEREST_MS = 60000, TICK_MS = 1000, RETRY_MS = 2000 };
 
 enum kind {
 	TOUCH,
@@ -32,7 +32,7 @@ enum kind {
 	GONE,
 	EXTEND,
 	CUT,
-	SEND,    /* frame to all streams of the tenant */
+	REVOKED, /* frame to all streams of the tenant */
 	SEND_TO, /* frame to one node */
 	RELAY,
 	INTEREST,
@@ -45,24 +45,9 @@ struct message {
 	struct uuid tenant, node;
 	int64_t expires_ms;
 	struct call *call;
+	struct epoch_position from;
 	struct frame *frame;
 	struct message *next;
-};
-
-struct stream {
-	struct call *call;
-	struct uuid node;
-	int64_t expires_ms;
-	uint64_t interest_until_ms;
-	struct stream *next;
-};
-
-struct room {
-	struct uuid tenant;
-	uint64_t epoch, published;
-	struct stream *streams;
-	struct publish_frames snapshot;
-	struct room *next;
 };
 
 struct hub {
@@ -72,10 +57,12 @@ struct hub {
 	pthread_cond_t filled;
 	struct message *first, **last;
 	bool closing;
-	atomic_bool lost;            /* a message: there was no memory for it */
-	bool ending;                 /* all streams, for that */
-	struct room *rooms[BUCKETS]; /* the hub's thread only */
+	atomic_bool lost;    /* a message: there was no memory for it */
+	bool ending;         /* all streams, for that */
+	struct rooms *rooms; /* the hub's thread only */
 	uint64_t next_tick_ms;
+	atomic_size_t n_hellos;            /* that wait for the thread */
+	atomic_size_t n_streams, n_behind; /* for others to read */
 };
 
 /* --- inbox --- */
@@ -105,228 +92,103 @@ static void post_or_log(struct hub *hub, const struct message *message)
 	}
 }
 
-/* --- streams --- */
-
-/* Ids end in random bytes. */
-static struct room *room_of(struct hub *hub, const struct uuid *tenant, bool make)
-{
-	struct room **bucket = &hub->rooms[(tenant->b[14] << 8 | tenant->b[15]) % BUCKETS];
-	struct room *room;
-
-	for (room = *bucket; room; room = room->next) {
-		if (uuid_equal(&room->tenant, tenant))
-			return room;
-	}
-	room = make ? calloc(1, sizeof(*room)) : NULL;
-	if (room) {
-		room->tenant = *tenant;
-		room->next = *bucket;
-		*bucket = room;
-	}
-	return room;
-}
-
-static void send_to(struct stream *stream, struct frame *frame)
-{
-	if (call_queued(stream->call) >= QUEUE_MAX) {
-		log_line(LOG_LEVEL_WARN, "hub", &stream->call->log,
-			 "a node does not keep up: its stream ends");
-		call_finish(stream->call, ERR_DRAINING);
-		return;
-	}
-	if (call_send_frame(stream->call, frame))
-		log_debug("hub", "a stream is over already");
-}
-
-static void send_all(struct room *room, struct frame *frame)
-{
-	for (struct stream *s = room->streams; frame && s; s = s->next)
-		send_to(s, frame);
-}
-
-static void free_stream(struct stream *stream)
-{
-	call_unref(stream->call);
-	free(stream);
-}
-
-/* Heads of homes that are away, and the generation all live nodes have. */
-static void send_liveness(struct hub *hub, struct room *room)
-{
-	struct frame *frame = presence_update(hub->cp, &room->tenant, NULL, 0, false);
-
-	send_all(room, frame);
-	frame_unref(frame);
-	watch_changed(hub->cp->watch, &room->tenant, WATCH_STATE | WATCH_NODES | WATCH_DEVICES);
-}
-
-static void drop_stream(struct hub *hub, struct room *room, struct stream **at)
-{
-	struct stream *stream = *at;
-
-	*at = stream->next;
-	progress_online(hub->cp->progress, &room->tenant, &stream->node, false);
-	free_stream(stream);
-}
-
-/* --- publishing --- */
-
-static void drop_snapshot(struct room *room)
-{
-	publish_frames_done(&room->snapshot);
-}
-
-static void send_refresh(struct room *room)
-{
-	_cleanup_(frame_unrefp) struct frame *frame = events_refresh();
-
-	send_all(room, frame);
-}
-
-static void publish_room(struct hub *hub, struct room *room)
-{
-	struct publish_frames delta;
-	bool too_big = false;
-	int r;
-
-	if (!room->streams) {
-		r = publish_generation(hub->cp, &room->tenant, &room->epoch, &room->published);
-		drop_snapshot(room);
-		watch_changed(hub->cp->watch, &room->tenant,
-			      WATCH_STATE | WATCH_NODES | WATCH_DEVICES);
-		if (r)
-			log_error("hub", "the store does not answer: %d", r);
-		return;
-	}
-	r = publish_delta(hub->cp, &room->tenant, room->published, &delta, &too_big);
-	if (r) {
-		/* Streams must not go on as if nothing had happened: they come back. */
-		log_error("hub", "a change could not be published: %d", r);
-		for (struct stream *s = room->streams; s; s = s->next)
-			call_finish(s->call, ERR_DRAINING);
-		return;
-	}
-	KILL_POINT("hub.before_publish");
-	/* Streams of another epoch have nothing that a change could build on. */
-	if (room->epoch && delta.epoch != room->epoch)
-		too_big = true;
-	if (too_big)
-		send_refresh(room);
-	for (size_t i = 0; !too_big && i < delta.n; i++)
-		send_all(room, delta.frames[i]);
-	KILL_POINT("hub.after_publish");
-	if (delta.generation != room->published) {
-		drop_snapshot(room);
-		progress_published(hub->cp->progress, &room->tenant, delta.epoch, delta.generation);
-		watch_changed(hub->cp->watch, &room->tenant,
-			      WATCH_STATE | WATCH_NODES | WATCH_DEVICES);
-	}
-	room->epoch = delta.epoch;
-	room->published = delta.generation;
-	publish_frames_done(&delta);
-}
-
-static int send_keys(struct hub *hub, struct stream *stream)
-{
-	_cleanup_(frame_unrefp) struct frame *frame = publish_keys_frame(hub->cp, &stream->node);
-
-	if (!frame)
-		return -ENOMEM;
-	send_to(stream, frame);
-	return 0;
-}
-
-static int send_snapshot(struct hub *hub, struct room *room, struct stream *stream)
-{
-	struct publish_frames *snapshot = &room->snapshot;
-	int r;
-
-	if (!snapshot->n) {
-		r = publish_snapshot(hub->cp, &room->tenant, snapshot);
-		if (r)
-			return r;
-	}
-	/* Chunks are one answer, not a backlog: the bound does not count them. */
-	for (size_t i = 0; i < snapshot->n; i++) {
-		if (call_send_frame(stream->call, snapshot->frames[i]))
-			return ERR_CANCELLED;
-	}
-	/* Nobody holds 256 chunks in memory for a node that may never come. */
-	if (snapshot->n > 64)
-		drop_snapshot(room);
-	return 0;
-}
-
-/* The stream is in the room when its first frame goes out, so it misses nothing. */
-static void greet(struct hub *hub, struct room *room, struct stream *stream)
-{
-	struct frame *frame = NULL;
-	int r;
-
-	r = send_keys(hub, stream);
-	if (!r)
-		r = publish_revocations(hub->cp, &room->tenant, &frame);
-	if (!r) {
-		send_to(stream, frame);
-		frame_unref(frame);
-		r = send_snapshot(hub, room, stream);
-	}
-	if (r)
-		call_finish(stream->call, r == ERR_NOT_FOUND ? ERR_TOKEN_INVALID : r);
-}
-
 /* --- messages --- */
 
 static void tell_gone(struct call *call, void *arg)
 {
-	struct message m = {.kind = GONE, .tenant = call->caller.tenant_id, .call = call};
+	struct message m = {.kind = GONE,
+			    .tenant = call->caller.tenant_id,
+			    .node = call->caller.node_id,
+			    .call = call};
 
 	post_or_log(arg, &m);
 }
 
-static void on_subscribe(struct hub *hub, struct message *m)
+/* Later, and not all at once. */
+static int later(struct call *call, uint64_t ms)
 {
-	struct room *room = room_of(hub, &m->tenant, true);
-	struct stream *stream = calloc(1, sizeof(*stream));
+	_cleanup_(status_done) struct status status = {0};
+	uint16_t dice;
 
-	if (!room || !stream) {
-		call_finish(m->call, -ENOMEM);
-		call_unref(m->call);
-		free(stream);
+	sign_random(&dice, sizeof(dice));
+	status_set(&status, ERR_DRAINING, "The Control Panel is busy. Come again.");
+	status_retry(&status, ms + dice % ms);
+	return call_fail_status(call, &status);
+}
+
+static void refuse_later(struct call *call)
+{
+	call_finish(call, later(call, RETRY_MS));
+}
+
+/* A second stream of a node ends the first. */
+static void end_earlier(struct hub *hub, const struct uuid *tenant, const struct uuid *node)
+{
+	struct stream *earlier = rooms_stream(hub->rooms, tenant, node);
+
+	if (!earlier)
 		return;
-	}
-	for (struct stream **at = &room->streams; *at;) {
-		if (uuid_equal(&(*at)->node, &m->node)) {
-			call_finish((*at)->call, ERR_CANCELLED);
-			drop_stream(hub, room, at);
-		} else {
-			at = &(*at)->next;
-		}
-	}
-	/* Streams that are there go first: the newcomer starts at the same generation. */
-	publish_room(hub, room);
-	stream->call = m->call;
-	stream->node = m->node;
+	call_finish(earlier->call, ERR_CANCELLED);
+	room_leave(earlier);
+}
+
+static void begin(struct hub *hub, struct stream *stream, const struct message *m)
+{
+	int r;
+
 	stream->expires_ms = m->expires_ms;
-	stream->next = room->streams;
-	room->streams = stream;
-	greet(hub, room, stream);
+	stream->epoch = m->from.epoch;
+	stream->sent = m->from.generation;
+	r = room_greet(stream);
+	if (r == ERR_NOT_FOUND)
+		call_finish(stream->call, ERR_TOKEN_INVALID);
+	else if (r < 0)
+		refuse_later(stream->call);
 	progress_online(hub->cp->progress, &m->tenant, &m->node, true);
 	call_on_end(stream->call, tell_gone, hub);
-	send_liveness(hub, room);
+	room_tell_liveness(stream->room);
+}
+
+static void on_subscribe(struct hub *hub, struct message *m)
+{
+	struct room *room = rooms_get(hub->rooms, &m->tenant, true);
+	struct stream *stream = NULL;
+	int r = room ? 0 : -ENOMEM;
+
+	atomic_fetch_sub(&hub->n_hellos, 1);
+	end_earlier(hub, &m->tenant, &m->node);
+	/* Where the newcomer begins to follow. With streams it is known. */
+	if (room && (!room->published || !room->streams))
+		r = room_publish(room);
+	if (!r)
+		stream = room_enter(room, m->call, &m->node);
+	if (stream) {
+		begin(hub, stream, m);
+		return;
+	}
+	if (r == ERR_NOT_FOUND)
+		call_finish(m->call, ERR_TOKEN_INVALID);
+	else
+		refuse_later(m->call);
+	call_unref(m->call);
+}
+
+static void leave_room(struct hub *hub, struct stream *stream)
+{
+	struct room *room = stream->room;
+	struct uuid node = stream->node;
+
+	room_leave(stream);
+	progress_online(hub->cp->progress, &room->tenant, &node, false);
+	room_tell_liveness(room);
 }
 
 static void on_gone(struct hub *hub, struct message *m)
 {
-	struct room *room = room_of(hub, &m->tenant, false);
+	struct stream *s = rooms_stream(hub->rooms, &m->tenant, &m->node);
 
-	for (struct stream **at = room ? &room->streams : NULL; at && *at; at = &(*at)->next) {
-		if ((*at)->call == m->call) {
-			drop_stream(hub, room, at);
-			send_liveness(hub, room);
-			return;
-		}
-	}
+	if (s && s->call == m->call)
+		leave_room(hub, s);
 }
 
 static void send_interest(struct room *room, const struct uuid *except)
@@ -335,18 +197,16 @@ static void send_interest(struct room *room, const struct uuid *except)
 
 	for (struct stream *s = room->streams; frame && s; s = s->next) {
 		if (!uuid_equal(&s->node, except))
-			send_to(s, frame);
+			room_send(s, frame);
 	}
 }
 
 static void on_interest(struct hub *hub, struct room *room, const struct uuid *node)
 {
+	struct stream *s = rooms_stream(hub->rooms, &room->tenant, node);
 	uint64_t now = clock_boot_ms();
 	struct frame *full;
-	struct stream *s;
 
-	for (s = room->streams; s && !uuid_equal(&s->node, node); s = s->next)
-		;
 	if (!s) {
 		send_interest(room, node);
 		return;
@@ -357,7 +217,7 @@ static void on_interest(struct hub *hub, struct room *room, const struct uuid *n
 	if (s->interest_until_ms <= now) {
 		full = presence_update(hub->cp, &room->tenant, NULL, 0, true);
 		if (full)
-			send_to(s, full);
+			room_send(s, full);
 		frame_unref(full);
 	}
 	s->interest_until_ms = now + INTEREST_MS;
@@ -370,108 +230,109 @@ static void on_relay(struct room *room, const struct uuid *from, struct frame *f
 
 	for (struct stream *s = room->streams; s; s = s->next) {
 		if (s->interest_until_ms > now && !uuid_equal(&s->node, from))
-			send_to(s, frame);
+			room_send(s, frame);
 	}
 }
 
-static void on_room(struct room *room, struct message *m)
+static void on_stream(struct stream *s, struct message *m)
 {
-	for (struct stream *s = room->streams, *next; s; s = next) {
-		next = s->next;
-		if (m->kind != SEND && !uuid_equal(&s->node, &m->node))
-			continue;
-		if (m->kind == EXTEND)
-			s->expires_ms = m->expires_ms;
-		else if (m->kind == CUT)
-			call_finish(s->call, ERR_TOKEN_INVALID);
-		else
-			send_to(s, m->frame);
-	}
+	if (!s)
+		return;
+	if (m->kind == EXTEND)
+		s->expires_ms = m->expires_ms;
+	else if (m->kind == CUT)
+		call_finish(s->call, ERR_TOKEN_INVALID);
+	else if (room_send(s, m->frame))
+		log_debug("hub", "a node is asked to fetch everything anew");
 }
 
-static void each_room(struct hub *hub, void (*fn)(struct hub *hub, struct room *room, void *arg),
-		      void *arg)
-{
-	for (size_t i = 0; i < BUCKETS; i++) {
-		for (struct room *room = hub->rooms[i]; room; room = room->next)
-			fn(hub, room, arg);
-	}
-}
-
-static void touch_one(struct hub *hub, struct room *room, void *arg)
+static void touch_one(struct room *room, void *arg)
 {
 	(void)arg;
-	publish_room(hub, room);
+	(void)!room_publish(room); /* else it is done later */
 }
 
-static void drain_one(struct hub *hub, struct room *room, void *arg)
+static void drain_one(struct room *room, void *arg)
 {
-	(void)hub;
-	send_all(room, arg);
+	room_send_all(room, arg);
 }
 
 /* When a message was lost all end, not only those out of time: they come back and hear all. */
-static void look_one(struct hub *hub, struct room *room, void *arg)
+static void look_one(struct room *room, void *arg)
 {
-	const int64_t *now_ms = arg;
-	struct stream **at = &room->streams;
+	struct hub *hub = arg;
+	int64_t now_ms = clock_wall_ms();
 
-	if (hub->ending)
-		publish_room(hub, room);
-	while (*at) {
-		if ((*at)->expires_ms <= *now_ms)
-			call_finish((*at)->call, ERR_TOKEN_INVALID);
+	if (hub->ending) {
+		room_forget_revocations(room);
+		touch_one(room, NULL);
+	}
+	for (struct stream *s = room->streams, *next; s; s = next) {
+		next = s->next;
+		if (s->expires_ms <= now_ms)
+			call_finish(s->call, ERR_TOKEN_INVALID);
 		else if (hub->ending)
-			call_finish((*at)->call, ERR_DRAINING);
+			refuse_later(s->call);
 		if (hub->ending)
-			drop_stream(hub, room, at);
-		else
-			at = &(*at)->next;
+			leave_room(hub, s);
+	}
+}
+
+static void handle_room(struct hub *hub, struct message *m)
+{
+	struct room *room = rooms_get(hub->rooms, &m->tenant, m->kind == TOUCH);
+
+	if (!room) {
+		hub->lost = hub->lost || m->kind == TOUCH;
+		return;
+	}
+	switch (m->kind) {
+	case TOUCH:
+		touch_one(room, NULL);
+		break;
+	case RELAY:
+		on_relay(room, &m->node, m->frame);
+		break;
+	case INTEREST:
+		on_interest(hub, room, &m->node);
+		break;
+	case CONVERGED:
+		room_tell_liveness(room);
+		break;
+	case REVOKED:
+		room_forget_revocations(room);
+		room_send_all(room, m->frame);
+		break;
+	default:
+		on_stream(rooms_stream(hub->rooms, &m->tenant, &m->node), m);
 	}
 }
 
 static void handle(struct hub *hub, struct message *m)
 {
-	struct room *room;
-
 	switch (m->kind) {
 	case TOUCH_ALL:
-		each_room(hub, touch_one, NULL);
-		return;
+		rooms_each(hub->rooms, touch_one, NULL);
+		break;
 	case SUBSCRIBE:
 		on_subscribe(hub, m);
-		return;
+		break;
 	case GONE:
 		on_gone(hub, m);
-		return;
-	case DRAIN_ALL:
-		each_room(hub, drain_one, m->frame);
-		return;
-	default:
 		break;
+	case DRAIN_ALL:
+		rooms_each(hub->rooms, drain_one, m->frame);
+		break;
+	default:
+		handle_room(hub, m);
 	}
-	room = room_of(hub, &m->tenant, m->kind == TOUCH);
-	if (!room)
-		hub->lost = hub->lost || m->kind == TOUCH;
-	else if (m->kind == TOUCH)
-		publish_room(hub, room);
-	else if (m->kind == RELAY)
-		on_relay(room, &m->node, m->frame);
-	else if (m->kind == INTEREST)
-		on_interest(hub, room, &m->node);
-	else if (m->kind == CONVERGED)
-		send_liveness(hub, room);
-	else
-		on_room(room, m);
 }
 
 static void tick(struct hub *hub)
 {
-	int64_t now_ms = clock_wall_ms();
-
 	hub->next_tick_ms = clock_boot_ms() + TICK_MS;
 	hub->ending = atomic_exchange(&hub->lost, false);
-	each_room(hub, look_one, &now_ms);
+	rooms_each(hub->rooms, look_one, hub);
 }
 
 static void wait_filled(struct hub *hub)
@@ -497,35 +358,47 @@ static bool touched_later(const struct message *m)
 	return false;
 }
 
+static struct message *take(struct hub *hub, bool wait, bool *ret_closing)
+{
+	struct message *m;
+
+	pthread_mutex_lock(&hub->lock);
+	if (wait && !hub->first && !hub->closing)
+		wait_filled(hub);
+	m = hub->first;
+	hub->first = NULL;
+	hub->last = &hub->first;
+	*ret_closing = hub->closing;
+	pthread_mutex_unlock(&hub->lock);
+	return m;
+}
+
+static bool turn(struct hub *hub, bool wait)
+{
+	bool closing;
+	struct message *m = take(hub, wait, &closing), *next;
+
+	for (; m; m = next) {
+		next = m->next;
+		if (!touched_later(m))
+			handle(hub, m);
+		frame_unref(m->frame);
+		free(m);
+	}
+	if (clock_boot_ms() >= hub->next_tick_ms)
+		tick(hub);
+	rooms_turn(hub->rooms);
+	atomic_store(&hub->n_streams, rooms_streams(hub->rooms));
+	atomic_store(&hub->n_behind, rooms_behind(hub->rooms));
+	watch_flush(hub->cp->watch);
+	return closing;
+}
+
 static void *hub_main(void *arg)
 {
-	struct hub *hub = arg;
-
-	for (;;) {
-		struct message *m, *next;
-		bool closing;
-
-		pthread_mutex_lock(&hub->lock);
-		if (!hub->first && !hub->closing)
-			wait_filled(hub);
-		m = hub->first;
-		hub->first = NULL;
-		hub->last = &hub->first;
-		closing = hub->closing;
-		pthread_mutex_unlock(&hub->lock);
-		for (; m; m = next) {
-			next = m->next;
-			if (!touched_later(m))
-				handle(hub, m);
-			frame_unref(m->frame);
-			free(m);
-		}
-		if (clock_boot_ms() >= hub->next_tick_ms)
-			tick(hub);
-		watch_flush(hub->cp->watch);
-		if (closing)
-			return NULL;
-	}
+	while (!turn(arg, true))
+		;
+	return NULL;
 }
 
 /* --- what others call --- */
@@ -558,15 +431,27 @@ int hub_subscribe(struct call *call, const Pb__SubscribeRequest *in)
 			    .tenant = call->caller.tenant_id,
 			    .node = call->caller.node_id,
 			    .expires_ms = call->caller.expires_at_ms};
+	uint64_t wait_ms;
 	int r;
 
-	r = epoch_check(call, in);
+	wait_ms = manners_admit(cp->manners, &m.node, MANNERS_HELLO);
+	if (wait_ms)
+		misdeeds_note(cp->misdeeds, call, "node.streams", "begins streams too often");
+	if (wait_ms || atomic_fetch_add(&cp->hub->n_hellos, 1) >= LIMIT_HELLOS) {
+		if (!wait_ms)
+			atomic_fetch_sub(&cp->hub->n_hellos, 1);
+		tally_add(&cp->tally, TALLY_HELLOS_LATER, 1);
+		return later(call, wait_ms ? wait_ms : RETRY_MS);
+	}
+	r = epoch_check(call, in, &m.from);
+	if (!r) {
+		m.call = call_ref(call);
+		r = post(cp->hub, &m);
+		if (r)
+			call_unref(m.call);
+	}
 	if (r)
-		return r;
-	m.call = call_ref(call);
-	r = post(cp->hub, &m);
-	if (r)
-		call_unref(m.call);
+		atomic_fetch_sub(&cp->hub->n_hellos, 1);
 	return r ? r : CALL_PARKED;
 }
 
@@ -589,7 +474,7 @@ void hub_revoke(struct hub *hub, const struct uuid *tenant, const uint8_t (*ids)
 	struct frame *frame = n ? events_revocations(ids, n) : NULL;
 
 	if (frame)
-		leave(hub, SEND, tenant, tenant, frame);
+		leave(hub, REVOKED, tenant, tenant, frame);
 	else if (n)
 		hub->lost = true;
 	for (size_t i = 0; i < n; i++) {
@@ -632,6 +517,16 @@ void hub_drain(struct hub *hub, uint32_t reconnect_after_ms)
 		post_or_log(hub, &m);
 }
 
+void hub_metrics(struct hub *hub, struct text *out)
+{
+	struct cp *cp = hub->cp;
+
+	tally_print(&cp->tally, out);
+	text_addf(out, "qmesh_agent_streams %zu\nqmesh_agent_streams_behind %zu\n",
+		  atomic_load(&hub->n_streams), atomic_load(&hub->n_behind));
+	text_addf(out, "qmesh_nodes_differing %zu\n", manners_differing(cp->manners));
+}
+
 int hub_new(struct cp *cp, struct hub **ret_hub)
 {
 	struct hub *hub = calloc(1, sizeof(*hub));
@@ -642,6 +537,11 @@ int hub_new(struct cp *cp, struct hub **ret_hub)
 		return -ENOMEM;
 	hub->cp = cp;
 	hub->last = &hub->first;
+	hub->rooms = rooms_new(cp);
+	if (!hub->rooms) {
+		free(hub);
+		return -ENOMEM;
+	}
 	pthread_mutex_init(&hub->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -649,6 +549,7 @@ int hub_new(struct cp *cp, struct hub **ret_hub)
 	pthread_condattr_destroy(&attr);
 	r = pthread_create(&hub->thread, NULL, hub_main, hub);
 	if (r) {
+		rooms_free(hub->rooms);
 		free(hub);
 		return err_origin(-r);
 	}
@@ -656,22 +557,9 @@ int hub_new(struct cp *cp, struct hub **ret_hub)
 	return 0;
 }
 
-static void free_room(struct room *room)
-{
-	while (room->streams) {
-		struct stream *s = room->streams;
-
-		room->streams = s->next;
-		free_stream(s);
-	}
-	drop_snapshot(room);
-	free(room);
-}
-
 void hub_free(struct hub *hub)
 {
 	struct message *m;
-	struct room *room;
 
 	if (!hub)
 		return;
@@ -687,12 +575,7 @@ void hub_free(struct hub *hub)
 		frame_unref(m->frame);
 		free(m);
 	}
-	for (size_t i = 0; i < BUCKETS; i++) {
-		while ((room = hub->rooms[i])) {
-			hub->rooms[i] = room->next;
-			free_room(room);
-		}
-	}
+	rooms_free(hub->rooms);
 	pthread_cond_destroy(&hub->filled);
 	pthread_mutex_destroy(&hub->lock);
 	free(hub);

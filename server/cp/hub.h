@@ -34,6 +34,8 @@ void hub_relay(struct hub *hub, const struct uuid *tenant, const struct uuid *fr
 	       struct frame *frame);
 /* All live nodes have a newer generation, or the set of live nodes changed. */
 void hub_converged(struct hub *hub, const struct uuid *tenant);
+/* Counters and gauges of peer distribution, "name value\n" each. Any thread. */
+void hub_metrics(struct hub *hub, struct text *out);
 /* Tells all nodes to come back elsewhere or later. */
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "server/cp/census.h"
 #include "server/cp/cp.h"
+#include "server/cp/hub.h"
 #include "server/cp/presence.h"
 #include "server/store/node_row.h"
 #include "server/store/tenant_row.h"
@@ -120,6 +121,7 @@ void metrics_add(void *owner, struct text *out)
 	text_addf(out, "qmesh_store_batches_total %llu\nqmesh_store_writes_total %llu\n",
 		  (unsigned long long)batches, (unsigned long long)writes);
 	add_convergence(cp, out);
+	hub_metrics(cp->hub, out);
 	if (store_read(cp->store, sum_up, &s))
 		return;
 	text_addf(out, "qmesh_tenants %llu\nqmesh_devices %llu\nqmesh_nodes %llu\n",

@@ -312,6 +312,18 @@ void progress_load(struct progress *p, const struct uuid *tenant, uint64_t epoch
 	pthread_mutex_unlock(&p->lock);
 }
 
+void progress_epoch(struct progress *p, const struct uuid *tenant, uint64_t epoch)
+{
+	struct room *room;
+
+	pthread_mutex_lock(&p->lock);
+	room = room_of(p, tenant);
+	/* Epochs grow; whoever read an older one was late. */
+	if (room && epoch > room->muster.epoch)
+		muster_load(&room->muster, epoch, room->muster.generation);
+	pthread_mutex_unlock(&p->lock);
+}
+
 void progress_know(struct progress *p, const struct uuid *tenant, const struct uuid *node)
 {
 	pthread_mutex_lock(&p->lock);
@@ -373,22 +385,20 @@ static void note_failed(struct muster_node *n, const Pb__ReportRequest *report)
 	n->failed_errno = first ? first->errno_code : 0;
 }
 
-bool progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
+void progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
 		     const Pb__ReportRequest *report, bool differs)
 {
 	struct muster_node *n;
 	struct room *room;
-	bool is_new;
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
 	n = node_of(room, node, true);
 	if (!n) {
 		pthread_mutex_unlock(&p->lock);
-		return false;
+		return;
 	}
 	muster_applied(&room->muster, n, report->epoch, report->applied_generation, &p->times);
-	is_new = differs && !n->differs;
 	n->differs = differs;
 	n->reported_ms = clock_wall_ms();
 	note_failed(n, report);
@@ -397,7 +407,6 @@ bool progress_report(struct progress *p, const struct uuid *tenant, const struct
 	snprintf(n->forwarding, sizeof(n->forwarding), "%s", report->forwarding);
 	snprintf(n->dns_status, sizeof(n->dns_status), "%s", report->dns_status);
 	after_change(p, tenant, room);
-	return is_new;
 }
 
 void progress_forget(struct progress *p, const struct uuid *tenant, const struct uuid *node)

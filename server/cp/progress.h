@@ -22,6 +22,8 @@ void progress_free(struct progress *p);
 /* What the store has at the start, before any stream. */
 void progress_load(struct progress *p, const struct uuid *tenant, uint64_t epoch,
 		   uint64_t generation);
+/* The tenant's epoch as somebody read it: what was applied of an older one counts as nothing. */
+void progress_epoch(struct progress *p, const struct uuid *tenant, uint64_t epoch);
 /* A node exists, and is not online. */
 void progress_know(struct progress *p, const struct uuid *tenant, const struct uuid *node);
 void progress_online(struct progress *p, const struct uuid *tenant, const struct uuid *node,
@@ -32,9 +34,9 @@ void progress_published(struct progress *p, const struct uuid *tenant, uint64_t 
 			uint64_t generation);
 /*
  * A report arrived; wakes who waited for it. differs: its list is not what was
- * published. True: it is the first time that it says so of this generation.
+ * published.
  */
-bool progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
+void progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
 		     const Pb__ReportRequest *report, bool differs);
 void progress_forget(struct progress *p, const struct uuid *tenant, const struct uuid *node);
 

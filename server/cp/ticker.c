@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "server/cp/denials.h"
 #include "server/cp/licensing.h"
+#include "server/cp/misdeeds.h"
 #include "server/cp/presence.h"
 #include "server/cp/rotation.h"
 #include "server/store/replay_row.h"
@@ -95,6 +96,7 @@ static void run(struct ticker *t)
 	if (now >= t->next_denials_ms) {
 		t->next_denials_ms = now + DENIALS_PERIOD_MS;
 		denials_flush(t->cp);
+		misdeeds_flush(t->cp);
 	}
 	if (now >= t->next_prune_ms) {
 		t->next_prune_ms = now + PRUNE_MS;
@@ -122,6 +124,7 @@ static void *ticker_main(void *arg)
 	}
 	presence_flush(t->cp->presence);
 	denials_flush(t->cp);
+	misdeeds_flush(t->cp);
 	return NULL;
 }
 

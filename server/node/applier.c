@@ -240,6 +240,7 @@ static void publish(struct applier *a, bool active)
 	if (active) {
 		to->epoch = a->replica->head.epoch;
 		to->generation = a->replica->head.generation;
+		to->list_digest = *members_digest(a->replica->list);
 	}
 	if (failed) {
 		if (a->n_failed)

@@ -146,7 +146,12 @@ static void take_peers(struct keeper *k, const Pb__PeersUpdated *event)
 		k->applier.from_cache = false;
 		break;
 	case REPLICA_GAP:
+	case REPLICA_DIFFERS:
 		log_info("node", "gap in the list, asking for all of it");
+		link_resync(k->node->link);
+		break;
+	case REPLICA_OLD:
+		log_error("node", "an older list from the Control Panel refused");
 		link_resync(k->node->link);
 		break;
 	case REPLICA_IGNORED:

@@ -336,10 +336,11 @@ static void fill_hello(struct link *l, bool resync, Pb__SubscribeRequest *req)
 	struct replica_head *h = &l->node->replica.head;
 
 	req->version = (char *)QMESH_VERSION;
-	if (resync || !h->generation)
+	if (!h->generation)
 		return;
+	/* The head proves how far the log was, even when all of it is asked for. */
 	req->epoch = h->epoch;
-	req->generation = h->generation;
+	req->generation = resync ? 0 : h->generation;
 	req->head = (ProtobufCBinaryData){.len = h->bytes_len, .data = h->bytes};
 	req->head_signature = (ProtobufCBinaryData){.len = h->signature_len, .data = h->signature};
 	req->kid = h->kid;

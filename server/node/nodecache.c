@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "quazzar/mesh/v1/member.pb-c.h"
 #include "server/node/statefile.h"
 
 #define FILE_NAME "cache"
@@ -161,9 +162,27 @@ static int take_record(struct replica *r, enum record type, const uint8_t *p, si
 	case RECORD_TRUST:
 		return trust_decode(p, len, &r->trust);
 	case RECORD_LIST:
-		return members_apply(r->list, p, len);
+		return members_apply(r->list, p, len, NULL);
 	}
 	return 0;
+}
+
+/* The list is the one that the head is about: the head is what we show as proof of it. */
+static int check_head(const struct replica *r)
+{
+	Pb__PeersHead *head;
+	bool fits;
+
+	if (!r->head.generation)
+		return 0;
+	head = pb__peers_head__unpack(NULL, r->head.bytes_len, r->head.bytes);
+	if (!head)
+		return -EBADMSG;
+	fits = head->epoch == r->head.epoch && head->to_generation == r->head.generation &&
+	       head->list_digest.len == DIGEST_LEN &&
+	       memcmp(head->list_digest.data, members_digest(r->list)->b, DIGEST_LEN) == 0;
+	pb__peers_head__free_unpacked(head, NULL);
+	return fits ? 0 : -EBADMSG;
 }
 
 static int parse(struct replica *r, const uint8_t *p, size_t len)
@@ -191,7 +210,7 @@ static int parse(struct replica *r, const uint8_t *p, size_t len)
 			return e;
 		at += RECORD_HEAD_LEN + record_len;
 	}
-	return 0;
+	return check_head(r);
 }
 
 int nodecache_load(const char *state_dir, struct replica *r)

@@ -49,15 +49,13 @@ static void unlock(pthread_rwlock_t **lock)
 	_cleanup_(unlock) pthread_rwlock_t *locked_ = &(r)->lock;                                  \
 	pthread_rwlock_wrlock(locked_)
 
-/* Once list keys are known, nothing unsigned is taken. */
+/* Enroll gives the first list keys: nothing unsigned is ever taken. */
 static int check_signature(const struct replica *r, const Pb__PeersUpdated *event)
 {
 	const struct trust_key *key = trust_list_key(&r->trust, event->kid);
 	uint8_t signed_bytes[sizeof(HEAD_CONTEXT) - 1 + REPLICA_HEAD_MAX];
 	size_t context_len = sizeof(HEAD_CONTEXT) - 1;
 
-	if (r->trust.n_list_keys == 0)
-		return 0;
 	if (!key || event->signature.len != SIGN_LEN)
 		return -EBADMSG;
 	memcpy(signed_bytes, HEAD_CONTEXT, context_len);
@@ -95,11 +93,13 @@ static void keep_head(struct replica *r, const Pb__PeersUpdated *event, const Pb
 	snprintf(h->kid, sizeof(h->kid), "%s", event->kid);
 }
 
-static bool digest_fits(const struct members *ms, const Pb__PeersHead *head)
+/* NULL: the head has none that could be compared. */
+static const struct digest *digest_of(const Pb__PeersHead *head, struct digest *space)
 {
-	return head->list_digest.len == 0 ||
-	       (head->list_digest.len == DIGEST_LEN &&
-		memcmp(head->list_digest.data, members_digest(ms)->b, DIGEST_LEN) == 0);
+	if (head->list_digest.len != DIGEST_LEN)
+		return NULL;
+	memcpy(space->b, head->list_digest.data, DIGEST_LEN);
+	return space;
 }
 
 static void drop_next(struct replica *r)
@@ -109,35 +109,62 @@ static void drop_next(struct replica *r)
 	r->next_chunk = 0;
 }
 
-static int take_snapshot(struct replica *r, const Pb__PeersUpdated *event,
-			 const Pb__PeersHead *head)
+/* Older than what is here already: a list is never taken back. */
+static bool is_old(const struct replica *r, const Pb__PeersHead *head)
 {
-	int e;
+	return head->epoch < r->head.epoch ||
+	       (head->epoch == r->head.epoch && head->to_generation < r->head.generation);
+}
 
+static int differs(const Pb__PeersHead *head)
+{
+	log_error("node", "the list of generation %llu does not fit its digest",
+		  (unsigned long long)head->to_generation);
+	return REPLICA_DIFFERS;
+}
+
+/* Chunks of one snapshot, in order, from one place in the log. */
+static int begin_or_go_on(struct replica *r, const Pb__PeersHead *head)
+{
 	if (head->chunk == 0) {
 		drop_next(r);
 		r->next = members_new();
-		if (!r->next)
-			return err_origin(-ENOMEM);
+		r->next_epoch = head->epoch;
+		r->next_generation = head->to_generation;
+		return r->next ? 0 : err_origin(-ENOMEM);
 	}
-	if (!r->next || head->chunk != r->next_chunk) {
+	if (r->next && head->chunk == r->next_chunk && head->epoch == r->next_epoch &&
+	    head->to_generation == r->next_generation)
+		return 0;
+	drop_next(r);
+	return REPLICA_GAP;
+}
+
+static int take_snapshot(struct replica *r, const Pb__PeersUpdated *event,
+			 const Pb__PeersHead *head)
+{
+	const struct digest *expected;
+	struct digest space;
+	int e;
+
+	if (is_old(r, head)) {
 		drop_next(r);
-		return REPLICA_GAP;
+		return REPLICA_OLD;
 	}
-	e = members_apply(r->next, event->list.data, event->list.len);
+	e = begin_or_go_on(r, head);
+	if (e)
+		return e;
+	expected = head->last ? digest_of(head, &space) : NULL;
+	e = members_apply(r->next, event->list.data, event->list.len, expected);
+	if (!e && head->last && !expected)
+		e = -EBADMSG;
 	if (e) {
 		drop_next(r);
-		return e;
+		return e == -EILSEQ ? differs(head) : e;
 	}
 	r->next_chunk++;
 	if (!head->last)
 		return REPLICA_PARTIAL;
-	if (!digest_fits(r->next, head)) {
-		log_error("node", "snapshot of generation %llu does not fit its digest",
-			  (unsigned long long)head->to_generation);
-		drop_next(r);
-		return REPLICA_GAP;
-	}
 	members_free(r->list);
 	r->list = TAKE(r->next);
 	drop_next(r);
@@ -147,20 +174,21 @@ static int take_snapshot(struct replica *r, const Pb__PeersUpdated *event,
 
 static int take_change(struct replica *r, const Pb__PeersUpdated *event, const Pb__PeersHead *head)
 {
+	const struct digest *expected;
+	struct digest space;
 	int e;
 
+	if (head->epoch < r->head.epoch)
+		return REPLICA_OLD;
 	if (head->epoch != r->head.epoch || head->from_generation > r->head.generation)
 		return REPLICA_GAP;
 	if (head->to_generation <= r->head.generation)
 		return REPLICA_IGNORED;
-	e = members_apply(r->list, event->list.data, event->list.len);
+	expected = digest_of(head, &space);
+	e = expected ? members_apply(r->list, event->list.data, event->list.len, expected)
+		     : -EBADMSG;
 	if (e)
-		return e;
-	if (!digest_fits(r->list, head)) {
-		log_error("node", "list at generation %llu does not fit its digest",
-			  (unsigned long long)head->to_generation);
-		return REPLICA_GAP;
-	}
+		return e == -EILSEQ ? differs(head) : e;
 	keep_head(r, event, head);
 	return REPLICA_CHANGED;
 }

@@ -43,6 +43,7 @@ struct replica_interface {
 	char forwarding[REPLICA_REASON_LEN];
 	char dns_status[REPLICA_DNS_LEN]; /* off, serving, "degraded: why" */
 	uint64_t epoch, generation;       /* applied */
+	struct digest list_digest;        /* of the list as it was then */
 	struct digest device_digest;
 	struct replica_failed *failed;
 	size_t n_failed;
@@ -70,6 +71,7 @@ struct replica {
 	/* A snapshot that is not whole yet. */
 	struct members *next;
 	uint32_t next_chunk;
+	uint64_t next_epoch, next_generation;
 };
 
 int replica_init(struct replica *r, const struct uuid *self, const struct uuid *tenant_id)
@@ -80,7 +82,9 @@ enum replica_result {
 	REPLICA_CHANGED, /* the list is at a new generation */
 	REPLICA_IGNORED, /* nothing new */
 	REPLICA_PARTIAL, /* a chunk; more to come */
-	REPLICA_GAP,     /* subscribe anew with generation 0 */
+	REPLICA_GAP,     /* something is missing: subscribe anew with generation 0 */
+	REPLICA_DIFFERS, /* the same, for it does not lead to its own digest; the list stays */
+	REPLICA_OLD,     /* refused: older than what is here */
 };
 
 /* Each takes the write lock itself. PeersUpdated: -EBADMSG, -ENOMEM, or a replica_result. */

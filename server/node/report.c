@@ -117,7 +117,7 @@ static int fill(struct replica *r, struct arena *a, bool all, Pb__ReportRequest 
 
 	req->epoch = r->interface.epoch;
 	req->applied_generation = r->interface.generation;
-	req->list_digest = as_data(members_digest(r->list)->b, DIGEST_LEN);
+	req->list_digest = as_data(r->interface.list_digest.b, DIGEST_LEN);
 	req->device_digest = as_data(r->interface.device_digest.b, DIGEST_LEN);
 	req->backend = (char *)r->interface.backend;
 	req->forwarding = r->interface.forwarding;

@@ -171,7 +171,30 @@ static int decode_all(const Pb__PeerList *list, struct member ***ret_decoded)
 	return 0;
 }
 
-static int apply_list(struct members *ms, const Pb__PeerList *list)
+/* The digest there would be; each id is in the list once. */
+static bool leads_to(const struct members *ms, const Pb__PeerList *list, struct member **decoded,
+		     const struct digest *expected)
+{
+	struct digest digest = ms->digest;
+	const struct member *old;
+	struct uuid id;
+
+	for (size_t i = 0; i < list->n_upserts; i++) {
+		old = members_get(ms, &decoded[i]->id);
+		if (old)
+			digest_sub(&digest, old->bytes, old->bytes_len);
+		digest_add(&digest, decoded[i]->bytes, decoded[i]->bytes_len);
+	}
+	for (size_t i = 0; i < list->n_removed_ids; i++) {
+		memcpy(id.b, list->removed_ids[i].data, sizeof(id.b));
+		old = members_get(ms, &id);
+		if (old)
+			digest_sub(&digest, old->bytes, old->bytes_len);
+	}
+	return memcmp(digest.b, expected->b, sizeof(digest.b)) == 0;
+}
+
+static int apply_list(struct members *ms, const Pb__PeerList *list, const struct digest *expected)
 {
 	struct member **decoded = NULL;
 	int r;
@@ -185,6 +208,10 @@ static int apply_list(struct members *ms, const Pb__PeerList *list)
 	r = decode_all(list, &decoded);
 	if (r)
 		return r;
+	if (expected && !leads_to(ms, list, decoded, expected)) {
+		free_decoded(decoded, list->n_upserts);
+		return -EILSEQ;
+	}
 	if (list->tenant.len) {
 		r = members_set_tenant(ms, list->tenant.data, list->tenant.len);
 		if (r) {
@@ -204,14 +231,14 @@ static int apply_list(struct members *ms, const Pb__PeerList *list)
 	return 0;
 }
 
-int members_apply(struct members *ms, const void *list, size_t len)
+int members_apply(struct members *ms, const void *list, size_t len, const struct digest *expected)
 {
 	Pb__PeerList *pb = pb__peer_list__unpack(NULL, len, list);
 	int r;
 
 	if (!pb)
 		return -EBADMSG;
-	r = apply_list(ms, pb);
+	r = apply_list(ms, pb, expected);
 	pb__peer_list__free_unpacked(pb, NULL);
 	return r;
 }

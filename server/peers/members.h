@@ -28,9 +28,11 @@ bool members_remove(struct members *ms, const struct uuid *id);
 int members_set_tenant(struct members *ms, const void *bytes, size_t len) _must_check_;
 /*
  * An encoded PeerList: tenant record, upserts, removals. Whole or not at all
- * but for -ENOMEM. -EBADMSG when the list or any member does not decode.
+ * but for -ENOMEM. -EBADMSG when the list or any member does not decode,
+ * -EILSEQ when it does not lead to the expected digest (may be NULL).
  */
-int members_apply(struct members *ms, const void *list, size_t len) _must_check_;
+int members_apply(struct members *ms, const void *list, size_t len, const struct digest *expected)
+	_must_check_;
 /* An encoded PeerList on the heap with members from .. (at most max), and the tenant record
  * when from is 0. For snapshots and caches. -ENOMEM. */
 int members_encode(const struct members *ms, size_t from, size_t max, uint8_t **ret_bytes,

@@ -30,9 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	size_t n;
 
 	assert(ms && again && sign_init() == 0);
-	if (members_apply(ms, data, len) == 0) {
+	if (members_apply(ms, data, len, NULL) == 0) {
 		assert(members_encode(ms, 0, SIZE_MAX, &bytes, &n) == 0);
-		assert(members_apply(again, bytes, n) == 0);
+		assert(members_apply(again, bytes, n, NULL) == 0);
 		assert(members_count(ms) == members_count(again));
 		assert(digest_equal(members_digest(ms), members_digest(again)));
 		for (size_t i = 0; i < members_count(ms); i++)

@@ -86,7 +86,7 @@ static void test_refused(void **state)
 	(void)state;
 	assert_int_equal(members_put(ms, garbage, sizeof(garbage)), -EBADMSG);
 	assert_int_equal(members_put(ms, "", 0), -EBADMSG);
-	assert_int_equal(members_apply(ms, garbage, sizeof(garbage)), -EBADMSG);
+	assert_int_equal(members_apply(ms, garbage, sizeof(garbage), NULL), -EBADMSG);
 	assert_int_equal(member_encode(&m, &bytes, &len), 0);
 	for (size_t cut = 0; cut < len; cut++)
 		if (members_put(ms, bytes, cut) == 0)
@@ -116,8 +116,8 @@ static void test_order_and_digest(void **state)
 	for (size_t i = 1; i < 5; i++)
 		assert_true(members_at(ms, i - 1)->id.b[15] < members_at(ms, i)->id.b[15]);
 	assert_int_equal(members_encode(ms, 0, 100, &list, &len), 0);
-	assert_int_equal(members_apply(other, list, len), 0);
-	assert_int_equal(members_apply(other, list, len), 0);
+	assert_int_equal(members_apply(other, list, len, NULL), 0);
+	assert_int_equal(members_apply(other, list, len, NULL), 0);
 	assert_true(digest_equal(members_digest(ms), members_digest(other)));
 	free(list);
 	for (size_t i = 0; i < sizeof(order); i++) {

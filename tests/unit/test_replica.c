@@ -24,6 +24,7 @@ static const struct uuid self = {{1}}, tenant = {{2}};
 /* A Control Panel in small: what it knows, and how it signs. */
 struct source {
 	struct members *all;
+	uint64_t epoch;
 	uint8_t sign_public[SIGN_PUBLIC_LEN], sign_secret[SIGN_SECRET_LEN];
 };
 
@@ -63,7 +64,7 @@ static void make_event(struct source *s, const uint8_t *list, size_t list_len,
 	e->list = malloc(list_len + 1);
 	memcpy(e->list, list, list_len);
 	head.tenant_id = (ProtobufCBinaryData){.len = 16, .data = (uint8_t *)tenant.b};
-	head.epoch = 5;
+	head.epoch = s->epoch;
 	head.from_generation = at->from;
 	head.to_generation = at->to;
 	head.snapshot = at->snapshot;
@@ -123,6 +124,7 @@ static void set_up(struct source *s, struct replica *r)
 {
 	assert_int_equal(sign_init(), 0);
 	s->all = members_new();
+	s->epoch = 5;
 	sign_make(s->sign_public, s->sign_secret);
 	assert_int_equal(replica_init(r, &self, &tenant), 0);
 	r->trust.n_list_keys = 1;
@@ -210,7 +212,67 @@ static void test_refused(void **state)
 
 		add(&s, &m);
 	}
-	assert_int_equal(give(&s, &r, (const uint8_t *)"", 0, &at), REPLICA_GAP);
+	assert_int_equal(give(&s, &r, (const uint8_t *)"", 0, &at), REPLICA_DIFFERS);
+	tear_down(&s, &r);
+}
+
+/* What was taken is never taken back, in whatever form it comes. */
+static void test_high_water(void **state)
+{
+	const struct position wrong = {.from = 4, .to = 5};
+	struct position chunk = {.to = 6, .snapshot = true, .partial = true};
+	struct source s;
+	struct replica r;
+	struct member m = device(1);
+
+	(void)state;
+	set_up(&s, &r);
+	add(&s, &m);
+	assert_int_equal(give_snapshot(&s, &r, 4), REPLICA_CHANGED);
+	assert_int_equal(give_snapshot(&s, &r, 3), REPLICA_OLD);
+	assert_int_equal(give_snapshot(&s, &r, 4), REPLICA_CHANGED);
+	s.epoch = 4;
+	assert_int_equal(give_snapshot(&s, &r, 9), REPLICA_OLD);
+	assert_int_equal(change(&s, &r, 2, 4, 5), REPLICA_OLD);
+	s.epoch = 6;
+	assert_int_equal(change(&s, &r, 2, 4, 5), REPLICA_GAP);
+	assert_int_equal(r.head.generation, 4);
+	assert_int_equal(members_count(r.list), 1);
+	/* A later epoch may begin at a lower generation. */
+	assert_int_equal(give_snapshot(&s, &r, 2), REPLICA_CHANGED);
+	assert_int_equal(r.head.epoch, 6);
+	assert_int_equal(r.head.generation, 2);
+	/* A change that does not lead where it says leaves list and head as they were. */
+	assert_int_equal(
+		give(&s, &r, (const uint8_t *)"", 0, &(struct position){.from = 2, .to = 3}),
+		REPLICA_CHANGED);
+	m = device(9);
+	add(&s, &m);
+	assert_int_equal(give(&s, &r, (const uint8_t *)"", 0, &wrong), REPLICA_GAP);
+	assert_int_equal(
+		give(&s, &r, (const uint8_t *)"", 0, &(struct position){.from = 3, .to = 4}),
+		REPLICA_DIFFERS);
+	assert_int_equal(r.head.generation, 3);
+	assert_true(!digest_equal(members_digest(r.list), members_digest(s.all)));
+	/* Chunks of two snapshots are no snapshot. */
+	assert_int_equal(give(&s, &r, (const uint8_t *)"", 0, &chunk), REPLICA_PARTIAL);
+	chunk = (struct position){.to = 7, .snapshot = true, .chunk = 1, .last = true};
+	assert_int_equal(give(&s, &r, (const uint8_t *)"", 0, &chunk), REPLICA_GAP);
+	assert_int_equal(r.head.generation, 3);
+	tear_down(&s, &r);
+}
+
+/* Nothing is believed before there is a key to check it with. */
+static void test_unsigned(void **state)
+{
+	struct source s;
+	struct replica r;
+
+	(void)state;
+	set_up(&s, &r);
+	r.trust.n_list_keys = 0;
+	assert_int_equal(give_snapshot(&s, &r, 4), -EBADMSG);
+	assert_int_equal(r.head.generation, 0);
 	tear_down(&s, &r);
 }
 
@@ -327,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),          cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_chunks),         cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_high_water),     cmocka_unit_test(test_unsigned),
 		cmocka_unit_test(test_promotion_ends),
 	};
 

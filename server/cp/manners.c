@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A table by node id; who never asked too much has a row all the same, 100 bytes of it. */
+#include "server/cp/manners.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "server/cp/mismatch.h"
+#include "server/cp/quota.h"
+
+enum { BUCKETS = 4096 };
+
+struct row {
+	struct uuid node;
+	struct quota hellos, reports;
+	struct mismatch mismatch;
+	struct row *next;
+};
+
+struct manners {
+	pthread_mutex_t lock;
+	struct row *buckets[BUCKETS];
+	size_t n_differing;
+};
+
+struct manners *manners_new(void)
+{
+	struct manners *m = calloc(1, sizeof(*m));
+
+	if (m)
+		pthread_mutex_init(&m->lock, NULL);
+	return m;
+}
+
+void manners_free(struct manners *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (struct row *row = m->buckets[i], *next; row; row = next) {
+			next = row->next;
+			free(row);
+		}
+	}
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+/* Ids end in random bytes. */
+static struct row **bucket(struct manners *m, const struct uuid *node)
+{
+	return &m->buckets[(size_t)(node->b[14] << 8 | node->b[15]) % BUCKETS];
+}
+
+/* NULL: out of memory. */
+static struct row *row_of(struct manners *m, const struct uuid *node)
+{
+	struct row **at = bucket(m, node);
+	struct row *row = *at;
+
+	while (row && !uuid_equal(&row->node, node))
+		row = row->next;
+	if (row)
+		return row;
+	row = calloc(1, sizeof(*row));
+	if (row) {
+		row->node = *node;
+		row->next = *at;
+		*at = row;
+	}
+	return row;
+}
+
+uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask)
+{
+	uint64_t now = clock_boot_ms(), wait = 0;
+	struct row *row;
+
+	pthread_mutex_lock(&m->lock);
+	row = row_of(m, node);
+	if (row && ask == MANNERS_HELLO)
+		wait = quota_take(&row->hellos, LIMIT_RATE(NODE_HELLOS), now);
+	else if (row)
+		wait = quota_take(&row->reports, LIMIT_RATE(NODE_REPORTS), now);
+	pthread_mutex_unlock(&m->lock);
+	return wait;
+}
+
+bool manners_digest(struct manners *m, const struct uuid *node, bool differs, uint64_t generation)
+{
+	bool resync = false;
+	struct row *row;
+
+	pthread_mutex_lock(&m->lock);
+	row = row_of(m, node);
+	if (row) {
+		m->n_differing -= row->mismatch.alarm;
+		if (differs)
+			resync = mismatch_note(&row->mismatch, generation, clock_boot_ms());
+		else
+			mismatch_settle(&row->mismatch);
+		m->n_differing += row->mismatch.alarm;
+	}
+	pthread_mutex_unlock(&m->lock);
+	return resync;
+}
+
+size_t manners_differing(struct manners *m)
+{
+	size_t n;
+
+	pthread_mutex_lock(&m->lock);
+	n = m->n_differing;
+	pthread_mutex_unlock(&m->lock);
+	return n;
+}
+
+void manners_forget(struct manners *m, const struct uuid *node)
+{
+	pthread_mutex_lock(&m->lock);
+	for (struct row **at = bucket(m, node); *at; at = &(*at)->next) {
+		struct row *row = *at;
+
+		if (uuid_equal(&row->node, node)) {
+			*at = row->next;
+			m->n_differing -= row->mismatch.alarm;
+			free(row);
+			break;
+		}
+	}
+	pthread_mutex_unlock(&m->lock);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How each node behaves: how often it begins streams and reports, and whether
+ * its list was the one published. One lock, any thread; a node is forgotten
+ * with its tenant's other data when it is removed.
+ */
+#ifndef QM_MANNERS_H
+#define QM_MANNERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+struct manners;
+
+struct manners *manners_new(void);
+void manners_free(struct manners *m);
+
+enum manners_ask { MANNERS_HELLO, MANNERS_REPORT };
+
+/* 0: it may; else it asks too often: ms until it may again. */
+uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask);
+/* A report's list digest. True: resync the node now. */
+bool manners_digest(struct manners *m, const struct uuid *node, bool differs, uint64_t generation);
+/* Nodes for which a resync did not help. */
+size_t manners_differing(struct manners *m);
+void manners_forget(struct manners *m, const struct uuid *node);
+
+#endif

@@ -374,6 +374,37 @@ static int walk_arguments(const struct conf_table *table, void *target, int argc
 	return 0;
 }
 
+/* "5m": the largest unit that has no rest, as scripts/man writes it. */
+static const char *duration(uint64_t ms, char ret[24])
+{
+	static const struct {
+		char word[3];
+		uint64_t ms;
+	} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}};
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (ms >= units[i].ms && ms % units[i].ms == 0) {
+			snprintf(ret, 24, "%llu%s", (unsigned long long)(ms / units[i].ms),
+				 units[i].word);
+			return ret;
+		}
+	}
+	snprintf(ret, 24, "%llu%s", (unsigned long long)ms, ms ? "ms" : "s");
+	return ret;
+}
+
+static void print_bounds(const struct conf_key *k)
+{
+	char low[24], high[24];
+
+	if (k->choices)
+		printf(" (%s)", k->choices);
+	else if (k->type == CONF_U64)
+		printf(" (%llu to %llu)", (unsigned long long)k->min, (unsigned long long)k->max);
+	else if (k->type == CONF_MS)
+		printf(" (%s to %s)", duration(k->min, low), duration(k->max, high));
+}
+
 static void print_help(const struct conf_table *table)
 {
 	printf("usage: %s [--config FILE] [--check-config] [--KEY VALUE ...]\n\n"
@@ -383,8 +414,7 @@ static void print_help(const struct conf_table *table)
 		const struct conf_key *k = &table->keys[i];
 
 		printf("  --%-18s %s", k->name, k->help ? k->help : "");
-		if (k->choices)
-			printf(" (%s)", k->choices);
+		print_bounds(k);
 		if (k->preset && *k->preset)
 			printf(" [%s]", k->preset);
 		printf("\n");

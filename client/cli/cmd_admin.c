@@ -9,6 +9,7 @@
 #include "client/cli/outfile.h"
 #include "client/cli/print.h"
 #include "client/cli/reach.h"
+#include "client/cli/tenantarg.h"
 
 static const char *ago(const Google__Protobuf__Timestamp *t, char *ret)
 {
@@ -55,40 +56,6 @@ static int parse_role(const struct cli *cli, Pb__Role *ret_role)
 static char *last_word(const struct cli *cli)
 {
 	return (char *)cli->args.words[cli->args.n_words - 1];
-}
-
-/*
- * The tenant: the word before those that the command needs, or --tenant, or
- * the only one there is. ret holds 64. An exit code after saying why.
- */
-static int choose_tenant(struct cli *cli, char *ret)
-{
-	_cleanup_(reach_free) Pb__ListTenantsResponse *out = NULL;
-	Pb__ListTenantsRequest in = PB__LIST_TENANTS_REQUEST__INIT;
-	const char *name = args_value(&cli->args, "--tenant");
-	struct qm_reply reply;
-	int code;
-
-	if (!name && cli->args.n_words > cli->command->min_words)
-		name = cli->args.words[0];
-	if (name) {
-		snprintf(ret, 64, "%s", name);
-		return 0;
-	}
-	in.page_size = 2;
-	code = reach_outcome(cli, qm_list_tenants(cli->client, &cli->call, &in, &reply, &out),
-			     &reply);
-	if (code)
-		return code;
-	qm_reply_done(&reply);
-	if (out->n_tenants != 1) {
-		print_problem("qmesh admin tenant list, then --tenant NAME",
-			      out->n_tenants ? "there is more than one tenant"
-					     : "there is no tenant yet");
-		return EXIT_USAGE;
-	}
-	snprintf(ret, 64, "%s", out->tenants[0]->name);
-	return 0;
 }
 
 static void add_tenant(struct print_table *t, const Pb__Tenant *tenant)
@@ -292,7 +259,7 @@ static int run_user_add(struct cli *cli)
 	if (code == 0)
 		code = reach_open_operator(cli);
 	if (code == 0)
-		code = choose_tenant(cli, tenant);
+		code = tenantarg_choose(cli, tenant);
 	if (code)
 		return code;
 	in.tenant = tenant;
@@ -320,7 +287,7 @@ static int run_user_list(struct cli *cli)
 
 	code = reach_open_operator(cli);
 	if (code == 0)
-		code = choose_tenant(cli, tenant);
+		code = tenantarg_choose(cli, tenant);
 	if (code)
 		return code;
 	in.tenant = tenant;
@@ -363,7 +330,7 @@ static int run_user_set(struct cli *cli)
 	if (code == 0)
 		code = reach_open_operator(cli);
 	if (code == 0)
-		code = choose_tenant(cli, tenant);
+		code = tenantarg_choose(cli, tenant);
 	if (code)
 		return code;
 	in.tenant = tenant;
@@ -398,7 +365,7 @@ static int run_join_token(struct cli *cli)
 
 	code = reach_open_operator(cli);
 	if (code == 0)
-		code = choose_tenant(cli, tenant);
+		code = tenantarg_choose(cli, tenant);
 	if (code)
 		return code;
 	in.tenant = tenant;
@@ -429,7 +396,7 @@ static int run_node_list(struct cli *cli)
 
 	code = reach_open_operator(cli);
 	if (code == 0)
-		code = choose_tenant(cli, tenant);
+		code = tenantarg_choose(cli, tenant);
 	if (code)
 		return code;
 	in.tenant = tenant;
@@ -458,7 +425,7 @@ static int run_node_remove(struct cli *cli)
 
 	code = reach_open_operator(cli);
 	if (code == 0)
-		code = choose_tenant(cli, tenant);
+		code = tenantarg_choose(cli, tenant);
 	if (code)
 		return code;
 	in.tenant = tenant;
@@ -482,70 +449,6 @@ static const struct flag tenant_flags[] = {
 	{"--range", "CIDR", "a /16; a free one of the pool without it"},
 	{NULL, NULL, NULL},
 };
-
-/* "12:HASH", as audit verify prints it. */
-static int parse_head(const char *text, Pb__VerifyAuditRequest *in, char ret_hash[65])
-{
-	const char *colon = text ? strchr(text, ':') : NULL;
-	char number[24];
-
-	if (!text)
-		return 0;
-	if (colon && (size_t)(colon - text) < sizeof(number) && strlen(colon + 1) == 64) {
-		snprintf(number, sizeof(number), "%.*s", (int)(colon - text), text);
-		if (!text_parse_u64(number, INT64_MAX, &in->known_seq) && in->known_seq) {
-			memcpy(ret_hash, colon + 1, 65);
-			in->known_hash = ret_hash;
-			return 0;
-		}
-	}
-	print_problem("--head 12:HASH, as audit verify prints it", "no such head: %s", text);
-	return EXIT_USAGE;
-}
-
-static int tell_fault(const Pb__VerifyAuditResponse *out)
-{
-	char text[64];
-
-	if (out->fault != PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED) {
-		print_line(stderr, "error: row %" PRIu64 " is %s", out->bad_seq,
-			   print_enum(&pb__audit_fault__descriptor, (int)out->fault, "AUDIT_FAULT_",
-				      text));
-		return EXIT_CHECK_FAILED;
-	}
-	print_line(stdout, "whole: %" PRIu64 " rows, head %" PRIu64 ":%s", out->rows, out->rows,
-		   out->head);
-	return EXIT_DONE;
-}
-
-static int run_audit_verify(struct cli *cli)
-{
-	_cleanup_(reach_free) Pb__VerifyAuditResponse *out = NULL;
-	Pb__VerifyAuditRequest in = PB__VERIFY_AUDIT_REQUEST__INIT;
-	char tenant[64], hash[65];
-	struct qm_reply reply;
-	int code;
-
-	code = parse_head(args_value(&cli->args, "--head"), &in, hash);
-	if (code == 0)
-		code = reach_open_operator(cli);
-	if (code == 0)
-		code = choose_tenant(cli, tenant);
-	if (code)
-		return code;
-	in.tenant = tenant;
-	cli->call.timeout_ms = 120000;
-	code = reach_outcome(cli, qm_verify_audit(cli->client, &cli->call, &in, &reply, &out),
-			     &reply);
-	if (code)
-		return code;
-	qm_reply_done(&reply);
-	if (cli->json && print_json(stdout, "qmesh.audit.verify/1", &out->base) < 0)
-		return EXIT_OTHER;
-	if (cli->json)
-		return out->fault ? EXIT_CHECK_FAILED : EXIT_DONE;
-	return tell_fault(out);
-}
 
 static const struct flag page_flags[] = {
 	{"--page", "TOKEN", "where the last page ended"},
@@ -585,12 +488,6 @@ static const struct flag user_set_flags[] = {
 	{NULL, NULL, NULL},
 };
 
-static const struct flag verify_flags[] = {
-	TENANT_FLAG,
-	{"--head", "SEQ:HASH", "a head that was printed before: is it still there?"},
-	{NULL, NULL, NULL},
-};
-
 static const struct flag remove_flags[] = {
 	TENANT_FLAG,
 	{"--rehome-to", "NODE", "move its devices there"},
@@ -615,7 +512,5 @@ const struct command cmd_admin_table[] = {
 	{"admin node list", "[TENANT]", "A tenant's nodes", 0, 1, user_list_flags, run_node_list},
 	{"admin node remove", "[TENANT] NODE", "Remove a node", 1, 2, remove_flags,
 	 run_node_remove},
-	{"audit verify", "[TENANT]", "Recompute a tenant's audit chain", 0, 1, verify_flags,
-	 run_audit_verify},
 	{NULL, NULL, NULL, 0, 0, NULL, NULL},
 };

@@ -53,6 +53,7 @@ extern const struct command cmd_session_table[];
 extern const struct command cmd_token_table[];
 extern const struct command cmd_status_table[];
 extern const struct command cmd_audit_table[];
+extern const struct command cmd_heads_table[];
 extern const struct command cmd_device_table[];
 extern const struct command cmd_issue_table[];
 extern const struct command cmd_node_table[];

@@ -2,7 +2,7 @@
 /* quazzar.mesh.v1.AdminService: methods and policy. Made from proto/ by scripts/gen; never edited. */
 #include "gen/rpc/admin_service.h"
 
-const struct method admin_service_methods[14] = {
+const struct method admin_service_methods[15] = {
 	[METHOD_ADMIN_CREATE_TENANT] = {
 		.path = "/quazzar.mesh.v1.AdminService/CreateTenant",
 		.name = "CreateTenant",
@@ -254,8 +254,28 @@ const struct method admin_service_methods[14] = {
 			.runs_on = RUNS_ON_CP,
 			.rate = RATE_WINDOW_NONE,
 			.lane = LANE_WORKER,
-			.body_limit = 65536,
+			.body_limit = 1048576,
 			.deadline_ms = 120000,
+			.http_status = 200,
+			.idempotent = true,
+			.no_side_effects = true,
+		},
+	},
+	[METHOD_ADMIN_SIGN_AUDIT_HEADS] = {
+		.path = "/quazzar.mesh.v1.AdminService/SignAuditHeads",
+		.name = "SignAuditHeads",
+		.service = &admin_service_desc,
+		.index = METHOD_ADMIN_SIGN_AUDIT_HEADS,
+		.kind = METHOD_UNARY,
+		.in = &pb__sign_audit_heads_request__descriptor,
+		.out = &pb__sign_audit_heads_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_OPERATOR,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
 			.http_status = 200,
 			.idempotent = true,
 			.no_side_effects = true,
@@ -283,5 +303,5 @@ const struct method admin_service_methods[14] = {
 const struct service admin_service_desc = {
 	.name = "quazzar.mesh.v1.AdminService",
 	.methods = admin_service_methods,
-	.n_methods = 14,
+	.n_methods = 15,
 };

@@ -36,6 +36,8 @@ struct admin_service {
 		Pb__VerifyLicenceResponse *out);
 	int (*verify_audit)(struct call *call, const Pb__VerifyAuditRequest *in,
 		Pb__VerifyAuditResponse *out);
+	int (*sign_audit_heads)(struct call *call, const Pb__SignAuditHeadsRequest *in,
+		Pb__SignAuditHeadsResponse *out);
 	int (*create_backup)(struct call *call, const Pb__CreateBackupRequest *in);
 };
 
@@ -54,13 +56,14 @@ enum admin_service_method {
 	METHOD_ADMIN_INSTALL_LICENCE = 10,
 	METHOD_ADMIN_VERIFY_LICENCE = 11,
 	METHOD_ADMIN_VERIFY_AUDIT = 12,
-	METHOD_ADMIN_CREATE_BACKUP = 13,
+	METHOD_ADMIN_SIGN_AUDIT_HEADS = 13,
+	METHOD_ADMIN_CREATE_BACKUP = 14,
 };
 
-extern const struct method admin_service_methods[14];
+extern const struct method admin_service_methods[15];
 extern const struct service admin_service_desc;
 
-_Static_assert(sizeof(struct admin_service) == 14 * sizeof(int (*)(void)),
+_Static_assert(sizeof(struct admin_service) == 15 * sizeof(int (*)(void)),
 	       "handlers are an array of function pointers");
 
 static inline const void *admin_service_handlers(const struct admin_service *h)

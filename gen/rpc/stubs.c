@@ -427,6 +427,19 @@ int qm_verify_audit(struct qm_client *client, const struct qm_call_options *opti
 	return r;
 }
 
+int qm_sign_audit_heads(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__SignAuditHeadsRequest *in, struct qm_reply *ret_reply,
+		Pb__SignAuditHeadsResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/SignAuditHeads", true, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__sign_audit_heads_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
 int qm_create_backup_start(struct qm_client *client,
 		const struct qm_call_options *options,
 		const Pb__CreateBackupRequest *in, const struct qm_handler *handler,

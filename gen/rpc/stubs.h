@@ -139,6 +139,10 @@ int qm_verify_licence(struct qm_client *client, const struct qm_call_options *op
 int qm_verify_audit(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__VerifyAuditRequest *in, struct qm_reply *ret_reply,
 		Pb__VerifyAuditResponse **ret_out);
+/* /quazzar.mesh.v1.AdminService/SignAuditHeads */
+int qm_sign_audit_heads(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__SignAuditHeadsRequest *in, struct qm_reply *ret_reply,
+		Pb__SignAuditHeadsResponse **ret_out);
 /* /quazzar.mesh.v1.AdminService/CreateBackup */
 int qm_create_backup_start(struct qm_client *client,
 		const struct qm_call_options *options,

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "server/cp/denials.h"
 #include "server/cp/fields.h"
-#include "server/cp/tenants.h"
 
 enum { PAGE_DEFAULT = 100 };
 
@@ -175,48 +174,4 @@ int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditR
 		out->next_page_token = arena_printf(
 			&call->arena, "%llu", (unsigned long long)out->entries[l.limit - 1]->seq);
 	return out->next_page_token ? 0 : -ENOMEM;
-}
-
-struct verifying {
-	const char *tenant;
-	struct audit_check check;
-};
-
-static int verify(struct txn *txn, void *ctx)
-{
-	struct verifying *v = ctx;
-	struct tenant_row tenant;
-	int r;
-
-	r = tenants_find(txn, v->tenant, &tenant);
-	return r ? r : audit_row_verify(txn, &tenant.id, &v->check);
-}
-
-int audit_verify(struct call *call, const Pb__VerifyAuditRequest *in, Pb__VerifyAuditResponse *out)
-{
-	struct verifying v = {.tenant = in->tenant, .check = {.known_seq = in->known_seq}};
-	struct cp *cp = call->owner;
-	char *head = call_alloc(call, TEXT_HEX_LEN(32) + 1);
-	int r;
-
-	if (!head)
-		return -ENOMEM;
-	if (in->known_seq && (strlen(in->known_hash) != TEXT_HEX_LEN(32) ||
-			      text_unhex(in->known_hash, v.check.known_hash, 32)))
-		return call_field(call, "known_hash", "must be 64 hex digits");
-	r = store_read(cp->store, verify, &v);
-	if (r == ERR_NOT_FOUND)
-		return tenants_missing(call, in->tenant);
-	if (r)
-		return err_trace(r);
-	if (v.check.fault != AUDIT_WHOLE)
-		log_error("audit", "tenant %s: row %llu is %s", in->tenant,
-			  (unsigned long long)v.check.bad_seq,
-			  v.check.fault == AUDIT_MISSING ? "missing" : "changed");
-	out->rows = v.check.n_rows;
-	out->fault = (Pb__AuditFault)v.check.fault;
-	out->bad_seq = v.check.bad_seq;
-	text_hex(v.check.head, 32, head);
-	out->head = head;
-	return 0;
 }

@@ -27,7 +27,6 @@ void audit_post(struct call *call, const struct audit_row *row, int result);
  */
 void audit_finished(struct call *call, int r, void *owner);
 
-int audit_verify(struct call *call, const Pb__VerifyAuditRequest *in, Pb__VerifyAuditResponse *out);
 int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditResponse *out);
 
 #endif

@@ -11,11 +11,13 @@
 #include "gen/rpc/mesh_service.h"
 #include "server/cp/agents.h"
 #include "server/cp/audit.h"
+#include "server/cp/auditcheck.h"
 #include "server/cp/backup.h"
 #include "server/cp/credential.h"
 #include "server/cp/denials.h"
 #include "server/cp/devices.h"
 #include "server/cp/fleet.h"
+#include "server/cp/headsign.h"
 #include "server/cp/hub.h"
 #include "server/cp/issuers.h"
 #include "server/cp/joining.h"
@@ -108,8 +110,9 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	cp->denials = denials_new();
 	cp->manners = manners_new();
 	cp->misdeeds = misdeeds_new();
+	cp->headsign = headsign_new(cp);
 	if (!cp->passwords || !cp->progress || !cp->watch || !cp->replays || !cp->denials ||
-	    !cp->manners || !cp->misdeeds)
+	    !cp->manners || !cp->misdeeds || !cp->headsign)
 		return -ENOMEM;
 	r = fleet_load(cp);
 	if (!r)
@@ -143,6 +146,7 @@ void cp_free(struct cp *cp)
 	denials_free(cp->denials);
 	manners_free(cp->manners);
 	misdeeds_free(cp->misdeeds);
+	headsign_free(cp->headsign);
 	passwords_free(cp->passwords);
 	licensing_free(cp->licensing);
 	issuers_free(cp->issuers);
@@ -195,7 +199,8 @@ static const struct admin_service admin = {
 	.create_join_token = joining_create_token,
 	.list_tenant_nodes = fleet_list_tenant,
 	.remove_node = fleet_remove,
-	.verify_audit = audit_verify,
+	.verify_audit = auditcheck_verify,
+	.sign_audit_heads = headsign_sign,
 	.create_backup = backup_create,
 	.get_licence = licencedesk_get,
 	.install_licence = licencedesk_install,

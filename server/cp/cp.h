@@ -10,6 +10,7 @@
 #include "server/store/store.h"
 
 struct denials;
+struct headsign;
 struct health;
 struct hub;
 struct issuers;
@@ -41,6 +42,7 @@ struct cp {
 	struct manners *manners;
 	struct misdeeds *misdeeds;
 	struct tally tally;
+	struct headsign *headsign;
 	struct watch *watch;
 	struct ticker *ticker;
 	struct health *health; /* the daemon's; before cp_services */

@@ -44,6 +44,8 @@ static const struct conf_key keys[] = {
 	 "public keys of vendors whose licences are taken, beside those compiled in"},
 	{"issuers_file", CONF_STRING, AT(issuers_file), "", 0, 4095, NULL,
 	 "issuers whose tokens people may sign in with; read at start and on SIGHUP"},
+	{"audit_heads_dir", CONF_STRING, AT(audit_heads_dir), "", 0, 255, NULL,
+	 "where a file with the signed heads of all audits is put each day; empty: nowhere"},
 	{"cap_free", CONF_U64, AT(caps.free), "3", 1, 61439, NULL, "devices of the Free plan"},
 	{"cap_pro", CONF_U64, AT(caps.pro), "20", 1, 61439, NULL, "devices of the Pro plan"},
 	{"cap_team", CONF_U64, AT(caps.team), "100", 1, 61439, NULL, "devices of the Team plan"},

@@ -22,6 +22,7 @@ struct cp_conf {
 	char *pool;
 	char *licence_file, *licence_vendor_key_file;
 	char *issuers_file;
+	char *audit_heads_dir;
 	struct plan_caps caps;
 	uint64_t provision_limit, provision_period_ms;
 	uint64_t session_ms, agent_token_ms, join_token_ms, overlap_ms, lease_ms;

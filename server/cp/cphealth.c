@@ -3,6 +3,7 @@
 #include "server/cp/cphealth.h"
 
 #include "server/cp/cp.h"
+#include "server/cp/headsign.h"
 
 void cphealth_probe(void *owner, struct health_report *report)
 {
@@ -20,4 +21,8 @@ void cphealth_probe(void *owner, struct health_report *report)
 		health_say(report, "STORE_CLOSED", true,
 			   "The store cannot be opened for writing; see the log.");
 	}
+	if (headsign_is_late(cp->headsign))
+		health_say(report, "AUDIT_HEADS_LATE", false,
+			   "The signed heads of this day's audit could not be kept; see the log "
+			   "and audit_heads_dir.");
 }

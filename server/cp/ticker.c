@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "server/cp/denials.h"
+#include "server/cp/headsign.h"
 #include "server/cp/licensing.h"
 #include "server/cp/misdeeds.h"
 #include "server/cp/presence.h"
@@ -89,6 +90,7 @@ static void run(struct ticker *t)
 	if (r)
 		log_warn("ticker", "rotations that are over could not be ended: %d", r);
 	licensing_tick(t->cp->licensing);
+	headsign_tick(t->cp->headsign);
 	if (now >= t->next_flush_ms) {
 		t->next_flush_ms = now + t->cp->conf.presence_flush_ms;
 		presence_flush(t->cp->presence);

@@ -56,7 +56,8 @@ static void fill(struct sql_rows *rows, const struct uuid *tenant, struct audit_
 	sql_bytes(rows, 10, row->hash, sizeof(row->hash));
 }
 
-static int head(struct txn *txn, const struct uuid *tenant, uint64_t *ret_seq, uint8_t ret_hash[32])
+int audit_row_head(struct txn *txn, const struct uuid *tenant, uint64_t *ret_seq,
+		   uint8_t ret_hash[32])
 {
 	struct sql_rows rows;
 	int r;
@@ -78,7 +79,7 @@ int audit_row_append(struct txn *txn, struct audit_row *row)
 	uint64_t seq;
 	int r;
 
-	r = head(txn, &row->tenant, &seq, before);
+	r = audit_row_head(txn, &row->tenant, &seq, before);
 	if (r)
 		return r;
 	row->seq = seq + 1;
@@ -144,6 +145,21 @@ static void blame(struct audit_check *check, enum audit_fault fault, uint64_t se
 	check->bad_seq = seq;
 }
 
+/* Where somebody noted a row: is it the one they saw? at: the next mark. */
+static void check_marks(struct audit_check *check, const struct audit_row *row, size_t *at)
+{
+	for (; *at < check->n_marks && check->marks[*at].seq <= row->seq; (*at)++) {
+		const struct audit_mark *mark = &check->marks[*at];
+
+		if (mark->seq != row->seq || check->fault != AUDIT_WHOLE)
+			continue;
+		if (memcmp(mark->hash, row->hash, sizeof(mark->hash)) == 0)
+			check->from_seq = mark->seq + 1;
+		else
+			blame(check, AUDIT_REWRITTEN, mark->seq);
+	}
+}
+
 /* One row in its place: after it, check->head is what the next one builds on. */
 static void check_row(struct audit_check *check, const struct audit_row *row, size_t stored_width)
 {
@@ -156,22 +172,36 @@ static void check_row(struct audit_check *check, const struct audit_row *row, si
 	chain(check->head, row, want);
 	if (memcmp(want, row->hash, 32) != 0 || width(row) != stored_width)
 		blame(check, AUDIT_CHANGED, row->seq);
-	if (row->seq == check->known_seq && memcmp(row->hash, check->known_hash, 32) != 0)
-		blame(check, AUDIT_CHANGED, row->seq);
 	memcpy(check->head, want, 32);
+}
+
+/* What the last row says, the tenant's own row and the marks behind it. */
+static void check_end(struct audit_check *check, uint64_t stored_seq, const uint8_t stored[32])
+{
+	uint64_t noted = check->n_marks ? check->marks[check->n_marks - 1].seq : 0;
+
+	if (stored_seq > check->n_rows || noted > check->n_rows)
+		blame(check, AUDIT_MISSING, check->n_rows + 1);
+	else if (stored_seq < check->n_rows)
+		blame(check, AUDIT_CHANGED, stored_seq + 1);
+	else if (memcmp(stored, check->head, 32) != 0)
+		blame(check, AUDIT_CHANGED, stored_seq);
+	if (check->fault != AUDIT_REWRITTEN)
+		check->from_seq = check->bad_seq;
 }
 
 int audit_row_verify(struct txn *txn, const struct uuid *tenant, struct audit_check *check)
 {
-	struct audit_check found = {.known_seq = check->known_seq};
+	struct audit_check found = {
+		.marks = check->marks, .n_marks = check->n_marks, .from_seq = 1};
 	uint8_t stored[32];
 	uint64_t stored_seq;
 	struct audit_row row;
 	struct sql_rows rows;
+	size_t at = 0;
 	int r;
 
-	memcpy(found.known_hash, check->known_hash, 32);
-	r = head(txn, tenant, &stored_seq, stored);
+	r = audit_row_head(txn, tenant, &stored_seq, stored);
 	if (r)
 		return r;
 	sql_query(txn, &rows,
@@ -180,16 +210,12 @@ int audit_row_verify(struct txn *txn, const struct uuid *tenant, struct audit_ch
 	while ((r = sql_next(&rows)) > 0) {
 		fill(&rows, tenant, &row);
 		check_row(&found, &row, (size_t)sql_int(&rows, 11));
+		check_marks(&found, &row, &at);
 	}
 	sql_end(&rows);
 	if (r)
 		return err_trace(r);
-	if (stored_seq > found.n_rows || found.known_seq > found.n_rows)
-		blame(&found, AUDIT_MISSING, found.n_rows + 1);
-	else if (stored_seq < found.n_rows)
-		blame(&found, AUDIT_CHANGED, stored_seq + 1);
-	else if (memcmp(stored, found.head, 32) != 0)
-		blame(&found, AUDIT_CHANGED, stored_seq);
+	check_end(&found, stored_seq, stored);
 	*check = found;
 	return 0;
 }

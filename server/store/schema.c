@@ -251,7 +251,18 @@ static const char step_4[] =
 static const char step_5[] = "ALTER TABLE join_tokens ADD COLUMN node BLOB;"
 			     "PRAGMA user_version = 5;";
 
-static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5};
+static const char step_6[] = "CREATE TABLE audit_heads ("
+			     " tenant BLOB NOT NULL REFERENCES tenants (id),"
+			     " seq INTEGER NOT NULL CHECK (seq >= 0),"
+			     " signed_ms INTEGER NOT NULL,"
+			     " hash BLOB NOT NULL CHECK (length(hash) = 32),"
+			     " kid TEXT NOT NULL CHECK (length(kid) = 16),"
+			     " signature BLOB NOT NULL CHECK (length(signature) = 64),"
+			     " PRIMARY KEY (tenant, seq)) STRICT, WITHOUT ROWID;"
+			     "ALTER TABLE licence ADD COLUMN latest_ms INTEGER NOT NULL DEFAULT 0;"
+			     "PRAGMA user_version = 6;";
+
+static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
 
 int64_t schema_version(void)
 {

@@ -79,6 +79,7 @@ ROWS = {
     "AdminService.InstallLicence": (None, lambda lab, _: {"licence": "no licence"}, "LICENCE_INVALID"),
     "AdminService.VerifyLicence": (None, lambda lab, _: {"licence": "no licence"}, "LICENCE_INVALID"),
     "AdminService.VerifyAudit": (None, lambda lab, _: {"tenant": "home"}, "OK"),
+    "AdminService.SignAuditHeads": (None, lambda lab, _: {"tenant": "home"}, "OK"),
     "AdminService.CreateBackup": (None, lambda lab, _: {"public_key": bytes(32)}, "FIELD_INVALID"),
     "MeshService.GetState": (None, lambda lab, _: {}, "OK"),
     "MeshService.ListDevices": (None, lambda lab, _: {}, "OK"),

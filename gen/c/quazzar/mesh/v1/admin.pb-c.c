@@ -954,6 +954,96 @@ void   pb__verify_audit_response__free_unpacked
   assert(message->base.descriptor == &pb__verify_audit_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__sign_audit_heads_request__init
+                     (Pb__SignAuditHeadsRequest         *message)
+{
+  static const Pb__SignAuditHeadsRequest init_value = PB__SIGN_AUDIT_HEADS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__sign_audit_heads_request__get_packed_size
+                     (const Pb__SignAuditHeadsRequest *message)
+{
+  assert(message->base.descriptor == &pb__sign_audit_heads_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__sign_audit_heads_request__pack
+                     (const Pb__SignAuditHeadsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__sign_audit_heads_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__sign_audit_heads_request__pack_to_buffer
+                     (const Pb__SignAuditHeadsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__sign_audit_heads_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__SignAuditHeadsRequest *
+       pb__sign_audit_heads_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__SignAuditHeadsRequest *)
+     protobuf_c_message_unpack (&pb__sign_audit_heads_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__sign_audit_heads_request__free_unpacked
+                     (Pb__SignAuditHeadsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__sign_audit_heads_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__sign_audit_heads_response__init
+                     (Pb__SignAuditHeadsResponse         *message)
+{
+  static const Pb__SignAuditHeadsResponse init_value = PB__SIGN_AUDIT_HEADS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__sign_audit_heads_response__get_packed_size
+                     (const Pb__SignAuditHeadsResponse *message)
+{
+  assert(message->base.descriptor == &pb__sign_audit_heads_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__sign_audit_heads_response__pack
+                     (const Pb__SignAuditHeadsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__sign_audit_heads_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__sign_audit_heads_response__pack_to_buffer
+                     (const Pb__SignAuditHeadsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__sign_audit_heads_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__SignAuditHeadsResponse *
+       pb__sign_audit_heads_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__SignAuditHeadsResponse *)
+     protobuf_c_message_unpack (&pb__sign_audit_heads_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__sign_audit_heads_response__free_unpacked
+                     (Pb__SignAuditHeadsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__sign_audit_heads_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   pb__get_licence_request__init
                      (Pb__GetLicenceRequest         *message)
 {
@@ -2504,7 +2594,7 @@ const ProtobufCMessageDescriptor pb__remove_node_response__descriptor =
   (ProtobufCMessageInit) pb__remove_node_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__verify_audit_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor pb__verify_audit_request__field_descriptors[4] =
 {
   {
     "tenant",
@@ -2542,8 +2632,21 @@ static const ProtobufCFieldDescriptor pb__verify_audit_request__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "heads",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__VerifyAuditRequest, n_heads),
+    offsetof(Pb__VerifyAuditRequest, heads),
+    &pb__audit_head__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__verify_audit_request__field_indices_by_name[] = {
+  3,   /* field[3] = heads */
   2,   /* field[2] = known_hash */
   1,   /* field[1] = known_seq */
   0,   /* field[0] = tenant */
@@ -2551,7 +2654,7 @@ static const unsigned pb__verify_audit_request__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__verify_audit_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor pb__verify_audit_request__descriptor =
 {
@@ -2561,14 +2664,14 @@ const ProtobufCMessageDescriptor pb__verify_audit_request__descriptor =
   "Pb__VerifyAuditRequest",
   "quazzar.mesh.v1",
   sizeof(Pb__VerifyAuditRequest),
-  3,
+  4,
   pb__verify_audit_request__field_descriptors,
   pb__verify_audit_request__field_indices_by_name,
   1,  pb__verify_audit_request__number_ranges,
   (ProtobufCMessageInit) pb__verify_audit_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__verify_audit_response__field_descriptors[4] =
+static const ProtobufCFieldDescriptor pb__verify_audit_response__field_descriptors[6] =
 {
   {
     "rows",
@@ -2618,17 +2721,43 @@ static const ProtobufCFieldDescriptor pb__verify_audit_response__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "from_seq",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditResponse, from_seq),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "heads",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditResponse, heads),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__verify_audit_response__field_indices_by_name[] = {
   2,   /* field[2] = bad_seq */
   1,   /* field[1] = fault */
+  4,   /* field[4] = from_seq */
   3,   /* field[3] = head */
+  5,   /* field[5] = heads */
   0,   /* field[0] = rows */
 };
 static const ProtobufCIntRange pb__verify_audit_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor =
 {
@@ -2638,11 +2767,126 @@ const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor =
   "Pb__VerifyAuditResponse",
   "quazzar.mesh.v1",
   sizeof(Pb__VerifyAuditResponse),
-  4,
+  6,
   pb__verify_audit_response__field_descriptors,
   pb__verify_audit_response__field_indices_by_name,
   1,  pb__verify_audit_response__number_ranges,
   (ProtobufCMessageInit) pb__verify_audit_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__sign_audit_heads_request__field_descriptors[2] =
+{
+  {
+    "tenant",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__SignAuditHeadsRequest, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__SignAuditHeadsRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__sign_audit_heads_request__field_indices_by_name[] = {
+  1,   /* field[1] = page_token */
+  0,   /* field[0] = tenant */
+};
+static const ProtobufCIntRange pb__sign_audit_heads_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor pb__sign_audit_heads_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.SignAuditHeadsRequest",
+  "SignAuditHeadsRequest",
+  "Pb__SignAuditHeadsRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__SignAuditHeadsRequest),
+  2,
+  pb__sign_audit_heads_request__field_descriptors,
+  pb__sign_audit_heads_request__field_indices_by_name,
+  1,  pb__sign_audit_heads_request__number_ranges,
+  (ProtobufCMessageInit) pb__sign_audit_heads_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__sign_audit_heads_response__field_descriptors[3] =
+{
+  {
+    "heads",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__SignAuditHeadsResponse, n_heads),
+    offsetof(Pb__SignAuditHeadsResponse, heads),
+    &pb__audit_head__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keys",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__SignAuditHeadsResponse, n_keys),
+    offsetof(Pb__SignAuditHeadsResponse, keys),
+    &pb__audit_key__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__SignAuditHeadsResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__sign_audit_heads_response__field_indices_by_name[] = {
+  0,   /* field[0] = heads */
+  1,   /* field[1] = keys */
+  2,   /* field[2] = next_page_token */
+};
+static const ProtobufCIntRange pb__sign_audit_heads_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor pb__sign_audit_heads_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.SignAuditHeadsResponse",
+  "SignAuditHeadsResponse",
+  "Pb__SignAuditHeadsResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__SignAuditHeadsResponse),
+  3,
+  pb__sign_audit_heads_response__field_descriptors,
+  pb__sign_audit_heads_response__field_indices_by_name,
+  1,  pb__sign_audit_heads_response__number_ranges,
+  (ProtobufCMessageInit) pb__sign_audit_heads_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define pb__get_licence_request__field_descriptors NULL
@@ -2981,19 +3225,23 @@ const ProtobufCMessageDescriptor pb__create_backup_response__descriptor =
   (ProtobufCMessageInit) pb__create_backup_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue pb__audit_fault__enum_values_by_number[3] =
+static const ProtobufCEnumValue pb__audit_fault__enum_values_by_number[5] =
 {
   { "AUDIT_FAULT_UNSPECIFIED", "PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED", 0 },
   { "AUDIT_FAULT_CHANGED", "PB__AUDIT_FAULT__AUDIT_FAULT_CHANGED", 1 },
   { "AUDIT_FAULT_MISSING", "PB__AUDIT_FAULT__AUDIT_FAULT_MISSING", 2 },
+  { "AUDIT_FAULT_REWRITTEN", "PB__AUDIT_FAULT__AUDIT_FAULT_REWRITTEN", 3 },
+  { "AUDIT_FAULT_HEAD", "PB__AUDIT_FAULT__AUDIT_FAULT_HEAD", 4 },
 };
 static const ProtobufCIntRange pb__audit_fault__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex pb__audit_fault__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex pb__audit_fault__enum_values_by_name[5] =
 {
   { "AUDIT_FAULT_CHANGED", 1 },
+  { "AUDIT_FAULT_HEAD", 4 },
   { "AUDIT_FAULT_MISSING", 2 },
+  { "AUDIT_FAULT_REWRITTEN", 3 },
   { "AUDIT_FAULT_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor pb__audit_fault__descriptor =
@@ -3003,9 +3251,9 @@ const ProtobufCEnumDescriptor pb__audit_fault__descriptor =
   "AuditFault",
   "Pb__AuditFault",
   "quazzar.mesh.v1",
-  3,
+  5,
   pb__audit_fault__enum_values_by_number,
-  3,
+  5,
   pb__audit_fault__enum_values_by_name,
   1,
   pb__audit_fault__value_ranges,

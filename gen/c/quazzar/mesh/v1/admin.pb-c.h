@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "google/protobuf/timestamp.pb-c.h"
+#include "quazzar/mesh/v1/audit.pb-c.h"
 #include "quazzar/mesh/v1/auth.pb-c.h"
 #include "quazzar/mesh/v1/device.pb-c.h"
 #include "quazzar/mesh/v1/licence.pb-c.h"
@@ -43,6 +44,8 @@ typedef struct Pb__RemoveNodeRequest Pb__RemoveNodeRequest;
 typedef struct Pb__RemoveNodeResponse Pb__RemoveNodeResponse;
 typedef struct Pb__VerifyAuditRequest Pb__VerifyAuditRequest;
 typedef struct Pb__VerifyAuditResponse Pb__VerifyAuditResponse;
+typedef struct Pb__SignAuditHeadsRequest Pb__SignAuditHeadsRequest;
+typedef struct Pb__SignAuditHeadsResponse Pb__SignAuditHeadsResponse;
 typedef struct Pb__GetLicenceRequest Pb__GetLicenceRequest;
 typedef struct Pb__GetLicenceResponse Pb__GetLicenceResponse;
 typedef struct Pb__InstallLicenceRequest Pb__InstallLicenceRequest;
@@ -70,7 +73,16 @@ typedef enum _Pb__AuditFault {
   /*
    * A row that was written is not there.
    */
-  PB__AUDIT_FAULT__AUDIT_FAULT_MISSING = 2
+  PB__AUDIT_FAULT__AUDIT_FAULT_MISSING = 2,
+  /*
+   * The chain fits together, but is not the one that was signed: a row from
+   * from_seq to bad_seq was written anew, and all hashes behind it with it.
+   */
+  PB__AUDIT_FAULT__AUDIT_FAULT_REWRITTEN = 3,
+  /*
+   * A signed head in the store is not as it was signed.
+   */
+  PB__AUDIT_FAULT__AUDIT_FAULT_HEAD = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__AUDIT_FAULT)
 } Pb__AuditFault;
 
@@ -446,10 +458,16 @@ struct  Pb__VerifyAuditRequest
    * Its hash, 64 hex digits; required beside known_seq.
    */
   char *known_hash;
+  /*
+   * Heads that were signed earlier, in any order. One without a signature is
+   * taken as the caller's word, like known_seq.
+   */
+  size_t n_heads;
+  Pb__AuditHead **heads;
 };
 #define PB__VERIFY_AUDIT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__verify_audit_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 struct  Pb__VerifyAuditResponse
@@ -461,17 +479,58 @@ struct  Pb__VerifyAuditResponse
   uint64_t rows;
   Pb__AuditFault fault;
   /*
-   * The first row with that fault.
+   * The first row with that fault. AUDIT_FAULT_MISSING with rows + 1: all behind
+   * that number is gone.
    */
   uint64_t bad_seq;
   /*
    * Hash of the newest row, hex: worth keeping elsewhere.
    */
   char *head;
+  /*
+   * Of AUDIT_FAULT_REWRITTEN: the first row that may be the one; the row before it
+   * is as it was signed.
+   */
+  uint64_t from_seq;
+  /*
+   * Heads that were compared, those of the request and those of the store.
+   */
+  uint32_t heads;
 };
 #define PB__VERIFY_AUDIT_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__verify_audit_response__descriptor) \
-    , 0, PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED, 0, (char *)protobuf_c_empty_string }
+    , 0, PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0 }
+
+
+struct  Pb__SignAuditHeadsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Id or name; empty: all tenants.
+   */
+  char *tenant;
+  char *page_token;
+};
+#define PB__SIGN_AUDIT_HEADS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__sign_audit_heads_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Pb__SignAuditHeadsResponse
+{
+  ProtobufCMessage base;
+  size_t n_heads;
+  Pb__AuditHead **heads;
+  /*
+   * Live and retired, the one that signs first.
+   */
+  size_t n_keys;
+  Pb__AuditKey **keys;
+  char *next_page_token;
+};
+#define PB__SIGN_AUDIT_HEADS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__sign_audit_heads_response__descriptor) \
+    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
 
 
 struct  Pb__GetLicenceRequest
@@ -974,6 +1033,44 @@ Pb__VerifyAuditResponse *
 void   pb__verify_audit_response__free_unpacked
                      (Pb__VerifyAuditResponse *message,
                       ProtobufCAllocator *allocator);
+/* Pb__SignAuditHeadsRequest methods */
+void   pb__sign_audit_heads_request__init
+                     (Pb__SignAuditHeadsRequest         *message);
+size_t pb__sign_audit_heads_request__get_packed_size
+                     (const Pb__SignAuditHeadsRequest   *message);
+size_t pb__sign_audit_heads_request__pack
+                     (const Pb__SignAuditHeadsRequest   *message,
+                      uint8_t             *out);
+size_t pb__sign_audit_heads_request__pack_to_buffer
+                     (const Pb__SignAuditHeadsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__SignAuditHeadsRequest *
+       pb__sign_audit_heads_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__sign_audit_heads_request__free_unpacked
+                     (Pb__SignAuditHeadsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__SignAuditHeadsResponse methods */
+void   pb__sign_audit_heads_response__init
+                     (Pb__SignAuditHeadsResponse         *message);
+size_t pb__sign_audit_heads_response__get_packed_size
+                     (const Pb__SignAuditHeadsResponse   *message);
+size_t pb__sign_audit_heads_response__pack
+                     (const Pb__SignAuditHeadsResponse   *message,
+                      uint8_t             *out);
+size_t pb__sign_audit_heads_response__pack_to_buffer
+                     (const Pb__SignAuditHeadsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__SignAuditHeadsResponse *
+       pb__sign_audit_heads_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__sign_audit_heads_response__free_unpacked
+                     (Pb__SignAuditHeadsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Pb__GetLicenceRequest methods */
 void   pb__get_licence_request__init
                      (Pb__GetLicenceRequest         *message);
@@ -1191,6 +1288,12 @@ typedef void (*Pb__VerifyAuditRequest_Closure)
 typedef void (*Pb__VerifyAuditResponse_Closure)
                  (const Pb__VerifyAuditResponse *message,
                   void *closure_data);
+typedef void (*Pb__SignAuditHeadsRequest_Closure)
+                 (const Pb__SignAuditHeadsRequest *message,
+                  void *closure_data);
+typedef void (*Pb__SignAuditHeadsResponse_Closure)
+                 (const Pb__SignAuditHeadsResponse *message,
+                  void *closure_data);
 typedef void (*Pb__GetLicenceRequest_Closure)
                  (const Pb__GetLicenceRequest *message,
                   void *closure_data);
@@ -1243,6 +1346,8 @@ extern const ProtobufCMessageDescriptor pb__remove_node_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__remove_node_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_audit_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__sign_audit_heads_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__sign_audit_heads_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__get_licence_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__get_licence_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__install_licence_request__descriptor;

@@ -54,6 +54,96 @@ void   pb__audit_entry__free_unpacked
   assert(message->base.descriptor == &pb__audit_entry__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__audit_head__init
+                     (Pb__AuditHead         *message)
+{
+  static const Pb__AuditHead init_value = PB__AUDIT_HEAD__INIT;
+  *message = init_value;
+}
+size_t pb__audit_head__get_packed_size
+                     (const Pb__AuditHead *message)
+{
+  assert(message->base.descriptor == &pb__audit_head__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__audit_head__pack
+                     (const Pb__AuditHead *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__audit_head__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__audit_head__pack_to_buffer
+                     (const Pb__AuditHead *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__audit_head__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__AuditHead *
+       pb__audit_head__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__AuditHead *)
+     protobuf_c_message_unpack (&pb__audit_head__descriptor,
+                                allocator, len, data);
+}
+void   pb__audit_head__free_unpacked
+                     (Pb__AuditHead *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__audit_head__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__audit_key__init
+                     (Pb__AuditKey         *message)
+{
+  static const Pb__AuditKey init_value = PB__AUDIT_KEY__INIT;
+  *message = init_value;
+}
+size_t pb__audit_key__get_packed_size
+                     (const Pb__AuditKey *message)
+{
+  assert(message->base.descriptor == &pb__audit_key__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__audit_key__pack
+                     (const Pb__AuditKey *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__audit_key__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__audit_key__pack_to_buffer
+                     (const Pb__AuditKey *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__audit_key__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__AuditKey *
+       pb__audit_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__AuditKey *)
+     protobuf_c_message_unpack (&pb__audit_key__descriptor,
+                                allocator, len, data);
+}
+void   pb__audit_key__free_unpacked
+                     (Pb__AuditKey *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__audit_key__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor pb__audit_entry__field_descriptors[11] =
 {
   {
@@ -220,5 +310,172 @@ const ProtobufCMessageDescriptor pb__audit_entry__descriptor =
   pb__audit_entry__field_indices_by_name,
   1,  pb__audit_entry__number_ranges,
   (ProtobufCMessageInit) pb__audit_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__audit_head__field_descriptors[7] =
+{
+  {
+    "control_panel",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditHead, control_panel),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditHead, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seq",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditHead, seq),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditHead, time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hash",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditHead, hash),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kid",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditHead, kid),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "signature",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditHead, signature),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__audit_head__field_indices_by_name[] = {
+  0,   /* field[0] = control_panel */
+  4,   /* field[4] = hash */
+  5,   /* field[5] = kid */
+  2,   /* field[2] = seq */
+  6,   /* field[6] = signature */
+  1,   /* field[1] = tenant */
+  3,   /* field[3] = time */
+};
+static const ProtobufCIntRange pb__audit_head__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor pb__audit_head__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.AuditHead",
+  "AuditHead",
+  "Pb__AuditHead",
+  "quazzar.mesh.v1",
+  sizeof(Pb__AuditHead),
+  7,
+  pb__audit_head__field_descriptors,
+  pb__audit_head__field_indices_by_name,
+  1,  pb__audit_head__number_ranges,
+  (ProtobufCMessageInit) pb__audit_head__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__audit_key__field_descriptors[2] =
+{
+  {
+    "kid",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditKey, kid),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "public_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Pb__AuditKey, public_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__audit_key__field_indices_by_name[] = {
+  0,   /* field[0] = kid */
+  1,   /* field[1] = public_key */
+};
+static const ProtobufCIntRange pb__audit_key__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor pb__audit_key__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.AuditKey",
+  "AuditKey",
+  "Pb__AuditKey",
+  "quazzar.mesh.v1",
+  sizeof(Pb__AuditKey),
+  2,
+  pb__audit_key__field_descriptors,
+  pb__audit_key__field_indices_by_name,
+  1,  pb__audit_key__number_ranges,
+  (ProtobufCMessageInit) pb__audit_key__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

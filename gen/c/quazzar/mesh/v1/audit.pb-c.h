@@ -19,6 +19,8 @@ PROTOBUF_C__BEGIN_DECLS
 #include "google/protobuf/timestamp.pb-c.h"
 
 typedef struct Pb__AuditEntry Pb__AuditEntry;
+typedef struct Pb__AuditHead Pb__AuditHead;
+typedef struct Pb__AuditKey Pb__AuditKey;
 
 
 /* --- enums --- */
@@ -70,6 +72,66 @@ struct  Pb__AuditEntry
     , 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
+/*
+ * The newest row of a tenant's audit at one time, signed by the Control Panel. Kept
+ * elsewhere it shows what was cut off behind it or written anew before it. What is
+ * signed and how is in docs/protocol.md; a line of a file of heads is this message
+ * as JSON.
+ */
+struct  Pb__AuditHead
+{
+  ProtobufCMessage base;
+  /*
+   * Id of the Control Panel.
+   */
+  char *control_panel;
+  /*
+   * Id of the tenant.
+   */
+  char *tenant;
+  /*
+   * Number of that row; 0: there was none.
+   */
+  uint64_t seq;
+  /*
+   * When it was signed, in whole milliseconds.
+   */
+  Google__Protobuf__Timestamp *time;
+  /*
+   * Hash of that row, 64 hex digits.
+   */
+  char *hash;
+  /*
+   * Which key signed it.
+   */
+  char *kid;
+  /*
+   * Ed25519.
+   */
+  ProtobufCBinaryData signature;
+};
+#define PB__AUDIT_HEAD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__audit_head__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL} }
+
+
+/*
+ * A key that signs heads, or did.
+ */
+struct  Pb__AuditKey
+{
+  ProtobufCMessage base;
+  char *kid;
+  /*
+   * Ed25519, 32 bytes.
+   */
+  ProtobufCBinaryData public_key;
+};
+#define PB__AUDIT_KEY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__audit_key__descriptor) \
+    , (char *)protobuf_c_empty_string, {0,NULL} }
+
+
 /* Pb__AuditEntry methods */
 void   pb__audit_entry__init
                      (Pb__AuditEntry         *message);
@@ -89,10 +151,54 @@ Pb__AuditEntry *
 void   pb__audit_entry__free_unpacked
                      (Pb__AuditEntry *message,
                       ProtobufCAllocator *allocator);
+/* Pb__AuditHead methods */
+void   pb__audit_head__init
+                     (Pb__AuditHead         *message);
+size_t pb__audit_head__get_packed_size
+                     (const Pb__AuditHead   *message);
+size_t pb__audit_head__pack
+                     (const Pb__AuditHead   *message,
+                      uint8_t             *out);
+size_t pb__audit_head__pack_to_buffer
+                     (const Pb__AuditHead   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__AuditHead *
+       pb__audit_head__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__audit_head__free_unpacked
+                     (Pb__AuditHead *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__AuditKey methods */
+void   pb__audit_key__init
+                     (Pb__AuditKey         *message);
+size_t pb__audit_key__get_packed_size
+                     (const Pb__AuditKey   *message);
+size_t pb__audit_key__pack
+                     (const Pb__AuditKey   *message,
+                      uint8_t             *out);
+size_t pb__audit_key__pack_to_buffer
+                     (const Pb__AuditKey   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__AuditKey *
+       pb__audit_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__audit_key__free_unpacked
+                     (Pb__AuditKey *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Pb__AuditEntry_Closure)
                  (const Pb__AuditEntry *message,
+                  void *closure_data);
+typedef void (*Pb__AuditHead_Closure)
+                 (const Pb__AuditHead *message,
+                  void *closure_data);
+typedef void (*Pb__AuditKey_Closure)
+                 (const Pb__AuditKey *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -101,6 +207,8 @@ typedef void (*Pb__AuditEntry_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor pb__audit_entry__descriptor;
+extern const ProtobufCMessageDescriptor pb__audit_head__descriptor;
+extern const ProtobufCMessageDescriptor pb__audit_key__descriptor;
 
 PROTOBUF_C__END_DECLS
 

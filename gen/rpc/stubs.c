@@ -431,7 +431,7 @@ int qm_sign_audit_heads(struct qm_client *client, const struct qm_call_options *
 		const Pb__SignAuditHeadsRequest *in, struct qm_reply *ret_reply,
 		Pb__SignAuditHeadsResponse **ret_out)
 {
-	int r = unary(client, "/quazzar.mesh.v1.AdminService/SignAuditHeads", true, options,
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/SignAuditHeads", IDEMPOTENT, options,
 		      &in->base, ret_reply);
 
 	if (r == 0)

@@ -11,10 +11,12 @@
 #include "base/clock.h"
 #include "server/cp/audit.h"
 #include "server/cp/change.h"
+#include "server/cp/wallmark.h"
 #include "server/store/licence_row.h"
 
 struct licensing {
 	struct cp *cp;
+	struct wallmark clock;
 	/* Held over a whole installation: one at a time. */
 	pthread_mutex_t installing;
 	/* Of what follows. */
@@ -37,20 +39,21 @@ static void get(struct licensing *l, struct licensing_look *ret, struct vendorke
 	if (ret_keys)
 		*ret_keys = l->keys;
 	pthread_mutex_unlock(&l->lock);
+	ret->now_ms = wallmark_now_ms(&l->clock);
 }
 
 void licensing_get(struct licensing *l, struct licensing_look *ret)
 {
 	get(l, ret, NULL);
-	ret->state = ret->has ? licence_state(&ret->licence, clock_wall_ms()) : PLANS_LICENCE_NONE;
+	ret->state = ret->has ? licence_state(&ret->licence, ret->now_ms) : PLANS_LICENCE_NONE;
 }
 
 void licensing_apply(const struct licensing_look *look, const struct plan_caps *caps,
-		     int64_t now_ms, bool keep_trial, struct tenant_row *tenant)
+		     bool keep_trial, struct tenant_row *tenant)
 {
 	if (keep_trial && look->has)
 		tenant->licence_serial = look->licence.serial;
-	licence_apply(look->has ? &look->licence : NULL, caps, now_ms, tenant);
+	licence_apply(look->has ? &look->licence : NULL, caps, look->now_ms, tenant);
 }
 
 /* --- settling: the rows of the tenants --- */
@@ -66,7 +69,7 @@ struct settling {
 
 static void apply(const struct settling *s, struct tenant_row *tenant)
 {
-	licensing_apply(s->look, s->caps, s->now_ms, false, tenant);
+	licensing_apply(s->look, s->caps, false, tenant);
 }
 
 static bool is_settled(const struct settling *s, const struct tenant_row *is)
@@ -197,7 +200,7 @@ static int judge(struct licensing *l, const char *text, struct licence *ret, boo
 	get(l, &look, &keys);
 	r = licence_read(text, &keys, ret, ret_fault);
 	if (!r)
-		r = licence_check(ret, &look.panel, clock_wall_ms(), ret_fault);
+		r = licence_check(ret, &look.panel, look.now_ms, ret_fault);
 	if (!r)
 		r = store_read(l->cp->store, look_for_tenants, &i);
 	if (r)
@@ -260,7 +263,7 @@ static int install(struct licensing *l, const char *text, bool from_file,
 	l->now.has = true;
 	l->now.licence = licence;
 	l->now.installed_ms = i.row.installed_ms;
-	l->now.state = licence_state(&licence, i.row.installed_ms);
+	l->now.state = licence_state(&licence, wallmark_now_ms(&l->clock));
 	if (from_file)
 		*l->now.file_problem = '\0';
 	pthread_mutex_unlock(&l->lock);
@@ -373,7 +376,7 @@ static int load(struct licensing *l)
 	l->now.installed_ms = row.installed_ms;
 	l->now.has = !r;
 	l->now.licence = licence;
-	l->now.state = r ? PLANS_LICENCE_NONE : licence_state(&licence, clock_wall_ms());
+	l->now.state = r ? PLANS_LICENCE_NONE : licence_state(&licence, wallmark_now_ms(&l->clock));
 	pthread_mutex_unlock(&l->lock);
 	return 0;
 }
@@ -384,10 +387,11 @@ void licensing_tick(struct licensing *l)
 	bool changed, unsettled;
 
 	pthread_mutex_lock(&l->installing);
+	wallmark_tick(&l->clock);
 	look_at_file(l, false);
 	pthread_mutex_lock(&l->lock);
 	if (l->now.has)
-		state = licence_state(&l->now.licence, clock_wall_ms());
+		state = licence_state(&l->now.licence, wallmark_now_ms(&l->clock));
 	changed = state != l->now.state;
 	l->now.state = state;
 	unsettled = l->unsettled;
@@ -439,6 +443,8 @@ int licensing_new(struct cp *cp, struct licensing **ret_licensing)
 	pthread_mutex_init(&l->installing, NULL);
 	pthread_mutex_init(&l->lock, NULL);
 	r = vendorkeys_load(cp->conf.licence_vendor_key_file, &l->keys);
+	if (!r)
+		r = wallmark_init(&l->clock, cp->store);
 	if (!r)
 		r = load(l);
 	if (!r) {

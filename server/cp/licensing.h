@@ -33,6 +33,7 @@ struct licensing_look {
 	struct licence licence;
 	enum plans_licence state;
 	int64_t installed_ms;
+	int64_t now_ms; /* the time that licences count by, see wallmark.h */
 	struct uuid panel;
 	char file_problem[301];
 };
@@ -43,7 +44,7 @@ void licensing_get(struct licensing *l, struct licensing_look *ret);
  * while a licence is in force, which does not end it. Touches nothing else.
  */
 void licensing_apply(const struct licensing_look *look, const struct plan_caps *caps,
-		     int64_t now_ms, bool keep_trial, struct tenant_row *tenant);
+		     bool keep_trial, struct tenant_row *tenant);
 /* The rows of all tenants as they should be now; what fails, the next tick tries again. */
 int licensing_settle(struct licensing *l);
 

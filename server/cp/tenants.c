@@ -106,7 +106,7 @@ int tenants_create(struct call *call, const Pb__CreateTenantRequest *in,
 	snprintf(c.tenant.name, sizeof(c.tenant.name), "%s", in->name);
 	c.tenant.epoch = (uint64_t)c.tenant.created_ms;
 	licensing_get(cp->licensing, &look);
-	licensing_apply(&look, &cp->conf.caps, c.tenant.created_ms, true, &c.tenant);
+	licensing_apply(&look, &cp->conf.caps, true, &c.tenant);
 	c.tenant.lease_s = cp->conf.lease_ms / 1000;
 	ipam_pick_range6(c.tenant.range6);
 	r = cp_conf_check(&cp->conf, &c.pool);
@@ -198,7 +198,7 @@ static int save_plan(struct txn *txn, struct update *u)
 	if (r)
 		return err_trace(r);
 	change.tenant.trial_plan = u->trial_plan;
-	licensing_apply(&u->look, u->caps, u->audit.time_ms, true, &change.tenant);
+	licensing_apply(&u->look, u->caps, true, &change.tenant);
 	change.tenant.record_generation = change.tenant.generation;
 	r = change_end(txn, &change);
 	u->tenant = change.tenant;

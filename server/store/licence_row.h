@@ -12,10 +12,12 @@ struct licence_row {
 	char text[LICENCE_ROW_TEXT_MAX + 1]; /* "": none */
 	uint64_t serial;
 	int64_t installed_ms;
+	int64_t latest_ms; /* a time that was here already */
 };
 
 int licence_row_get(struct txn *txn, struct licence_row *ret) _must_check_;
-/* All but panel. */
+/* Text, serial and installed_ms. */
 int licence_row_put(struct txn *txn, const struct licence_row *row) _must_check_;
+int licence_row_keep_time(struct txn *txn, int64_t latest_ms) _must_check_;
 
 #endif

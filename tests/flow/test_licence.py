@@ -381,6 +381,25 @@ def expiry():
         lab.close()
 
 
+def clock_set_back():
+    """A time that was here already counts, whatever the clock says now."""
+    lab = Lab()
+    try:
+        lab.install(lab.sign(1, "team", expires=30 * 86400, grace_days=0))
+        assert (lab.status().state, lab.tenant().plan) == (VALID, TEAM)
+        path = os.path.join(lab.d.dir, "state", "store.db")
+        for ahead_s, state, plan in ((60 * 86400, EXPIRED, FREE), (-86400, VALID, TEAM)):
+            assert lab.d.stop() == 0
+            store = sqlite3.connect(path, isolation_level=None, timeout=60)
+            store.execute("UPDATE licence SET latest_ms = ?", (int((time.time() + ahead_s) * 1000),))
+            store.close()
+            lab.restart()
+            assert (lab.status().state, lab.tenant().plan) == (state, plan), ahead_s
+        assert lab.d.log().count("the clock is behind") == 1
+    finally:
+        lab.close()
+
+
 def hold(lab):
     """The store's lock for writers."""
     store = sqlite3.connect(os.path.join(lab.d.dir, "state", "store.db"), isolation_level=None,
@@ -454,7 +473,7 @@ def main():
                tiers_over_every_protocol):
         run(fn.__name__, fn, lab)
     run("clean end", lab.close)
-    for fn in (expiry, locked, bad_start):
+    for fn in (expiry, clock_set_back, locked, bad_start):
         run(fn.__name__, fn)
     failed = RESULTS.count(False)
     print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")

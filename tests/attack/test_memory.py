@@ -52,7 +52,7 @@ class Panel:
     def metrics(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=WAIT_S) as answer:
             rows = (line.split() for line in answer.read().decode().splitlines())
-            return {row[0]: int(row[1]) for row in rows if len(row) == 2}
+            return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 
     def rss_kib(self):
         with open(f"/proc/{self.cp.process.pid}/status", encoding="ascii") as f:

@@ -59,7 +59,7 @@ class Watched:
     def metrics(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=WAIT_S) as answer:
             rows = (line.split() for line in answer.read().decode().splitlines())
-            return {row[0]: int(row[1]) for row in rows if len(row) == 2}
+            return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 
     def figures(self):
         """What it holds for others: connections, sockets (stores open files per thread), memory."""

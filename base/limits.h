@@ -53,6 +53,9 @@
 	    "the same without a stream; there is nothing to keep alive, browsers ask after 60 s")  \
 	ROW(PING_STRIKES, 2, "pings", "that come too soon; gRFC A8's number")                      \
 	ROW(GOAWAY_REST_MS, 1000, "ms", "from an old connection's first GOAWAY to its second")     \
+	ROW(FAULT_MS, 5000, "ms",                                                                  \
+	    "a connection that is closed for a fault is read on; closing would lose its GOAWAY")   \
+	ROW(FAULT_BYTES, 1 << 20, "bytes", "of it that are read and dropped meanwhile")            \
 	ROW(LAST_ANSWERS_MS, 5000, "ms", "from the end of its calls' grace to the cut")            \
 	ROW(CONNS_PER_ADDRESS, 1024, "connections",                                                \
 	    "of one address, or one IPv6 /64; an office behind one has hundreds of devices")       \
@@ -73,7 +76,8 @@
 
 /* Frames that cost us more than the peer: so many at once, refilled by so many a second. */
 #define LIMIT_RATES(ROW)                                                                           \
-	ROW(RESETS, 200, 50, "RST_STREAM; honest clients cancel a handful (CVE-2023-44487)")       \
+	ROW(RESETS, 1000, 100,                                                                     \
+	    "RST_STREAM of unanswered calls; ten full tables, each answer earns one more")         \
 	ROW(STREAM_ERRORS, 50, 5, "errors that make us reset a stream (CVE-2025-8671)")            \
 	ROW(PINGS, 200, 100, "PING; frames we send earn more, as gRPC probes bandwidth by them")           \
 	ROW(SETTINGS, 50, 5, "SETTINGS; each is answered")                                         \

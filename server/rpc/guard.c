@@ -71,6 +71,11 @@ void guard_earn(struct guard *g, uint32_t n)
 	earn(&g->buckets[GUARD_WINDOW_UPDATE], n);
 }
 
+void guard_answered(struct guard *g)
+{
+	earn(&g->buckets[GUARD_RESET], 1);
+}
+
 const char *guard_ping(struct guard *g, bool has_streams, uint64_t now_ms)
 {
 	uint64_t every = has_streams ? LIMIT_PING_EVERY_MS : LIMIT_PING_IDLE_EVERY_MS;
@@ -132,14 +137,13 @@ const char *guard_frame(struct guard *g, const struct h2frame *f, const uint8_t 
 		return block_piece(g, payload, f->len);
 	case H2_PRIORITY:
 		return guard_count(g, GUARD_PRIORITY, now_ms);
-	case H2_RST_STREAM:
-		return guard_count(g, GUARD_RESET, now_ms);
 	case H2_SETTINGS:
 		return guard_count(g, GUARD_SETTINGS, now_ms);
 	case H2_PING:
 		return guard_count(g, GUARD_PING, now_ms);
 	case H2_WINDOW_UPDATE:
 		return guard_count(g, GUARD_WINDOW_UPDATE, now_ms);
+	case H2_RST_STREAM: /* what it costs depends on its stream: h2conn_reset */
 	case H2_PUSH_PROMISE:
 	case H2_GOAWAY:
 		return NULL;

@@ -55,5 +55,7 @@ const char *guard_ping(struct guard *g, bool has_streams, uint64_t now_ms);
 void guard_sent(struct guard *g);
 /* The peer earned window updates: by a request, by data it was sent. */
 void guard_earn(struct guard *g, uint32_t n);
+/* A call was answered: the peer may give up another one. */
+void guard_answered(struct guard *g);
 
 #endif

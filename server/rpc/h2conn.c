@@ -11,6 +11,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 
+#define LOOK_MS 10
+
 static uint64_t now_of(const struct h2conn *h)
 {
 	return h->c->loop->now_ms;
@@ -110,6 +112,57 @@ ssize_t h2conn_pinged(struct h2conn *h, bool answer, const char **ret_words)
 	return words ? h2conn_calm(h, words, ret_words) : 0;
 }
 
+ssize_t h2conn_reset(struct h2conn *h, uint32_t stream, const char **ret_words)
+{
+	const struct h2stream *s = h2conn_find(h, stream);
+	const char *words =
+		guard_count(&h->guard, s && !s->finished ? GUARD_RESET : GUARD_STALE, now_of(h));
+
+	return words ? h2conn_calm(h, words, ret_words) : 0;
+}
+
+/* Our side is done when all is written: then the peer sees the end as soon as it has read it. */
+static void end_output(struct h2conn *h)
+{
+	if (h->output_ended || !h2x_nothing_to_write(h))
+		return;
+	h->output_ended = true;
+	conn_end_output(h->c);
+}
+
+static void on_look(struct timer *t)
+{
+	struct h2conn *h = CONTAINER_OF(t, struct h2conn, look);
+
+	if (h->c->shut || !h2x_alive(h->c))
+		return;
+	end_output(h);
+	/* Without a timer the tick does it. */
+	if (!h->output_ended)
+		(void)!timer_set(&h->c->loop->timers, t, now_of(h) + LOOK_MS);
+}
+
+void h2conn_fault(struct h2conn *h, int error, const char *words)
+{
+	h->fault_ms = now_of(h);
+	h2x_goaway(h, h2x_last_id(h), error, words);
+	for (size_t i = 0; i < H2CONN_BUCKETS; i++)
+		for (struct h2stream *s = h->streams[i], *next; s; s = next) {
+			next = s->next;
+			h2send_reset(s, (uint32_t)-error);
+			h2stream_gone(s);
+		}
+	h->look.fn = on_look;
+	(void)!timer_set(&h->c->loop->timers, &h->look, now_of(h) + LOOK_MS);
+}
+
+void h2conn_drop(struct h2conn *h, size_t len)
+{
+	h->n_dropped += len;
+	if (h->n_dropped > LIMIT_FAULT_BYTES && !h->c->shut)
+		conn_cut(h->c);
+}
+
 static void credit(struct h2conn *h, uint32_t n)
 {
 	h->owed += n;
@@ -175,6 +228,7 @@ static void op_closed(struct conn *c)
 {
 	struct h2conn *h = c->protocol;
 
+	timer_clear(&c->loop->timers, &h->look);
 	for (size_t i = 0; i < H2CONN_BUCKETS; i++)
 		while (h->streams[i]) { /* those never bound to a request */
 			struct h2stream *s = h->streams[i];
@@ -222,6 +276,17 @@ static bool is_dripping(struct h2conn *h, uint64_t now_ms)
 	return len > 0 && now_ms - h->part_ms > patience_ms;
 }
 
+static bool is_out_of_patience(struct h2conn *h, uint64_t now_ms)
+{
+	const struct conn *c = h->c;
+
+	return (h->head_id && now_ms - h->head_ms > LIMIT_HEAD_MS) || is_dripping(h, now_ms) ||
+	       (!h->standard && now_ms - c->born_ms > LIMIT_HANDSHAKE_MS) ||
+	       (!c->had_request && now_ms - c->born_ms > LIMIT_SILENT_MS) ||
+	       (h2x_writing(h) && now_ms - c->tx_ms > LIMIT_STALL_MS) ||
+	       (h->n_streams == 0 && now_ms - h->busy_ms > LIMIT_IDLE_MS);
+}
+
 static void op_tick(struct conn *c, uint64_t now_ms)
 {
 	struct h2conn *h = c->protocol;
@@ -233,14 +298,16 @@ static void op_tick(struct conn *c, uint64_t now_ms)
 			conn_cut(c);
 		return;
 	}
+	if (h->fault_ms) {
+		end_output(h);
+		if (now_ms - h->fault_ms > LIMIT_FAULT_MS)
+			conn_cut(c);
+		return;
+	}
 	for (size_t i = 0; h->n_streams > 0 && i < H2CONN_BUCKETS; i++)
 		for (struct h2stream *s = h->streams[i]; s; s = s->next)
 			check_stream(h, s, now_ms);
-	if ((h->head_id && now_ms - h->head_ms > LIMIT_HEAD_MS) || is_dripping(h, now_ms) ||
-	    (!h->standard && now_ms - c->born_ms > LIMIT_HANDSHAKE_MS) ||
-	    (!c->had_request && now_ms - c->born_ms > LIMIT_SILENT_MS) ||
-	    (h2x_writing(h) && now_ms - c->tx_ms > LIMIT_STALL_MS) ||
-	    (h->n_streams == 0 && now_ms - h->busy_ms > LIMIT_IDLE_MS))
+	if (is_out_of_patience(h, now_ms))
 		conn_cut(c);
 	else if (h->n_streams > 0)
 		keep_alive(h, now_ms);
@@ -258,16 +325,14 @@ static void op_drain(struct conn *c, unsigned step)
 		conn_cut(c);
 		return;
 	}
-	if (!h2x_alive(c) || c->shut)
+	if (!h2x_alive(c) || c->shut || h->fault_ms)
 		return;
 	if (c->drain < step) {
-		h2x_goaway(h, step == 1 ? INT32_MAX : h2x_last_id(h));
+		h2x_goaway(h, step == 1 ? INT32_MAX : h2x_last_id(h), 0, "shutting down");
 		c->drain = step;
 	}
-	if (step == 2 && !h->output_ended && h->n_streams == 0 && h2x_nothing_to_write(h)) {
-		h->output_ended = true;
-		conn_end_output(c);
-	}
+	if (step == 2 && h->n_streams == 0)
+		end_output(h);
 }
 
 const struct conn_ops h2conn_ops = {

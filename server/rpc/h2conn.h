@@ -30,6 +30,9 @@ struct h2conn {
 	bool pinged;
 	bool table_shrunk; /* our next block must say so (RFC 7541 4.2) */
 	bool output_ended;
+	uint64_t fault_ms; /* when the peer's fault ended it; 0: it did not */
+	size_t n_dropped;  /* bytes that came since */
+	struct timer look; /* whether the last words are out */
 };
 
 /* --- h2conn.c --- */
@@ -44,6 +47,14 @@ void h2conn_remove(struct h2conn *h, struct h2stream *s);
 ssize_t h2conn_calm(struct h2conn *h, const char *words, const char **ret_words);
 /* A PING or the answer to ours. 0: it is to be answered by the engine. */
 ssize_t h2conn_pinged(struct h2conn *h, bool answer, const char **ret_words);
+/* RST_STREAM: dear only for a call that was still to be answered. 0: go on. */
+ssize_t h2conn_reset(struct h2conn *h, uint32_t stream, const char **ret_words);
+/*
+ * The peer made a fault: its calls end, GOAWAY is the last it gets, and what still comes is
+ * dropped (h2conn_drop), for a time, so that GOAWAY is not lost to a reset.
+ */
+void h2conn_fault(struct h2conn *h, int error, const char *words);
+void h2conn_drop(struct h2conn *h, size_t len);
 ssize_t h2conn_stream_error(struct h2conn *h, struct h2stream *s, uint32_t code, ssize_t eaten,
 			    const char **ret_words);
 ssize_t h2conn_data(struct h2conn *h, const struct h2frame *f, const uint8_t *payload,
@@ -56,7 +67,8 @@ uint32_t h2x_last_id(const struct h2conn *h);
 bool h2x_writing(const struct h2conn *h);
 bool h2x_nothing_to_write(const struct h2conn *h);
 void h2x_window_update(struct h2conn *h, uint32_t id, uint32_t n);
-void h2x_goaway(struct h2conn *h, uint32_t last_id);
+/* error: 0 or a negative enum h2_code. */
+void h2x_goaway(struct h2conn *h, uint32_t last_id, int error, const char *words);
 void h2x_ping(struct h2conn *h, const uint8_t bytes[8]);
 void h2x_go_on(struct conn *c);
 

@@ -105,6 +105,7 @@ static void op_finish(struct exchange *x, const struct header *trailers, size_t 
 	if (s->finished || s->ended || !s->engine)
 		return;
 	s->finished = true;
+	guard_answered(&s->h->guard);
 	if (!s->head_sent) {
 		h2block_status(&b, 200);
 		add_all(&b, trailers, n);

@@ -177,6 +177,8 @@ static ssize_t tap_frame(struct h2conn *h, const struct h2frame *f, uint8_t *src
 		return 0;
 	case H2_PING:
 		return h2conn_pinged(h, f->flags & H2_ACK, err);
+	case H2_RST_STREAM:
+		return h2conn_reset(h, f->stream, err);
 	default:
 		return f->type > H2_CONTINUATION ? taken : 0; /* h2o prints a line for each */
 	}
@@ -310,6 +312,13 @@ void h2x_go_on(struct conn *c)
 	sock->_cb.read(sock, NULL); /* may free the connection */
 }
 
+/* h2o would close at once, and lose the GOAWAY to what it has not read or not written yet. */
+static bool is_fault(const struct h2conn *h, ssize_t r)
+{
+	return r < 0 && r != H2O_HTTP2_ERROR_INCOMPLETE &&
+	       r != H2O_HTTP2_ERROR_PROTOCOL_CLOSE_IMMEDIATELY && h->standard && !h->fault_ms;
+}
+
 /* Frames carry passwords and tokens: wiped as soon as they are read (h2wipe.c does the rest). */
 static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const char **err)
 {
@@ -319,7 +328,13 @@ static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const
 
 	if (has_had_its_share(h, h->c->loop))
 		return wait_a_turn(h);
-	r = take_frame(h, p, len, err);
+	r = h->fault_ms ? (ssize_t)len : take_frame(h, p, len, err);
+	if (is_fault(h, r)) {
+		h2conn_fault(h, (int)r, *err ? *err : "");
+		r = (ssize_t)len;
+	}
+	if (h->fault_ms)
+		h2conn_drop(h, len);
 	if (r != H2O_HTTP2_ERROR_INCOMPLETE)
 		explicit_bzero(p, r > 0 ? (size_t)r : len);
 	else
@@ -354,12 +369,12 @@ bool h2x_nothing_to_write(const struct h2conn *h)
 	return !h2x_writing(h) && h2engine_conn(h)->_write.buf->size == 0;
 }
 
-void h2x_goaway(struct h2conn *h, uint32_t last_id)
+void h2x_goaway(struct h2conn *h, uint32_t last_id, int error, const char *words)
 {
 	if (h2engine_conn(h)->state != H2O_HTTP2_CONN_STATE_OPEN)
 		return;
-	h2o_http2_encode_goaway_frame(&h2engine_conn(h)->_write.buf, last_id, 0,
-				      h2o_iovec_init(H2O_STRLIT("shutting down")));
+	h2o_http2_encode_goaway_frame(&h2engine_conn(h)->_write.buf, last_id, error,
+				      h2o_iovec_init(words, strlen(words)));
 	h2o_http2_conn_request_write(h2engine_conn(h));
 }
 

@@ -62,6 +62,47 @@ def t_floods(server, kind, check):
         check(name, end in ("eof", "reset") and all(code == 11 for code, _ in told), (told, end, sent))
 
 
+def t_storms(server, kind, check):
+    """Who leaves a page gives up all that it asked for; who works gives up a call now and then."""
+    c, stream = H2(server, kind), 1
+    gave_up = lambda n: frame(RST, 0, n, bytes([0, 0, 0, 8]))  # noqa: E731
+    for _ in range(5):
+        ids = range(stream, stream + 200, 2)
+        c.send(*[frame(HEADERS, END_HEADERS, i, echo("Subscribe")) + frame(DATA, END_STREAM, i, message(n=1)) for i in ids])
+        c.send(*[gave_up(i) for i in ids])
+        stream += 200
+    seen = c.call("Unary", message(n=1), stream)
+    check("a page that is left", status_of(seen) == 0, seen[-3:])
+    answered = 0
+    try:
+        while answered < 700:
+            stream += 4
+            c.send(frame(HEADERS, END_HEADERS, stream - 2, echo("Subscribe")), gave_up(stream - 2))
+            if status_of(c.call("Unary", message(n=1), stream)) != 0:
+                break
+            answered += 1
+    except OSError:
+        pass
+    check("an answer earns a reset", answered == 700, answered)
+    c.close()
+
+
+def t_last_words(server, kind, check):
+    """Behind answers that are not read yet, and before frames that nobody reads: GOAWAY arrives."""
+    c = H2(server, kind, struct.pack(">HI", 4, 1 << 24), receive_buffer=4096)
+    c.send(frame(WINDOW, 0, 0, struct.pack(">I", 1 << 24)), frame(HEADERS, END_HEADERS, 1, echo("ServerStream")),
+           frame(DATA, END_STREAM, 1, message(n=500, size=10000)))
+    c.until(lambda f: f[0] == DATA)
+    try:
+        c.send(*[frame(SETTINGS, 0, 0) for _ in range(10000)])
+    except OSError:
+        pass
+    seen = c.until(lambda f: False)
+    c.close()
+    told = goaways(seen)
+    check("the last words", [code for code, _ in told] == [11] and seen[-1] == ("eof",), (told, seen[-1]))
+
+
 def t_bomb(server, kind, check):
     """One 4 KiB value in the table, then a byte per copy of it."""
     before = server.rss_kib()

@@ -60,7 +60,7 @@ static int parse_bool(const char *s, bool *ret_on)
 	return -EINVAL;
 }
 
-static int parse_ms(const char *s, uint64_t *ret_ms)
+int conf_parse_ms(const char *s, uint64_t *ret_ms)
 {
 	static const struct {
 		const char *unit;
@@ -126,7 +126,7 @@ static int set_number(const char *where, const struct conf_key *k, uint64_t *slo
 	char rule[192];
 	uint64_t n;
 
-	if (time ? parse_ms(value, &n) : text_parse_u64(value, UINT64_MAX, &n))
+	if (time ? conf_parse_ms(value, &n) : text_parse_u64(value, UINT64_MAX, &n))
 		return complain(where, k->name,
 				time ? "must be a time such as 250ms, 30s, 5m, 24h or 7d"
 				     : "must be a whole number");

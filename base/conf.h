@@ -48,6 +48,8 @@ struct conf_table {
  */
 int conf_load(const struct conf_table *table, void *target, int argc, char **argv, int *ret_exit,
 	      int *ret_rest, size_t *ret_n_rest) _must_check_;
+/* "250ms", "30s", "5m", "24h", "7d". -EINVAL. */
+int conf_parse_ms(const char *s, uint64_t *ret_ms) _must_check_;
 /* Frees the strings. */
 void conf_done(const struct conf_table *table, void *target);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/conf.h"
 #include "client/cli/nodetable.h"
 #include "client/cli/outfile.h"
 #include "client/cli/print.h"
@@ -194,6 +195,41 @@ static int run_tenant_set_sso(struct cli *cli)
 	if (out->tenant)
 		print_line(stdout, "%s: single sign-on %s", out->tenant->name,
 			   out->tenant->sso_required ? "required" : "off");
+	return EXIT_DONE;
+}
+
+static int run_tenant_set_lease(struct cli *cli)
+{
+	_cleanup_(reach_free) Pb__UpdateTenantResponse *out = NULL;
+	Pb__UpdateTenantRequest in = PB__UPDATE_TENANT_REQUEST__INIT;
+	const char *word = cli->args.words[1];
+	struct qm_reply reply;
+	uint64_t ms = 0;
+	int code;
+
+	if (strcmp(word, "off") && conf_parse_ms(word, &ms)) {
+		print_problem("a time as 12h or 7d, or off", "no such lease: %s", word);
+		return EXIT_USAGE;
+	}
+	code = reach_open_operator(cli);
+	if (code)
+		return code;
+	in.tenant = (char *)cli->args.words[0];
+	in.lease_choice_case = PB__UPDATE_TENANT_REQUEST__LEASE_CHOICE_LEASE_S;
+	in.lease_s = ms / 1000;
+	code = reach_outcome(cli, qm_update_tenant(cli->client, &cli->call, &in, &reply, &out),
+			     &reply);
+	if (code)
+		return code;
+	qm_reply_done(&reply);
+	if (cli->json)
+		return print_json(stdout, "qmesh.tenant/1", &out->base) < 0 ? EXIT_OTHER : 0;
+	if (out->tenant && out->tenant->lease_s)
+		printf("%s: devices are served %.4g hours without the Control Panel\n",
+		       out->tenant->name, (double)out->tenant->lease_s / 3600);
+	else if (out->tenant)
+		print_line(stdout, "%s: devices are served for ever without the Control Panel",
+			   out->tenant->name);
 	return EXIT_DONE;
 }
 
@@ -502,6 +538,9 @@ const struct command cmd_admin_table[] = {
 	 "Set a tenant's plan for a trial; \"licence\" ends it", 2, 2, NULL, run_tenant_set_plan},
 	{"admin tenant set-sso", "TENANT required|off", "Demand single sign-on (Enterprise)", 2, 2,
 	 NULL, run_tenant_set_sso},
+	{"admin tenant set-lease", "TENANT TIME|off",
+	 "How long devices are served without the Control Panel, 1h to 90d", 2, 2, NULL,
+	 run_tenant_set_lease},
 	{"admin user add", "[TENANT] NAME", "Make an account", 1, 2, user_add_flags, run_user_add},
 	{"admin user list", "[TENANT]", "A tenant's accounts", 0, 1, user_list_flags,
 	 run_user_list},

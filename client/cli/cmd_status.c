@@ -22,6 +22,25 @@ static void line(const char *what, const char *value)
 	print_line(stdout, "%-12s %s", what, value && value[0] ? value : "-");
 }
 
+/* How long devices are served without word from the Control Panel. */
+static void show_lease(const Pb__State *s)
+{
+	uint64_t left = s->lease_left_s;
+
+	if (!s->lease_s)
+		line("lease", "for ever");
+	else if (s->lease_over)
+		line("lease", "over: devices are not served until the Control Panel answers");
+	else if (left >= 2 * 86400)
+		printf("%-12s %" PRIu64 " days left\n", "lease", left / 86400);
+	else if (left)
+		printf("%-12s %" PRIu64 ":%02u:%02u left\n", "lease", left / 3600,
+		       (unsigned)(left / 60 % 60), (unsigned)(left % 60));
+	else
+		printf("%-12s %" PRIu64 " h without the Control Panel\n", "lease",
+		       s->lease_s / 3600);
+}
+
 static void show(const Pb__State *s)
 {
 	char text[64], when[32];
@@ -57,6 +76,7 @@ static void show(const Pb__State *s)
 		       print_ago(ms_of(s->cp_lost_at), clock_wall_ms(), when));
 	else
 		line("control", "not connected");
+	show_lease(s);
 	printf("%-12s %" PRIu64 "%s\n", "generation", s->generation,
 	       s->converged ? ", on every node" : ", not yet on every node");
 }

@@ -330,6 +330,7 @@ static const struct field_rule rules_42[] = {
 /* quazzar.mesh.v1.Drain */
 static const struct field_rule rules_43[] = {
 	{0}, /* reconnect_after_ms */
+	{0}, /* spread_ms */
 };
 
 /* quazzar.mesh.v1.EnrollRequest */
@@ -869,6 +870,7 @@ static const struct field_rule rules_119[] = {
 	{0}, /* generation */
 	{0}, /* epoch */
 	{0}, /* time */
+	{0}, /* reconnect_spread_ms */
 };
 
 /* quazzar.mesh.v1.Revocations */
@@ -963,6 +965,9 @@ static const struct field_rule rules_129[] = {
 	{0}, /* nodes_current */
 	{0}, /* nodes_lagging */
 	{.max_items = 16}, /* laggards */
+	{0}, /* lease_s */
+	{0}, /* lease_left_s */
+	{0}, /* lease_over */
 };
 
 /* quazzar.mesh.v1.SubscribeRequest */
@@ -995,6 +1000,7 @@ static const struct field_rule rules_132[] = {
 	{0}, /* cap */
 	{.max_len = 300, .max_items = 4}, /* notices */
 	{0}, /* sso_required */
+	{0}, /* lease_s */
 };
 
 /* quazzar.mesh.v1.TenantRecord */
@@ -1035,6 +1041,7 @@ static const struct field_rule rules_136[] = {
 	{0}, /* plan */
 	{0}, /* end_trial */
 	{0}, /* sso_required */
+	{.max = 7776000}, /* lease_s */
 };
 
 /* quazzar.mesh.v1.UpdateTenantResponse */

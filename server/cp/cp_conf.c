@@ -102,6 +102,10 @@ int cp_conf_check(const struct cp_conf *conf, struct cidr *ret_pool)
 		fprintf(stderr, "cert_file and key_file: give both or neither\n");
 		return -EINVAL;
 	}
+	if (conf->lease_ms && conf->lease_ms < 3600000) {
+		fprintf(stderr, "lease: must be 0s or 1h to 90d\n");
+		return -EINVAL;
+	}
 	if (cidr_parse(conf->pool, &pool) || pool.family != CIDR_V4 || pool.bits < 4 ||
 	    pool.bits > 16) {
 		fprintf(stderr, "pool: must be an IPv4 network of /4 to /16\n");

@@ -84,6 +84,7 @@ static int fill_licence(struct arena *arena, const struct tenant_row *row, Pb__S
 	s->licence_grace_until = fields_time_in(arena, row->licence_grace_ms);
 	s->devices_used = row->devices;
 	s->devices_cap = row->cap;
+	s->lease_s = row->lease_s;
 	return overview_notices(row, arena, &s->notices, &s->n_notices);
 }
 

@@ -14,7 +14,7 @@
 #include "server/cp/overview.h"
 #include "server/cp/progress.h"
 
-enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000 };
+enum { PAGE_DEFAULT = 500, PAGE_MAX = 1000, LEASE_MIN_S = 3600, LEASE_MAX_S = 90 * 86400 };
 
 int tenants_find(struct txn *txn, const char *id_or_name, struct tenant_row *ret)
 {
@@ -52,6 +52,7 @@ static Pb__Tenant *fill(struct call *call, const struct tenant_row *row)
 	t->plan_source = (Pb__PlanSource)row->plan_source;
 	t->cap = row->cap;
 	t->sso_required = row->sso_required;
+	t->lease_s = row->lease_s;
 	if (overview_notices(row, &call->arena, &t->notices, &t->n_notices))
 		return NULL;
 	return t->id && t->name && t->range && t->range6 && t->created_at ? t : NULL;
@@ -179,6 +180,8 @@ struct update {
 	bool set_plan;
 	int trial_plan; /* 0: it ends */
 	int sso;        /* -1: unchanged */
+	bool set_lease;
+	uint64_t lease_s;
 	struct licensing_look look;
 	const struct plan_caps *caps;
 	struct tenant_row tenant;
@@ -186,19 +189,26 @@ struct update {
 	struct audit_row audit;
 };
 
-static int save_plan(struct txn *txn, struct update *u)
+/* What the tenant's own record says: plan and lease. */
+static int save_record(struct txn *txn, struct update *u)
 {
+	bool new_plan = u->set_plan && u->tenant.trial_plan != u->trial_plan;
+	bool new_lease = u->set_lease && u->tenant.lease_s != u->lease_s;
 	struct change change;
 	int r;
 
 	/* The same again changes nothing that nodes would have to hear. */
-	if (u->tenant.trial_plan == u->trial_plan)
+	if (!new_plan && !new_lease)
 		return 0;
 	r = change_begin(txn, &u->tenant.id, u->audit.time_ms, &change);
 	if (r)
 		return err_trace(r);
-	change.tenant.trial_plan = u->trial_plan;
-	licensing_apply(&u->look, u->caps, true, &change.tenant);
+	if (new_plan) {
+		change.tenant.trial_plan = u->trial_plan;
+		licensing_apply(&u->look, u->caps, true, &change.tenant);
+	}
+	if (new_lease)
+		change.tenant.lease_s = u->lease_s;
 	change.tenant.record_generation = change.tenant.generation;
 	r = change_end(txn, &change);
 	u->tenant = change.tenant;
@@ -216,8 +226,7 @@ static int save(struct txn *txn, void *ctx)
 		return r;
 	u->audit.tenant = u->tenant.id;
 	audit_object(&u->audit, &u->tenant.id, u->tenant.name);
-	if (u->set_plan)
-		r = save_plan(txn, u);
+	r = save_record(txn, u);
 	if (!r && u->sso > 0 && !plan_has(&u->tenant, "saml_provisioning"))
 		return ERR_PLAN_LACKS_FEATURE;
 	if (!r && u->sso >= 0) {
@@ -247,8 +256,12 @@ int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
 	if (in->sso_choice_case == PB__UPDATE_TENANT_REQUEST__SSO_CHOICE_SSO_REQUIRED)
 		u.sso = in->sso_required != 0;
 	u.set_plan = in->plan || in->end_trial;
+	u.set_lease = in->lease_choice_case == PB__UPDATE_TENANT_REQUEST__LEASE_CHOICE_LEASE_S;
+	u.lease_s = in->lease_s;
+	if (u.set_lease && u.lease_s && (u.lease_s < LEASE_MIN_S || u.lease_s > LEASE_MAX_S))
+		return call_field(call, "lease_s", "must be 0 or 3600 to 7776000");
 	if ((unsigned)in->plan > PLAN_ENTERPRISE || (in->plan && in->end_trial) ||
-	    (!u.set_plan && u.sso < 0))
+	    (!u.set_plan && u.sso < 0 && !u.set_lease))
 		return call_field(call, "plan",
 				  "must be FREE, PRO, TEAM or ENTERPRISE, or end_trial be set");
 	u.trial_plan = (int)in->plan;

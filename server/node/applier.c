@@ -121,7 +121,8 @@ static int add_wanted(struct applier *a, struct wg_list *wanted, const struct vi
 static int make_wanted(struct applier *a)
 {
 	const struct view_options options = {.promoted = a->replica->promoted,
-					     .n_promoted = a->replica->n_promoted};
+					     .n_promoted = a->replica->n_promoted,
+					     .lease_over = a->lease_over};
 	struct wg_list wanted = {0};
 	struct view view;
 	int r;
@@ -240,6 +241,7 @@ static void publish(struct applier *a, bool active)
 	if (active) {
 		to->epoch = a->replica->head.epoch;
 		to->generation = a->replica->head.generation;
+		to->lease_over = a->lease_over;
 		to->list_digest = *members_digest(a->replica->list);
 	}
 	if (failed) {
@@ -370,6 +372,20 @@ static void note_removed(struct applier *a)
 	publish(a, false);
 }
 
+static void look_at_lease(struct applier *a)
+{
+	bool was_over = a->lease_over;
+
+	pthread_rwlock_rdlock(&a->replica->lock);
+	a->lease_over = lease_is_over(&a->replica->lease);
+	pthread_rwlock_unlock(&a->replica->lock);
+	if (a->lease_over && !was_over)
+		log_warn("node", "the lease of device peers is over: devices are not served until "
+				 "the Control Panel is heard again");
+	else if (was_over && !a->lease_over)
+		log_info("node", "the Control Panel is heard again: devices are served");
+}
+
 int applier_apply(struct applier *a)
 {
 	const struct member *self = members_get(a->replica->list, &a->replica->self);
@@ -380,6 +396,7 @@ int applier_apply(struct applier *a)
 		note_removed(a);
 		return -ENODATA;
 	}
+	look_at_lease(a);
 	if (was_up && addresses_differ(a, self))
 		was_up = false;
 	if (!was_up)

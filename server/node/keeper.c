@@ -66,6 +66,7 @@ struct keeper {
 	unsigned stream;
 	bool stop, must_apply, must_save, must_name, has_snapshot;
 	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms, look_at_ms, name_at_ms;
+	uint64_t lease_save_at_ms;
 	struct waiters on_snapshot, on_status;
 
 	atomic_uint_fast64_t interest_until_ms;
@@ -362,6 +363,8 @@ static uint64_t next_deadline(const struct keeper *k)
 		at = k->name_at_ms;
 	if (k->retry_at_ms && k->retry_at_ms < at)
 		at = k->retry_at_ms;
+	if (k->lease_save_at_ms < at)
+		at = k->lease_save_at_ms;
 	return at;
 }
 
@@ -388,6 +391,27 @@ static void look_around(struct keeper *k, uint64_t now)
 		watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
 }
 
+/* The remainder, so that the next start goes on with it. */
+static void save_lease(struct keeper *k, uint64_t now)
+{
+	struct lease lease;
+
+	pthread_rwlock_rdlock(&k->node->replica.lock);
+	lease = k->node->replica.lease;
+	pthread_rwlock_unlock(&k->node->replica.lock);
+	k->lease_save_at_ms = now + LEASE_SAVE_EVERY_MS;
+	if (lease_save(&lease, k->node->conf.state_dir))
+		log_error("node", "the lease could not be saved");
+}
+
+static void save_due(struct keeper *k, uint64_t now)
+{
+	if (k->must_save && (now >= k->save_at_ms || k->stop))
+		save(k);
+	if (now >= k->lease_save_at_ms || k->stop)
+		save_lease(k, now);
+}
+
 static uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 {
 	uint64_t now = clock_boot_ms(), at = next_deadline(k);
@@ -405,6 +429,8 @@ static uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 		inbox_note_free(note);
 	}
 	now = clock_boot_ms();
+	if (replica_lease_turned(&k->node->replica))
+		k->must_apply = true;
 	if (k->must_apply || (k->retry_at_ms && now >= k->retry_at_ms))
 		apply(k);
 	if (now >= k->poll_at_ms)
@@ -417,8 +443,7 @@ static uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 		k->trim_at_ms = 0;
 		trim_startup();
 	}
-	if (k->must_save && (now >= k->save_at_ms || k->stop))
-		save(k);
+	save_due(k, now);
 	return next_deadline(k);
 }
 
@@ -431,6 +456,7 @@ static void keeper_begin(struct keeper *k)
 	k->poll_at_ms = clock_boot_ms() + (k->must_apply ? 0 : KEEPER_POLL_FAST_MS);
 	k->trim_at_ms = clock_boot_ms() + TRIM_AFTER_MS;
 	k->look_at_ms = clock_boot_ms() + LOOK_EVERY_MS;
+	k->lease_save_at_ms = clock_boot_ms();
 }
 
 static void *run(void *arg)
@@ -478,6 +504,14 @@ void keeper_link(struct keeper *k, unsigned stream, bool up)
 					.number = stream};
 
 	inbox_post(&k->inbox, &note, NULL, 0);
+}
+
+void keeper_lease(struct keeper *k)
+{
+	const struct inbox_note note = {.kind = NOTE_WAKE};
+
+	if (replica_lease_turned(&k->node->replica))
+		inbox_post(&k->inbox, &note, NULL, 0);
 }
 
 bool keeper_has_interest(struct keeper *k)

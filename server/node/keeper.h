@@ -32,6 +32,8 @@ void keeper_free(struct keeper *k);
 void keeper_event(struct keeper *k, unsigned stream, const void *p, size_t len);
 /* The stream is up (its number counts up) or lost. */
 void keeper_link(struct keeper *k, unsigned stream, bool up);
+/* The lease was renewed: devices are served again, if they were not. */
+void keeper_lease(struct keeper *k);
 /* Somebody looks at states: poll fast for a while. True: nobody did before. */
 bool keeper_interest(struct keeper *k);
 bool keeper_has_interest(struct keeper *k);

@@ -442,6 +442,8 @@ static int send_report(struct link *l)
 			&pb__report_response__descriptor, NULL, reply.message, reply.len);
 
 		l->report_all = false;
+		replica_renew_lease(&l->node->replica);
+		keeper_lease(l->node->keeper);
 		if (out) {
 			compare_generation(l, out);
 			pb__report_response__free_unpacked(out, NULL);

@@ -96,6 +96,10 @@ static int load_replica(struct node *n, const struct enrolment *e)
 		if (r)
 			return err_trace(r);
 	}
+	r = lease_load(&n->replica.lease, n->conf.state_dir);
+	if (r && r != -ENOENT)
+		return err_trace(r);
+	lease_set_length(&n->replica.lease, members_tenant(n->replica.list)->lease_s * 1000);
 	if (e->trust.n_session_keys || e->trust.n_k_n)
 		n->replica.trust = e->trust;
 	return 0;

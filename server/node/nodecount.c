@@ -38,6 +38,10 @@ void nodecount_add(void *owner, struct text *out)
 	add(out, "failed_peers", r->interface.n_failed);
 	add(out, "members", members_count(r->list));
 	add(out, "devices", members_devices(r->list));
+	add(out, "lease_seconds", r->lease.length_ms / 1000);
+	if (r->lease.length_ms)
+		add(out, "lease_left_seconds", lease_left_ms(&r->lease) / 1000);
+	add(out, "lease_over", lease_is_over(&r->lease));
 	add(out, "devices_connected", count_connected(n));
 	pthread_rwlock_unlock(&r->lock);
 	add(out, "watchers", watchers_count(n->watchers));

@@ -227,8 +227,10 @@ int replica_take_peers(struct replica *r, const Pb__PeersUpdated *event)
 		if (!result)
 			result = head->snapshot ? take_snapshot(r, event, head)
 						: take_change(r, event, head);
-		if (result == REPLICA_CHANGED)
+		if (result == REPLICA_CHANGED) {
 			prune(r);
+			lease_set_length(&r->lease, members_tenant(r->list)->lease_s * 1000);
+		}
 	}
 	pb__peers_head__free_unpacked(head, NULL);
 	return result;
@@ -356,6 +358,20 @@ int replica_promote(struct replica *r, const struct uuid *device_id, uint32_t ke
 	promoted[r->n_promoted++] =
 		(struct view_promoted){.device_id = *device_id, .key_version = key_version};
 	return 0;
+}
+
+void replica_renew_lease(struct replica *r)
+{
+	WRITE_LOCKED(r);
+
+	lease_renew(&r->lease);
+}
+
+bool replica_lease_turned(struct replica *r)
+{
+	WRITE_LOCKED(r);
+
+	return r->interface.active && lease_is_over(&r->lease) != r->interface.lease_over;
 }
 
 void replica_set_link(struct replica *r, bool connected)

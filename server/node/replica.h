@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/node/lease.h"
 #include "server/node/pill.h"
 #include "server/node/trust.h"
 #include "server/peers/view.h"
@@ -43,6 +44,7 @@ struct replica_interface {
 	char forwarding[REPLICA_REASON_LEN];
 	char dns_status[REPLICA_DNS_LEN]; /* off, serving, "degraded: why" */
 	uint64_t epoch, generation;       /* applied */
+	bool lease_over;                  /* no device peers for that */
 	struct digest list_digest;        /* of the list as it was then */
 	struct digest device_digest;
 	struct replica_failed *failed;
@@ -60,6 +62,7 @@ struct replica {
 	struct pill_table pills;
 	struct replica_interface interface;
 
+	struct lease lease; /* of device peers */
 	bool cp_connected;
 	int64_t cp_lost_at_ms;
 	struct uuid *nodes_down;
@@ -97,6 +100,10 @@ int replica_take_status(struct replica *r, const Pb__DeviceStatusUpdate *event) 
 /* A promotion of ours; again is fine. -ENOMEM. */
 int replica_promote(struct replica *r, const struct uuid *device_id, uint32_t key_version)
 	_must_check_;
+/* The Control Panel answered from its store: the lease begins anew. */
+void replica_renew_lease(struct replica *r);
+/* The lease ended, or began anew, and the interface does not show it yet. */
+bool replica_lease_turned(struct replica *r);
 void replica_set_link(struct replica *r, bool connected);
 
 /* With the lock held. */

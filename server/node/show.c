@@ -99,6 +99,9 @@ static void fill_self(struct node *n, struct arena *a, Pb__State *s)
 	s->plan = (Pb__Plan)t->plan;
 	s->devices_cap = t->cap;
 	s->devices_used = (uint32_t)members_devices(n->replica.list);
+	s->lease_s = n->replica.lease.length_ms / 1000;
+	s->lease_left_s = s->lease_s ? lease_left_ms(&n->replica.lease) / 1000 : 0;
+	s->lease_over = lease_is_over(&n->replica.lease);
 	fill_licence(a, t, s);
 	if (!self)
 		return;

@@ -52,18 +52,19 @@ static int one(struct sql_rows *rows, struct tenant_row *ret)
 	return r > 0 ? 0 : r < 0 ? r : ERR_NOT_FOUND;
 }
 
-static int save_plan(struct txn *txn, const struct tenant_row *row)
+static int save_record(struct txn *txn, const struct tenant_row *row)
 {
 	return sql_run(txn,
 		       "UPDATE tenants SET plan = ?2, cap = ?3, plan_source = ?4, trial_plan = ?5,"
 		       " features = ?6, licence_serial = ?7, licence_state = ?8,"
-		       " licensed_plan = ?9, licence_expires_ms = ?10, licence_grace_ms = ?11"
-		       " WHERE id = ?1",
+		       " licensed_plan = ?9, licence_expires_ms = ?10, licence_grace_ms = ?11,"
+		       " lease_s = ?12 WHERE id = ?1",
 		       SQL_ARGS(SQL_UUID(&row->id), SQL_INT(row->plan), SQL_INT(row->cap),
 				SQL_INT(row->plan_source), SQL_INT(row->trial_plan),
 				SQL_TEXT(row->features), SQL_INT(row->licence_serial),
 				SQL_INT(row->licence_state), SQL_INT(row->licensed_plan),
-				SQL_INT(row->licence_expires_ms), SQL_INT(row->licence_grace_ms)));
+				SQL_INT(row->licence_expires_ms), SQL_INT(row->licence_grace_ms),
+				SQL_INT(row->lease_s)));
 }
 
 int tenant_row_insert(struct txn *txn, const struct tenant_row *row)
@@ -84,7 +85,7 @@ int tenant_row_insert(struct txn *txn, const struct tenant_row *row)
 			     SQL_INT(row->record_generation), SQL_BLOB(row->digest, 32),
 			     SQL_INT(row->next_node), SQL_INT(row->next_device),
 			     SQL_INT(row->lease_s), SQL_BLOB(zero, 32), SQL_INT(row->created_ms)));
-	return r ? r : save_plan(txn, row);
+	return r ? r : save_record(txn, row);
 }
 
 int tenant_row_get(struct txn *txn, const struct uuid *id, struct tenant_row *ret)
@@ -177,7 +178,7 @@ int tenant_row_save(struct txn *txn, const struct tenant_row *row, int64_t now_m
 			     SQL_INT(row->epoch)));
 	/* Only a change of the record itself touches what the record says. */
 	if (!r && row->record_generation == row->generation)
-		r = save_plan(txn, row);
+		r = save_record(txn, row);
 	if (r)
 		return err_trace(r);
 	store_touch(txn, &row->id);

@@ -49,8 +49,8 @@ int tenant_row_list(struct txn *txn, const struct uuid *after, uint32_t limit, t
  * transaction's. ERR_NOT_FOUND.
  */
 int tenant_row_bump(struct txn *txn, const struct uuid *id, struct tenant_row *ret) _must_check_;
-/* Last step: digest, plan and licence, cap, host numbers, epoch; logs the generation and marks the
- * tenant. */
+/* Last step: digest, plan and licence, lease, cap, host numbers, epoch; logs the generation and
+ * marks the tenant. */
 int tenant_row_save(struct txn *txn, const struct tenant_row *row, int64_t now_ms) _must_check_;
 /* Of no record, so that no generation moves. */
 int tenant_row_set_sso(struct txn *txn, const struct uuid *id, bool required) _must_check_;

@@ -1404,7 +1404,7 @@ void   pb__create_backup_response__free_unpacked
   assert(message->base.descriptor == &pb__create_backup_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[13] =
+static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[14] =
 {
   {
     "id",
@@ -1562,6 +1562,18 @@ static const ProtobufCFieldDescriptor pb__tenant__field_descriptors[13] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "lease_s",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Tenant, lease_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__tenant__field_indices_by_name[] = {
   10,   /* field[10] = cap */
@@ -1569,6 +1581,7 @@ static const unsigned pb__tenant__field_indices_by_name[] = {
   5,   /* field[5] = devices */
   7,   /* field[7] = generation */
   0,   /* field[0] = id */
+  13,   /* field[13] = lease_s */
   1,   /* field[1] = name */
   6,   /* field[6] = nodes */
   11,   /* field[11] = notices */
@@ -1581,7 +1594,7 @@ static const unsigned pb__tenant__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__tenant__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor pb__tenant__descriptor =
 {
@@ -1591,7 +1604,7 @@ const ProtobufCMessageDescriptor pb__tenant__descriptor =
   "Pb__Tenant",
   "quazzar.mesh.v1",
   sizeof(Pb__Tenant),
-  13,
+  14,
   pb__tenant__field_descriptors,
   pb__tenant__field_indices_by_name,
   1,  pb__tenant__number_ranges,
@@ -1802,7 +1815,7 @@ const ProtobufCMessageDescriptor pb__list_tenants_response__descriptor =
   (ProtobufCMessageInit) pb__list_tenants_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descriptors[5] =
 {
   {
     "tenant",
@@ -1852,9 +1865,22 @@ static const ProtobufCFieldDescriptor pb__update_tenant_request__field_descripto
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "lease_s",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Pb__UpdateTenantRequest, lease_choice_case),
+    offsetof(Pb__UpdateTenantRequest, lease_s),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__update_tenant_request__field_indices_by_name[] = {
   2,   /* field[2] = end_trial */
+  4,   /* field[4] = lease_s */
   1,   /* field[1] = plan */
   3,   /* field[3] = sso_required */
   0,   /* field[0] = tenant */
@@ -1862,7 +1888,7 @@ static const unsigned pb__update_tenant_request__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__update_tenant_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor pb__update_tenant_request__descriptor =
 {
@@ -1872,7 +1898,7 @@ const ProtobufCMessageDescriptor pb__update_tenant_request__descriptor =
   "Pb__UpdateTenantRequest",
   "quazzar.mesh.v1",
   sizeof(Pb__UpdateTenantRequest),
-  4,
+  5,
   pb__update_tenant_request__field_descriptors,
   pb__update_tenant_request__field_indices_by_name,
   1,  pb__update_tenant_request__number_ranges,

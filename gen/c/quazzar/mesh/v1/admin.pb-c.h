@@ -118,10 +118,14 @@ struct  Pb__Tenant
    * SSO_REQUIRED.
    */
   protobuf_c_boolean sso_required;
+  /*
+   * How long devices are served without word from the CP, in s; 0: for ever.
+   */
+  uint64_t lease_s;
 };
 #define PB__TENANT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__tenant__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, 0, 0,NULL, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, 0, 0,NULL, 0, 0 }
 
 
 struct  Pb__CreateTenantRequest
@@ -193,6 +197,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__UPDATE_TENANT_REQUEST__SSO_CHOICE__CASE)
 } Pb__UpdateTenantRequest__SsoChoiceCase;
 
+typedef enum {
+  PB__UPDATE_TENANT_REQUEST__LEASE_CHOICE__NOT_SET = 0,
+  PB__UPDATE_TENANT_REQUEST__LEASE_CHOICE_LEASE_S = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__UPDATE_TENANT_REQUEST__LEASE_CHOICE__CASE)
+} Pb__UpdateTenantRequest__LeaseChoiceCase;
+
 struct  Pb__UpdateTenantRequest
 {
   ProtobufCMessage base;
@@ -212,10 +222,14 @@ struct  Pb__UpdateTenantRequest
   union {
     protobuf_c_boolean sso_required;
   };
+  Pb__UpdateTenantRequest__LeaseChoiceCase lease_choice_case;
+  union {
+    uint64_t lease_s;
+  };
 };
 #define PB__UPDATE_TENANT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__update_tenant_request__descriptor) \
-    , (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, 0, PB__UPDATE_TENANT_REQUEST__SSO_CHOICE__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, PB__PLAN__PLAN_UNSPECIFIED, 0, PB__UPDATE_TENANT_REQUEST__SSO_CHOICE__NOT_SET, {0}, PB__UPDATE_TENANT_REQUEST__LEASE_CHOICE__NOT_SET, {0} }
 
 
 struct  Pb__UpdateTenantResponse

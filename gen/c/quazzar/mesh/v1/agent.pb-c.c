@@ -1956,7 +1956,7 @@ const ProtobufCMessageDescriptor pb__refresh_event__descriptor =
   (ProtobufCMessageInit) pb__refresh_event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__drain__field_descriptors[1] =
+static const ProtobufCFieldDescriptor pb__drain__field_descriptors[2] =
 {
   {
     "reconnect_after_ms",
@@ -1970,14 +1970,27 @@ static const ProtobufCFieldDescriptor pb__drain__field_descriptors[1] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "spread_ms",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Drain, spread_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__drain__field_indices_by_name[] = {
   0,   /* field[0] = reconnect_after_ms */
+  1,   /* field[1] = spread_ms */
 };
 static const ProtobufCIntRange pb__drain__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor pb__drain__descriptor =
 {
@@ -1987,7 +2000,7 @@ const ProtobufCMessageDescriptor pb__drain__descriptor =
   "Pb__Drain",
   "quazzar.mesh.v1",
   sizeof(Pb__Drain),
-  1,
+  2,
   pb__drain__field_descriptors,
   pb__drain__field_indices_by_name,
   1,  pb__drain__number_ranges,
@@ -2995,7 +3008,7 @@ const ProtobufCMessageDescriptor pb__report_request__descriptor =
   (ProtobufCMessageInit) pb__report_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__report_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor pb__report_response__field_descriptors[4] =
 {
   {
     "generation",
@@ -3033,16 +3046,29 @@ static const ProtobufCFieldDescriptor pb__report_response__field_descriptors[3] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "reconnect_spread_ms",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ReportResponse, reconnect_spread_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__report_response__field_indices_by_name[] = {
   1,   /* field[1] = epoch */
   0,   /* field[0] = generation */
+  3,   /* field[3] = reconnect_spread_ms */
   2,   /* field[2] = time */
 };
 static const ProtobufCIntRange pb__report_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor pb__report_response__descriptor =
 {
@@ -3052,7 +3078,7 @@ const ProtobufCMessageDescriptor pb__report_response__descriptor =
   "Pb__ReportResponse",
   "quazzar.mesh.v1",
   sizeof(Pb__ReportResponse),
-  3,
+  4,
   pb__report_response__field_descriptors,
   pb__report_response__field_indices_by_name,
   1,  pb__report_response__number_ranges,

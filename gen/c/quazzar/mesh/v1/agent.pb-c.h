@@ -262,10 +262,14 @@ struct  Pb__Drain
 {
   ProtobufCMessage base;
   uint32_t reconnect_after_ms;
+  /*
+   * And up to so much later, at random: so that not all come at once.
+   */
+  uint32_t spread_ms;
 };
 #define PB__DRAIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__drain__descriptor) \
-    , 0 }
+    , 0, 0 }
 
 
 /*
@@ -575,10 +579,14 @@ struct  Pb__ReportResponse
   uint64_t generation;
   uint64_t epoch;
   Google__Protobuf__Timestamp *time;
+  /*
+   * When the stream is lost: come back at random within so long.
+   */
+  uint32_t reconnect_spread_ms;
 };
 #define PB__REPORT_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__report_response__descriptor) \
-    , 0, 0, NULL }
+    , 0, 0, NULL, 0 }
 
 
 struct  Pb__GetNodePeersRequest

@@ -919,7 +919,7 @@ const ProtobufCMessageDescriptor pb__node__descriptor =
   (ProtobufCMessageInit) pb__node__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__state__field_descriptors[30] =
+static const ProtobufCFieldDescriptor pb__state__field_descriptors[33] =
 {
   {
     "active",
@@ -1281,6 +1281,42 @@ static const ProtobufCFieldDescriptor pb__state__field_descriptors[30] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "lease_s",
+    31,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, lease_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lease_left_s",
+    32,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, lease_left_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lease_over",
+    33,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, lease_over),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__state__field_indices_by_name[] = {
   0,   /* field[0] = active */
@@ -1296,6 +1332,9 @@ static const unsigned pb__state__field_indices_by_name[] = {
   18,   /* field[18] = forwarding */
   6,   /* field[6] = generation */
   29,   /* field[29] = laggards */
+  31,   /* field[31] = lease_left_s */
+  32,   /* field[32] = lease_over */
+  30,   /* field[30] = lease_s */
   24,   /* field[24] = licence_expires_at */
   25,   /* field[25] = licence_grace_until */
   23,   /* field[23] = licence_state */
@@ -1317,7 +1356,7 @@ static const unsigned pb__state__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 30 }
+  { 0, 33 }
 };
 const ProtobufCMessageDescriptor pb__state__descriptor =
 {
@@ -1327,7 +1366,7 @@ const ProtobufCMessageDescriptor pb__state__descriptor =
   "Pb__State",
   "quazzar.mesh.v1",
   sizeof(Pb__State),
-  30,
+  33,
   pb__state__field_descriptors,
   pb__state__field_indices_by_name,
   1,  pb__state__number_ranges,

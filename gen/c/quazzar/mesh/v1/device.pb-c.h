@@ -388,10 +388,23 @@ struct  Pb__State
   uint32_t nodes_lagging;
   size_t n_laggards;
   Pb__Laggard **laggards;
+  /*
+   * How long devices are served without word from the Control Panel, in s; 0:
+   * for ever.
+   */
+  uint64_t lease_s;
+  /*
+   * What is left of it on this node, in s; at the CP, and for ever: 0.
+   */
+  uint64_t lease_left_s;
+  /*
+   * It is over: this node serves no device until the Control Panel answers.
+   */
+  protobuf_c_boolean lease_over;
 };
 #define PB__STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__state__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, PB__LICENCE_STATE__LICENCE_STATE_UNSPECIFIED, NULL, NULL, 0, 0, 0, 0,NULL }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, PB__LICENCE_STATE__LICENCE_STATE_UNSPECIFIED, NULL, NULL, 0, 0, 0, 0,NULL, 0, 0, 0 }
 
 
 /* Pb__Owner methods */

@@ -37,6 +37,7 @@
 #include "server/cp/signon.h"
 #include "server/cp/tenants.h"
 #include "server/cp/ticker.h"
+#include "server/cp/unheard.h"
 #include "server/cp/users.h"
 #include "server/cp/watch.h"
 #include "server/rpc/health.h"
@@ -53,10 +54,12 @@ static void on_committed(void *arg, const struct uuid *tenants, size_t n)
 		hub_touch(cp->hub, tenants, n);
 }
 
+/* A commit may have landed of which nobody was told: what hangs on it is looked up again. */
 static void on_reopened(void *arg)
 {
 	struct cp *cp = arg;
 
+	unheard_note(cp);
 	if (cp->hub)
 		hub_touch_all(cp->hub);
 }
@@ -77,6 +80,9 @@ static int open_store(struct cp *cp)
 			  r == -EBUSY ? "another process works with it" : strerror(-r));
 		return err_origin(r);
 	}
+	r = statedir_check(cp->state_fd, cp->conf.state_dir);
+	if (r)
+		return r;
 	if (snprintf(path, sizeof(path), "%s/store.db", cp->conf.state_dir) >= (int)sizeof(path))
 		return err_origin(-ENAMETOOLONG);
 	return store_open(&options, &cp->store);

@@ -3,6 +3,8 @@
 #ifndef QM_CP_H
 #define QM_CP_H
 
+#include <stdatomic.h>
+
 #include "server/cp/cp_conf.h"
 #include "server/cp/tally.h"
 #include "server/rpc/call.h"
@@ -46,6 +48,7 @@ struct cp {
 	struct watch *watch;
 	struct ticker *ticker;
 	struct health *health; /* the daemon's; before cp_services */
+	atomic_bool unheard;   /* unheard.c's */
 };
 
 /* Everything but the server: opens the store, loads keys, starts the threads. */

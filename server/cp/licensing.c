@@ -23,6 +23,7 @@ struct licensing {
 	pthread_mutex_t lock;
 	struct vendorkeys keys;
 	struct licensing_look now;
+	bool doubted;   /* what is installed may be another: the next second looks */
 	bool unsettled; /* the store did not take all rows: the next second tries again */
 	/* The file as it was read last; only while installing is held. */
 	struct stat seen;
@@ -381,6 +382,30 @@ static int load(struct licensing *l)
 	return 0;
 }
 
+void licensing_doubt(struct licensing *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->doubted = true;
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* With installing held. */
+static void resolve_doubt(struct licensing *l)
+{
+	bool doubted;
+
+	pthread_mutex_lock(&l->lock);
+	doubted = l->doubted;
+	l->doubted = false;
+	pthread_mutex_unlock(&l->lock);
+	if (!doubted)
+		return;
+	if (load(l))
+		licensing_doubt(l);
+	else
+		licensing_settle(l);
+}
+
 void licensing_tick(struct licensing *l)
 {
 	enum plans_licence state = PLANS_LICENCE_NONE;
@@ -388,6 +413,7 @@ void licensing_tick(struct licensing *l)
 
 	pthread_mutex_lock(&l->installing);
 	wallmark_tick(&l->clock);
+	resolve_doubt(l);
 	look_at_file(l, false);
 	pthread_mutex_lock(&l->lock);
 	if (l->now.has)

@@ -18,6 +18,8 @@ void licensing_free(struct licensing *l);
 
 /* Every second: a file that changed, a date that passed, rows that the store refused before. */
 void licensing_tick(struct licensing *l);
+/* Another licence may be installed than was thought: the next tick looks. Any thread. */
+void licensing_doubt(struct licensing *l);
 /* On SIGHUP: vendor keys and file are read anew. */
 void licensing_reload(struct licensing *l);
 /* Puts text in force and settles. ERR_LICENCE_INVALID with the fault. */

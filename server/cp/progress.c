@@ -423,6 +423,27 @@ void progress_forget(struct progress *p, const struct uuid *tenant, const struct
 	after_change(p, tenant, room);
 }
 
+int progress_nodes(struct progress *p, const struct uuid *tenant, struct uuid **ret_nodes,
+		   size_t *ret_n)
+{
+	const struct muster_node *node;
+	struct uuid *nodes = NULL;
+	struct room *room;
+	size_t at = 0, n = 0;
+
+	pthread_mutex_lock(&p->lock);
+	room = room_of(p, tenant);
+	nodes = calloc(room ? room->muster.n_nodes + 1 : 1, sizeof(*nodes));
+	while (nodes && room && (node = muster_next(&room->muster, &at)))
+		nodes[n++] = node->id;
+	pthread_mutex_unlock(&p->lock);
+	if (!nodes)
+		return -ENOMEM;
+	*ret_nodes = nodes;
+	*ret_n = n;
+	return 0;
+}
+
 /* --- what answers need --- */
 
 bool progress_get(struct progress *p, const struct uuid *tenant, const struct uuid *node,

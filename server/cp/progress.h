@@ -28,6 +28,9 @@ void progress_epoch(struct progress *p, const struct uuid *tenant, uint64_t epoc
 void progress_know(struct progress *p, const struct uuid *tenant, const struct uuid *node);
 void progress_online(struct progress *p, const struct uuid *tenant, const struct uuid *node,
 		     bool online);
+/* All that are known of a tenant; freed by the caller. */
+int progress_nodes(struct progress *p, const struct uuid *tenant, struct uuid **ret_nodes,
+		   size_t *ret_n) _must_check_;
 /* Something was committed that the hub will publish: time counts from here. */
 void progress_touched(struct progress *p, const struct uuid *tenant);
 void progress_published(struct progress *p, const struct uuid *tenant, uint64_t epoch,

@@ -11,19 +11,7 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/log.h"
-
-static int check(int fd, const char *path)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return err_origin(-errno);
-	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) || st.st_uid != geteuid()) {
-		log_error("keyring", "%s: must be a plain file of this user with mode 0600", path);
-		return err_origin(-EPERM);
-	}
-	return 0;
-}
+#include "server/store/statedir.h"
 
 /* -ENOENT is an answer, not a fault. */
 static int open_private(const char *path, int *ret_fd)
@@ -31,9 +19,15 @@ static int open_private(const char *path, int *ret_fd)
 	_cleanup_(close_fdp) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	int r;
 
-	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : err_origin(-errno);
-	r = check(fd, path);
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (fd < 0) {
+		r = -errno;
+		log_error("keyring", "%s: %s", path,
+			  r == -ELOOP ? "is a link: put the file itself there" : strerror(-r));
+		return err_origin(r);
+	}
+	r = statedir_check(fd, path);
 	if (r)
 		return r;
 	*ret_fd = TAKE_FD(fd);

@@ -11,6 +11,7 @@
 #include "server/cp/misdeeds.h"
 #include "server/cp/presence.h"
 #include "server/cp/rotation.h"
+#include "server/cp/unheard.h"
 #include "server/store/replay_row.h"
 #include "server/store/session_row.h"
 #include "server/store/tenant_row.h"
@@ -89,6 +90,7 @@ static void run(struct ticker *t)
 	r = rotation_lapse(t->cp);
 	if (r)
 		log_warn("ticker", "rotations that are over could not be ended: %d", r);
+	unheard_tell(t->cp);
 	licensing_tick(t->cp->licensing);
 	headsign_tick(t->cp->headsign);
 	if (now >= t->next_flush_ms) {

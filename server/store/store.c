@@ -13,6 +13,7 @@
 #include "server/store/store.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@
 #include "base/log.h"
 #include "server/store/precopy.h"
 #include "server/store/sql.h"
+#include "server/store/statedir.h"
 
 enum { READERS_MAX = 6 };
 
@@ -428,23 +430,33 @@ int store_image(struct store *store, uint8_t **ret_image, size_t *ret_len)
 
 /* --- life --- */
 
-static int make_file(const char *path)
+static int make_file(const char *path, bool must)
 {
-	struct stat st;
-	int fd;
+	_cleanup_(close_fdp) int fd = -1;
 
-	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | (must ? O_CREAT : 0) | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == ENOENT && !must)
+		return 0;
 	if (fd < 0) {
 		log_error("store", "%s: %s", path, strerror(errno));
 		return err_origin(-errno);
 	}
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (st.st_mode & 077)) {
-		log_error("store", "%s: must be a plain file with mode 0600", path);
-		close(fd);
-		return err_origin(-EPERM);
+	return statedir_check(fd, path);
+}
+
+/* And what SQLite keeps beside it, which it would open whoever has it. */
+static int make_files(const char *path)
+{
+	char beside[PATH_MAX];
+	int r = make_file(path, true);
+
+	for (int i = 0; i < 2 && !r; i++) {
+		if (snprintf(beside, sizeof(beside), "%s-%s", path, i ? "shm" : "wal") >=
+		    (int)sizeof(beside))
+			return err_origin(-ENAMETOOLONG);
+		r = make_file(beside, false);
 	}
-	close(fd);
-	return 0;
+	return r;
 }
 
 int store_open(const struct store_options *options, struct store **ret_store)
@@ -463,7 +475,7 @@ int store_open(const struct store_options *options, struct store **ret_store)
 	store->path = strdup(options->path);
 	if (!store->path)
 		return -ENOMEM;
-	r = make_file(store->path);
+	r = make_files(store->path);
 	if (!r)
 		r = sql_open(store->path, true, &store->writer);
 	if (!r && options->keep_copy)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A state directory that is not as it should be, and clocks that jump
 (docs/operations.md says what happens): a second Control Panel on the same one,
-a store that others may read, a read-only disk, the directory taken away under a
+a store or key that others may read or own, a read-only disk, the directory taken away under a
 running daemon, another process that holds the store. Own mount namespace."""
 import os
 import shutil
@@ -51,8 +51,33 @@ def open_to_others(daemon, ann):
     daemon.stop()
     path = os.path.join(daemon.dir, "state", "store.db")
     os.chmod(path, 0o644)
-    assert "0600" in refused_start(daemon)
+    assert "chmod 600" in refused_start(daemon)
     os.chmod(path, 0o600)
+    daemon.start()
+
+
+def says_what_helps(daemon, path, words):
+    said = [line for line in refused_start(daemon).splitlines() if path in line]
+    assert len(said) == 1 and words in said[0], said
+
+
+def not_its_own(daemon, ann):
+    """One line names the file and what to do, for each file, and the directory."""
+    daemon.kill()
+    state = os.path.join(daemon.dir, "state")
+    key = os.path.join(state, "keys", sorted(os.listdir(os.path.join(state, "keys")))[0])
+    for path, open_mode, right in ((state + "/store.db", 0o640, 0o600), (state + "/store.db-wal", 0o604, 0o600),
+                                   (key, 0o640, 0o600), (state, 0o777, 0o700)):
+        os.chmod(path, open_mode)
+        says_what_helps(daemon, path, "chmod %o %s" % (right, path))
+        os.chmod(path, right)
+        os.chown(path, 65534, 65534)
+        says_what_helps(daemon, path, "belongs to user id 65534")
+        os.chown(path, os.geteuid(), os.getegid())
+    os.rename(key, key + ".aside")
+    os.symlink(key + ".aside", key)
+    says_what_helps(daemon, key, "put the file itself there")
+    os.rename(key + ".aside", key)
     daemon.start()
 
 
@@ -102,7 +127,7 @@ def held_by_another(daemon, ann):
 
 
 def inside():
-    for case in (second_daemon, open_to_others, read_only, taken_away, held_by_another):
+    for case in (second_daemon, open_to_others, not_its_own, read_only, taken_away, held_by_another):
         daemon, ann = make()
         try:
             before = labels(ann)

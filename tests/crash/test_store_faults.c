@@ -505,9 +505,9 @@ static void all_of(struct world *w, const struct scenario *s, enum fault_kind ki
 
 int main(int argc, char **argv)
 {
-	static const enum fault_kind kinds[] = {FAULT_SYNC,     FAULT_WRITE,   FAULT_FULL,
-						FAULT_TORN,     FAULT_READ,    FAULT_SHM_LOCK,
-						FAULT_TRUNCATE, FAULT_SHM_MAP, FAULT_OPEN};
+	static const enum fault_kind kinds[] = {
+		FAULT_SYNC,     FAULT_WRITE,    FAULT_FULL,    FAULT_TORN, FAULT_READ,
+		FAULT_SHM_LOCK, FAULT_TRUNCATE, FAULT_SHM_MAP, FAULT_OPEN, FAULT_LANDS};
 	const char *only = argc > 1 ? argv[1] : NULL;
 	unsigned step = getenv("QMESH_LONG") ? 1 : 7;
 	static struct world w;

@@ -8,11 +8,12 @@
 
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 
 struct file {
 	sqlite3_file base;
-	bool is_main;
+	bool is_main, has_index;
 	sqlite3_file real[]; /* as large as the real system wants it */
 };
 
@@ -21,6 +22,11 @@ static sqlite3_vfs *below;
 static atomic_int armed_kind;
 static atomic_uint armed_at, passed;
 static atomic_bool armed_lasts, fell;
+/* The first part of the index, where its head stands twice (SQLite's walformat). */
+static _Atomic(void volatile *) index_head;
+static atomic_uint index_users;
+
+enum { INDEX_HEAD_LEN = 96 };
 
 static const char *const names[FAULT_KINDS] = {
 	[FAULT_NONE] = "none",
@@ -35,6 +41,7 @@ static const char *const names[FAULT_KINDS] = {
 	[FAULT_OPEN] = "open",
 	[FAULT_MAIN_WRITE] = "checkpoint write",
 	[FAULT_MAIN_SYNC] = "checkpoint sync",
+	[FAULT_LANDS] = "failed commit that landed",
 };
 
 const char *faultvfs_name(enum fault_kind kind)
@@ -54,6 +61,11 @@ void faultvfs_arm(enum fault_kind kind, unsigned at, bool lasts)
 bool faultvfs_disarm(void)
 {
 	armed_kind = FAULT_NONE;
+	return fell;
+}
+
+bool faultvfs_fell(void)
+{
 	return fell;
 }
 
@@ -111,8 +123,15 @@ static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
 
 static int x_sync(sqlite3_file *f, int flags)
 {
+	void volatile *head = index_head;
+
 	if (falls(FAULT_SYNC) || (of(f)->is_main && falls(FAULT_MAIN_SYNC)))
 		return SQLITE_IOERR_FSYNC;
+	if (!of(f)->is_main && head && falls(FAULT_LANDS)) {
+		of(f)->real->pMethods->xSync(of(f)->real, flags);
+		memset((void *)(uintptr_t)head, 0, INDEX_HEAD_LEN);
+		return SQLITE_IOERR_FSYNC;
+	}
 	return of(f)->real->pMethods->xSync(of(f)->real, flags);
 }
 
@@ -153,9 +172,18 @@ static int x_device(sqlite3_file *f)
 
 static int x_shm_map(sqlite3_file *f, int region, int size, int extend, void volatile **ret)
 {
+	int rc;
+
 	if (falls(FAULT_SHM_MAP))
 		return SQLITE_IOERR_SHMMAP;
-	return of(f)->real->pMethods->xShmMap(of(f)->real, region, size, extend, ret);
+	rc = of(f)->real->pMethods->xShmMap(of(f)->real, region, size, extend, ret);
+
+	if (rc == SQLITE_OK && region == 0 && *ret) {
+		index_users += !of(f)->has_index;
+		of(f)->has_index = true;
+		index_head = *ret;
+	}
+	return rc;
 }
 
 static int x_shm_lock(sqlite3_file *f, int offset, int n, int flags)
@@ -172,6 +200,9 @@ static void x_shm_barrier(sqlite3_file *f)
 
 static int x_shm_unmap(sqlite3_file *f, int remove)
 {
+	if (of(f)->has_index && --index_users == 0)
+		index_head = NULL;
+	of(f)->has_index = false;
 	return of(f)->real->pMethods->xShmUnmap(of(f)->real, remove);
 }
 
@@ -202,6 +233,7 @@ static int x_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int fl
 
 	(void)vfs;
 	f->base.pMethods = NULL;
+	f->has_index = false;
 	if (falls(FAULT_OPEN))
 		return SQLITE_CANTOPEN;
 	f->is_main = (flags & SQLITE_OPEN_MAIN_DB) != 0;

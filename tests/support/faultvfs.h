@@ -22,6 +22,11 @@ enum fault_kind {
 	FAULT_OPEN,
 	FAULT_MAIN_WRITE, /* of the database proper: in a checkpoint only */
 	FAULT_MAIN_SYNC,
+	/*
+	 * A sync of the log is said to have failed and has not, and the index that all connections
+	 * share is lost: whoever looks next finds by the log that the commit has landed.
+	 */
+	FAULT_LANDS,
 	FAULT_KINDS,
 };
 
@@ -32,5 +37,7 @@ int faultvfs_register(void);
 void faultvfs_arm(enum fault_kind kind, unsigned at, bool lasts);
 /* True if it fell. */
 bool faultvfs_disarm(void);
+/* The same while it is armed. */
+bool faultvfs_fell(void);
 
 #endif

@@ -130,7 +130,7 @@ static void make_people(struct world *w)
 	world_login(w, "bob", w->bob_token, sizeof(w->bob_token));
 }
 
-static void listen_in(struct world *w)
+void world_listen(struct world *w)
 {
 	struct uuid node, tenant;
 	char hex[WORLD_VALUE_LEN];
@@ -163,16 +163,21 @@ void world_init(struct world *w)
 	world_enroll(w, "other", w->other_id);
 	strcpy(w->agent_token, kept);
 	world_create(w, "steady", w->device_id);
-	listen_in(w);
+	world_listen(w);
+}
+
+void world_stop(struct world *w)
+{
+	follower_done(&w->node);
+	panel_close(&w->panel);
 }
 
 void world_restart(struct world *w)
 {
-	follower_done(&w->node);
-	panel_close(&w->panel);
+	world_stop(w);
 	if (panel_open(&w->panel))
 		die("panel", "does not start again");
-	listen_in(w);
+	world_listen(w);
 }
 
 void world_done(struct world *w)

@@ -27,6 +27,9 @@ struct world {
 
 /* Ends the program when it does not come about: nothing is armed yet. */
 void world_init(struct world *w);
+/* The parts of world_restart, with panel_open between them. */
+void world_stop(struct world *w);
+void world_listen(struct world *w);
 /* Starts the panel again on what it left; the node comes back. */
 void world_restart(struct world *w);
 void world_done(struct world *w);

@@ -72,7 +72,18 @@
 	ROW(EVENT_QUEUE_BYTES, 1 << 20, "bytes", "of them together; they are shared by all nodes") \
 	/* sign-in, creation */                                                                    \
 	ROW(REFUSED_PER_MIN, 300, "attempts",                                                      \
-	    "that were refused, of one user and one address in a minute; a guesser needs more")
+	    "that were refused, of one user and one address in a minute; a guesser needs more")    \
+	ROW(PASSWORDS_AT_ONCE, 2, "passwords", "that are hashed at a time; each takes 19 MiB")     \
+	ROW(PASSWORDS_WAITING, 16, "passwords",                                                    \
+	    "that wait for it; who comes later is told to come again in a second")                 \
+	ROW(SERVICE_TOKENS, 100, "tokens", "of one user; a program each")                          \
+	/* plans and provisioning: the presets of the keys of these names */                       \
+	ROW(CAP_FREE, 3, "devices", "of a tenant on the Free plan (cap_free)")                     \
+	ROW(CAP_PRO, 20, "devices", "of a tenant on the Pro plan (cap_pro)")                       \
+	ROW(CAP_TEAM, 100, "devices", "of a tenant on the Team plan (cap_team)")                   \
+	ROW(PROVISION_LIMIT, 5, "changes",                                                         \
+	    "of one user that make a key, in the period; nobody adds phones faster by hand")       \
+	ROW(PROVISION_PERIOD, 60000, "ms", "that period (provision_period)")
 
 /* Frames that cost us more than the peer: so many at once, refilled by so many a second. */
 #define LIMIT_RATES(ROW)                                                                           \

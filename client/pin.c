@@ -3,8 +3,11 @@
 #include "client/pin.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
 
@@ -43,4 +46,20 @@ bool pin_matches(const struct pin_set *set, struct x509_st *certificate)
 	for (size_t i = 0; i < set->n; i++)
 		found |= CRYPTO_memcmp(pin, set->pins[i], PIN_LEN) == 0;
 	return found;
+}
+
+bool pin_is_pair(const void *cert, size_t cert_len, const void *key, size_t key_len)
+{
+	BIO *one = cert_len <= INT_MAX ? BIO_new_mem_buf(cert, (int)cert_len) : NULL;
+	BIO *two = key_len <= INT_MAX ? BIO_new_mem_buf(key, (int)key_len) : NULL;
+	X509 *x509 = one ? PEM_read_bio_X509(one, NULL, NULL, NULL) : NULL;
+	/* A pass phrase that is there is one that nobody is asked for. */
+	EVP_PKEY *pkey = two ? PEM_read_bio_PrivateKey(two, NULL, NULL, (void *)"") : NULL;
+	bool pair = x509 && pkey && X509_check_private_key(x509, pkey) == 1;
+
+	EVP_PKEY_free(pkey);
+	X509_free(x509);
+	BIO_free(one);
+	BIO_free(two);
+	return pair;
 }

@@ -24,6 +24,8 @@ struct pin_set {
 
 /* -EINVAL: more than PIN_MAX. */
 int pin_set_fill(struct pin_set *set, const uint8_t (*pins)[PIN_LEN], size_t n) _must_check_;
+/* Is this private key (PEM) the one of the certificate (PEM)? */
+bool pin_is_pair(const void *cert, size_t cert_len, const void *key, size_t key_len);
 /* Is the certificate's key one of the set? */
 bool pin_matches(const struct pin_set *set, struct x509_st *certificate);
 

@@ -260,6 +260,15 @@ static bool refused_by_origin(struct rest *r)
 	return true;
 }
 
+static bool refused_by_form(struct rest *r, bool is_form)
+{
+	if (is_form)
+		return false;
+	call_field(r->call, "format", "must be json, ndjson or csv");
+	refuse(r);
+	return true;
+}
+
 static bool refused_by_body(struct rest *r)
 {
 	const char *text = exchange_header(r->x, "content-length");
@@ -307,10 +316,7 @@ void rest_open(struct exchange *x, struct services *services, struct sse_table *
 	struct call *call;
 	struct rest *r;
 
-	if (export_allowed(method) && !export_form_of(x->query, &form)) {
-		answer_refuse(x, 400, NULL, "format is json, ndjson or csv.");
-		return;
-	}
+	bool is_form = !export_allowed(method) || export_form_of(x->query, &form);
 	if (refused_by_head(x, match->route, form))
 		return;
 	call = call_new(services, method, x, is_stream ? &sse_call_door : &rest_call_door, NULL, 0);
@@ -336,7 +342,7 @@ void rest_open(struct exchange *x, struct services *services, struct sse_table *
 		refuse(r);
 		return;
 	}
-	if (!refused_by_origin(r))
+	if (!refused_by_origin(r) && !refused_by_form(r, is_form))
 		(void)refused_by_body(r);
 }
 

@@ -11,6 +11,7 @@
 #include "client/cli/reach.h"
 #include "client/cli/reviver.h"
 #include "client/cli/sealfile.h"
+#include "client/pin.h"
 #include "client/qstream.h"
 #include "gen/rpc/stubs.h"
 
@@ -168,6 +169,22 @@ static void print_fault(void *arg, const char *fault)
 	print_line(stderr, "fault: %s", fault);
 }
 
+/* Join tokens pin the listener's key, and clients trust by its certificate: one belongs to the
+ * other. */
+static bool has_listener(const struct archive *archive)
+{
+	const struct archive_file *cert = archive_find(archive, "ca.pem");
+
+	for (size_t i = 0; cert && i < archive->n_files; i++) {
+		const struct archive_file *f = &archive->files[i];
+
+		if (!strncmp(f->name, "keys/tls", strlen("keys/tls")) &&
+		    pin_is_pair(cert->p, cert->len, f->p, f->len))
+			return true;
+	}
+	return false;
+}
+
 /* Opens and checks; both are the caller's to free whatever comes. */
 static int open_and_check(struct cli *cli, struct sealfile *file, struct archive *archive,
 			  struct inspect_report *report)
@@ -185,6 +202,10 @@ static int open_and_check(struct cli *cli, struct sealfile *file, struct archive
 	r = archive_parse(file->plain, file->len, archive);
 	if (!r)
 		r = archive_check(archive, print_fault, NULL, report);
+	if (!r && !has_listener(archive)) {
+		print_fault(NULL, "ca.pem: is the certificate of none of the keys/tls*.key");
+		report->n_faults++;
+	}
 	if (r == -ENOTSUP)
 		print_problem("use the qmesh of that release, or a newer one",
 			      "%s has a store of schema %" PRId64

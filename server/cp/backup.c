@@ -2,12 +2,15 @@
 #include "server/cp/backup.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/sealed.h"
+#include "server/cp/audit.h"
 #include "server/cp/keyring.h"
 #include "server/store/archive.h"
+#include "server/store/tenant_row.h"
 
 enum { QUEUE_MAX = 16, AT_ONCE = 16, PAUSE_MS = 5 };
 
@@ -78,6 +81,43 @@ static void pump(struct call *call, void *arg)
 		call_after(call, PAUSE_MS, pump, job);
 }
 
+/* --- who had one made --- */
+
+struct note {
+	struct txn *txn;
+	struct audit_row row;
+};
+
+static int note_one(void *arg, const struct tenant_row *tenant)
+{
+	struct note *note = arg;
+
+	note->row.tenant = tenant->id;
+	return audit_end(note->txn, &note->row, 0);
+}
+
+/* In every tenant's audit: what leaves the house holds something of each. */
+static int note_all(struct txn *txn, void *ctx)
+{
+	static const struct uuid first;
+	struct note *note = ctx;
+
+	note->txn = txn;
+	return tenant_row_list(txn, &first, UINT32_MAX, note_one, note);
+}
+
+/* Before it is made, so that the backup knows of itself; the object names the key it is for. */
+static int note_backup(struct call *call, const struct key *to)
+{
+	struct cp *cp = call->owner;
+	char text[KEY_TEXT_LEN + 1];
+	struct note note;
+
+	audit_begin(call, "store.backup", &note.row);
+	snprintf(note.row.object, sizeof(note.row.object), "sealed to %s", key_text(to, text));
+	return store_write(cp->store, note_all, NULL, &note);
+}
+
 static int start(struct call *call, const struct key *to, struct job *job)
 {
 	struct cp *cp = call->owner;
@@ -110,7 +150,9 @@ int backup_create(struct call *call, const Pb__CreateBackupRequest *in)
 		atomic_flag_clear(&running);
 		return -ENOMEM;
 	}
-	r = start(call, &to, job);
+	r = note_backup(call, &to);
+	if (!r)
+		r = start(call, &to, job);
 	if (!r)
 		r = send_piece(call, job, SEALED_HEAD_LEN);
 	if (r) {

@@ -84,7 +84,7 @@ static int take_session(struct cp *cp, struct call *call, const char *token, con
 	struct lookup l = {.now_ms = clock_wall_ms()};
 	int r;
 
-	if (!strncmp(token, CLAIMS_SERVICE_PREFIX, strlen(CLAIMS_SERVICE_PREFIX)))
+	if (claims_is_service(token))
 		return servicetokens_take(cp, call, token);
 	r = keyring_open_session(cp->keyring, token, l.now_ms, &l.claims);
 	if (r || strcmp(l.claims.aud, aud))
@@ -143,9 +143,12 @@ int credential_authenticate(struct call *call, void *owner)
 	int r;
 
 	if (!authorization) {
-		if (call->session_cookie)
-			return take_session(cp, call, call->session_cookie, CLAIMS_AUD_CP);
-		return 0;
+		if (!call->session_cookie)
+			return 0;
+		/* A program's token is shown by the program, not sent along by a browser. */
+		if (claims_is_service(call->session_cookie))
+			return refuse(call);
+		return take_session(cp, call, call->session_cookie, CLAIMS_AUD_CP);
 	}
 	if (strncasecmp(authorization, "bearer ", 7))
 		return refuse(call);

@@ -3,9 +3,10 @@
 
 #include <pthread.h>
 
+#include "base/limits.h"
 #include "server/cp/cp.h"
 
-enum { AT_ONCE = 2, QUEUE = 16, RETRY_MS = 1000 };
+enum { AT_ONCE = LIMIT_PASSWORDS_AT_ONCE, QUEUE = LIMIT_PASSWORDS_WAITING, RETRY_MS = 1000 };
 
 struct passwords {
 	pthread_mutex_t lock;

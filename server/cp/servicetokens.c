@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/key.h"
+#include "base/limits.h"
 #include "base/sign.h"
 #include "gen/rpc/mesh_service.h"
 #include "server/cp/audit.h"
@@ -23,7 +24,7 @@ enum {
 	LIFE_DAYS = 90,
 	LIFE_MIN_S = 60,
 	USED_EVERY_MS = 60000,
-	PER_USER = 100,
+	PER_USER = LIMIT_SERVICE_TOKENS,
 };
 
 /* --- by a token --- */

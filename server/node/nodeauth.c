@@ -78,7 +78,10 @@ int nodeauth_authenticate(struct call *call, void *owner)
 	if (!token && call_metadata(call, "authorization"))
 		return refuse(call);
 	/* Whose it is, and for what, the Control Panel says. */
-	if (token && !strncmp(token, CLAIMS_SERVICE_PREFIX, strlen(CLAIMS_SERVICE_PREFIX))) {
+	if (token && claims_is_service(token)) {
+		/* A program's token is shown by the program, not sent along by a browser. */
+		if (!call_metadata(call, "authorization"))
+			return refuse(call);
 		call->caller.audience = AUDIENCE_USER;
 		call->caller.pass_on = true;
 		return 0;

@@ -161,3 +161,8 @@ const char *claims_aud_node(const struct uuid *node_id, char *ret)
 	snprintf(ret, 64, CLAIMS_AUD_NODE_PREFIX "%s", uuid_text(node_id, id_text));
 	return ret;
 }
+
+bool claims_is_service(const char *token)
+{
+	return strncmp(token, CLAIMS_SERVICE_PREFIX, strlen(CLAIMS_SERVICE_PREFIX)) == 0;
+}

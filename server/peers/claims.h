@@ -40,4 +40,7 @@ int claims_parse(const char *json, struct claims *ret_claims) _must_check_;
 /* "node:<id>" for a session made through that node; ret must hold 64. */
 const char *claims_aud_node(const struct uuid *node_id, char *ret);
 
+/* Has it the form of a service token? */
+bool claims_is_service(const char *token);
+
 #endif

@@ -203,6 +203,15 @@ def bad_stores(lab):
         lab.create("newer")
         lab.cp.kill()
         assert "schema 99, which is newer" in lab.verify("newer", code=BAD)
+        shutil.rmtree(lab.state)
+        shutil.copytree(lab.state + ".kept", lab.state)
+        lab.cp.start()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=other", "-keyout", "/dev/null", "-out", os.path.join(lab.state, "ca.pem")],
+                       check=True, capture_output=True)
+        lab.create("unpaired")
+        lab.cp.kill()
+        assert "ca.pem: is the certificate of none" in lab.verify("unpaired", code=BAD)
     finally:
         shutil.rmtree(lab.state)
         os.rename(lab.state + ".kept", lab.state)
@@ -323,7 +332,12 @@ def back_again(lab):
     assert until(lambda: lab.slugs_at_node() == ["before", "kept", "later"], 30)
     verified = lab.admin.call("VerifyAudit", tenant="home")
     assert verified.fault == 0
-    actions = [e.action for e in lab.ann.call("ListAudit").entries]
+    entries = lab.ann.call("ListAudit").entries
+    actions = [e.action for e in entries]
+    # Who had it made, and for which key, is in the audit, in the backup itself too.
+    with open(lab.key + ".pub", encoding="ascii") as f:
+        public = f.read().split()[1]
+    assert ("store.backup", "operator", f"sealed to {public}") in [(e.action, e.actor, e.object) for e in entries], actions
     # Nobody had to prove that the store went back.
     assert "store.restore" in actions and "tenant.epoch" not in actions, actions
     assert lab.ann.call("GetState").state.generation <= old_state.generation + 5

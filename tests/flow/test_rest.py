@@ -535,7 +535,9 @@ def test_export(s):
           (200, "text/csv", True))
     a = s.ask("GET", "/api/mesh/audit?format=ndjson&page_size=1", BEARER)
     check("ndjson", (a.status, json.loads(a.body)["object"]), (200, "=1+1"))
-    check("format", s.ask("GET", "/api/mesh/audit?format=xml", BEARER).status, 400)
+    for form in ("xml", "", "CSV", "csv&format=csv"):
+        a = s.ask("GET", "/api/mesh/audit?format=" + form, BEARER)
+        check("format=" + form, (a.status, reason_of(a.json()), fields_of(a.json())), (400, "FIELD_INVALID", ["format"]))
     check("format elsewhere", s.ask("GET", "/api/mesh/nodes?format=csv", BEARER).status, 400)
 
 

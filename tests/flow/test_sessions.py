@@ -193,6 +193,38 @@ def test_for_nodes(cp, node, admin):
     check("the same over the person's own address", ask(cp, "GET", "/api/mesh/devices", None, bearer(person))[0], 200)
 
 
+def test_service_token_in_a_cookie(cp, node):
+    """A page may not act by a program's token, whatever else its request says of itself."""
+    def web(answer):
+        raw = answer[2] if isinstance(answer[2], bytes) else b""
+        return answer[0], b"grpc-status: 16" in raw.lower().replace(b":16", b": 16")
+
+    for daemon, name in ((node, "node"), (cp, "Control Panel")):
+        made = ask(daemon, "POST", "/api/auth/tokens", {"name": "cookie at the " + name}, bearer(sign_in(daemon)))
+        token = made[2]["token"]
+        check(f"{name}: the token is good", ask(daemon, "GET", "/api/mesh/devices", None, bearer(token))[0], 200)
+        session = {"cookie": f"qmesh-{daemon.port}={sign_in(daemon)}"}
+        check(f"{name}: a session in a cookie is good", ask(daemon, "GET", "/api/mesh/devices", None, session)[0], 200)
+        for whence in ({}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"},
+                       {"origin": f"http://127.0.0.1:{daemon.port}"}):
+            jar = {"cookie": f"qmesh-{daemon.port}={token}", **whence}
+            what = f"{name}, {whence}: "
+            own = whence.get("sec-fetch-site") == "same-origin" or "127" in whence.get("origin", "")
+            for verb, path, body in (("GET", "/api/mesh/devices", None), ("GET", "/api/mesh/state", None),
+                                     ("GET", "/api/mesh/events", None), ("GET", "/api/auth/me", None)):
+                check(what + path, ask(daemon, verb, path, body, jar)[0], 401)
+            check(what + "create", ask(daemon, "POST", "/api/mesh/devices", {"label": "x"}, jar)[0], 401 if own else 403)
+            check(what + "delete", ask(daemon, "DELETE", "/api/mesh/devices/" + "0" * 8 + "-0000-7000-8000-" + "0" * 12,
+                                       None, jar)[0], 401 if own else 403)
+            check(what + "Connect", ask(daemon, "POST", WATCH.replace("WatchState", "GetState"), {}, jar)[0] in (401, 403),
+                  True)
+            status, refused = web(ask(daemon, "POST", WATCH.replace("WatchState", "GetState"), bytes(5), {
+                **jar, "content-type": "application/grpc-web+proto"}))
+            check(what + "gRPC-Web", refused or status == 403 or not own, True)
+        check(f"{name}: nothing was made", [d for d in ask(daemon, "GET", "/api/mesh/devices", None, bearer(token))[2]
+                                             if d["label"] == "x"], [])
+
+
 def test_wait_is_named(cp, node):
     for daemon in (cp, node):
         token = sign_in(daemon)
@@ -218,6 +250,7 @@ def main():
             test_streams(cp, node, admin)
             test_logout_holds(cp, node)
             test_for_nodes(cp, node, admin)
+            test_service_token_in_a_cookie(cp, node)
             test_wait_is_named(cp, node)
         finally:
             check("node ends well", node.stop(), 0)

@@ -53,9 +53,7 @@ static int look_at_member(struct json_read *r, char **ret_url, size_t *ret_len)
 	char *name;
 	int rc;
 
-	if (json_scan_peek(&r->scan) != '"')
-		return json_read_refuse(r, "expected a name in quotes");
-	rc = json_read_string(r, &name, &len);
+	rc = json_read_name(r, &name, &len);
 	if (rc)
 		return rc;
 	if (!json_scan_take(&r->scan, ':'))

@@ -74,15 +74,20 @@ static int enter(struct json_read *r)
 	return 0;
 }
 
+int json_read_name(struct json_read *r, char **ret, size_t *ret_len)
+{
+	if (json_scan_peek(&r->scan) != '"')
+		return json_read_refuse(r, "expected a name in quotes");
+	return json_read_string(r, ret, ret_len);
+}
+
 static int read_member(struct json_read *r, bool is_map, json_read_member_fn fn, void *arg)
 {
 	size_t before, len;
 	char *name;
 	int rc;
 
-	if (json_scan_peek(&r->scan) != '"')
-		return json_read_refuse(r, "expected a name in quotes");
-	rc = json_read_string(r, &name, &len);
+	rc = json_read_name(r, &name, &len);
 	if (rc)
 		return rc;
 	before = is_map ? json_read_push(r, "[%s]", name)

@@ -27,6 +27,8 @@ int json_read_refuse(struct json_read *r, const char *rule);
 int json_read_unexpected(struct json_read *r, const char *wants);
 /* A string of the scanner's; ERR_FIELD_INVALID with the rule told, -ENOMEM. */
 int json_read_string(struct json_read *r, char **ret, size_t *ret_len) _must_check_;
+/* The same, of the name of a member. */
+int json_read_name(struct json_read *r, char **ret, size_t *ret_len) _must_check_;
 /* Adds to the path; the length before it. */
 size_t json_read_push(struct json_read *r, const char *fmt, ...) _printf_(2, 3);
 

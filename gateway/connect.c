@@ -90,15 +90,8 @@ static bool claims(const struct exchange *x)
 
 static bool unary_head(const struct exchange *x, struct web_head *h)
 {
-	if (web_type_is(x, TYPE_PROTO)) {
-		h->codec = CODEC_PROTO;
-		h->type = TYPE_PROTO;
-	} else if (web_type_is(x, TYPE_JSON)) {
-		h->codec = CODEC_JSON;
-		h->type = TYPE_JSON;
-	} else {
+	if (!web_codec(x, h, TYPE_PROTO, TYPE_JSON))
 		return false;
-	}
 	web_encoding(h, exchange_header(x, "content-encoding"));
 	return true;
 }

@@ -84,15 +84,8 @@ const struct web_protocol connect_stream_protocol = {
 
 bool connect_stream_head(const struct exchange *x, struct web_head *h)
 {
-	if (web_type_is(x, TYPE_PROTO)) {
-		h->codec = CODEC_PROTO;
-		h->type = TYPE_PROTO;
-	} else if (web_type_is(x, TYPE_JSON)) {
-		h->codec = CODEC_JSON;
-		h->type = TYPE_JSON;
-	} else {
+	if (!web_codec(x, h, TYPE_PROTO, TYPE_JSON))
 		return false;
-	}
 	h->gzip_out = packing_lists_gzip(exchange_header(x, "connect-accept-encoding"));
 	web_encoding(h, exchange_header(x, "connect-content-encoding"));
 	return true;

@@ -8,17 +8,6 @@
 #include "base/err.h"
 #include "base/text.h"
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int url_decode(const char *s, size_t len, bool plus_is_space, struct arena *arena, char **ret)
 {
 	char *start = arena_alloc(arena, len + 1);
@@ -33,8 +22,8 @@ int url_decode(const char *s, size_t len, bool plus_is_space, struct arena *aren
 			*out++ = plus_is_space && s[i] == '+' ? ' ' : s[i];
 			continue;
 		}
-		hi = len - i > 2 ? hex_digit(s[i + 1]) : -1;
-		lo = len - i > 2 ? hex_digit(s[i + 2]) : -1;
+		hi = len - i > 2 ? text_hex_digit(s[i + 1]) : -1;
+		lo = len - i > 2 ? text_hex_digit(s[i + 2]) : -1;
 		if (hi < 0 || lo < 0 || (hi == 0 && lo == 0))
 			return ERR_FIELD_INVALID;
 		*out++ = (char)(hi << 4 | lo);

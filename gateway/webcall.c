@@ -28,6 +28,17 @@ bool web_type_is(const struct exchange *x, const char *type)
 	return *s == '\0' || *s == ';';
 }
 
+bool web_codec(const struct exchange *x, struct web_head *h, const char *proto, const char *json)
+{
+	bool is_json = web_type_is(x, json);
+
+	if (!is_json && !web_type_is(x, proto))
+		return false;
+	h->codec = is_json ? CODEC_JSON : CODEC_PROTO;
+	h->type = is_json ? json : proto;
+	return true;
+}
+
 void web_encoding(struct web_head *h, const char *value)
 {
 	if (!value || !*value || strcasecmp(value, "identity") == 0)

@@ -66,6 +66,8 @@ struct webcall {
 
 /* "application/json", with parameters or without. */
 bool web_type_is(const struct exchange *x, const char *type);
+/* Codec and type of the answer by the request's type; false: it is neither. Static texts. */
+bool web_codec(const struct exchange *x, struct web_head *h, const char *proto, const char *json);
 /* A header that names an encoding: identity, gzip, else refused in h. */
 void web_encoding(struct web_head *h, const char *value);
 

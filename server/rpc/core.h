@@ -37,8 +37,8 @@ struct loop {
 	unsigned index;
 	pthread_t thread;
 	bool running;
-	uint64_t now_ms;         /* clock_boot_ms, once per turn */
-	uint32_t turn, n_frames; /* which one this is, and the frames of HTTP/2 it has taken */
+	uint64_t now_ms;               /* clock_boot_ms, once per turn */
+	uint32_t turn, n_frames, walk; /* number, frames taken; walks through those who wait */
 	struct timer_heap timers;
 	struct timer tick;
 	struct conn *conns;                  /* all open ones */

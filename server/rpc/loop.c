@@ -168,6 +168,7 @@ void conn_wait(struct conn *c)
 	struct loop *l = c->loop;
 
 	c->waits = true;
+	c->waits_since = l->walk;
 	c->next_waiting = NULL;
 	if (l->waiting)
 		l->waiting_last->next_waiting = c;
@@ -191,16 +192,18 @@ static void stop_waiting(struct conn *c)
 	c->waits = false;
 }
 
-/* Those who wait again are behind the last and have their next turn. */
+/*
+ * Those who wait again bear this walk's number, stand behind all others and have their next turn.
+ * Nothing but the head of the list is kept from one step to the next: what one connection does may
+ * close itself and others.
+ */
 static void go_on(struct loop *l)
 {
-	const struct conn *last = l->waiting_last;
-	struct conn *c;
-	bool more = l->waiting;
+	const unsigned walk = ++l->walk;
 
-	while (more) {
-		c = l->waiting;
-		more = c != last;
+	while (l->waiting && l->waiting->waits_since != walk) {
+		struct conn *c = l->waiting;
+
 		stop_waiting(c);
 		if (c->ops)
 			c->ops->go_on(c);

@@ -127,6 +127,8 @@ def t_good(s, kind, check):
         "an IPv6 address": instead(HOST, "[::1]:1"),
         "no te": without(REST[1]),
         "its content-length": GOOD + (("content-length", str(len(message(n=1)))),),
+        # RFC 9110 8.6 lets us take it as one. The body must be as long, and nothing is passed on as HTTP/1.1.
+        "its content-length twice": GOOD + 2 * (("content-length", str(len(message(n=1)))),),
         "empty values": GOOD + (("x", ""),),
         "the same name again": GOOD + (("x", "1"), ("x", "2")),
         "another scheme": instead(SCHEME, "https"),

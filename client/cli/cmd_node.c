@@ -19,26 +19,32 @@ static const char *ago(const Google__Protobuf__Timestamp *t, char *ret)
 	return print_ago(t->seconds * 1000 + t->nanos / 1000000, clock_wall_ms(), ret);
 }
 
+/* Another node than the Control Panel and it may not know more than that it is there. */
+static const char *state_of(const Pb__Node *node, char ret[64])
+{
+	if (node->state == PB__NODE_STATE__NODE_STATE_UNSPECIFIED)
+		return node->online ? "online" : "offline";
+	return print_enum(&pb__node_state__descriptor, (int)node->state, "NODE_STATE_", ret);
+}
+
 void nodetable_print(Pb__Node *const *nodes, size_t n)
 {
 	struct print_table t;
 	char text[64];
 
-	print_table_init(&t, "NODE|IP|ENDPOINT|ONLINE|LAST SEEN|DEVICES|GENERATION|NOTE");
+	print_table_init(&t, "NODE|IP|ENDPOINT|STATE|SINCE|LAST SEEN|DEVICES|GENERATION|NOTE");
 	for (size_t i = 0; i < n; i++) {
 		const Pb__Node *node = nodes[i];
 
 		print_cell(&t, node->slug);
 		print_cell(&t, node->mesh_ip);
 		print_cell(&t, node->endpoint);
-		print_cell(&t, node->online ? "yes" : "no");
+		print_cell(&t, state_of(node, text));
+		print_cell(&t, node->state_since ? ago(node->state_since, text) : NULL);
 		print_cell(&t, ago(node->last_seen, text));
 		print_cellf(&t, "%u", node->devices);
 		print_cellf(&t, "%" PRIu64, node->applied_generation);
-		if (node->failed_peers)
-			print_cellf(&t, "%u peers refused", node->failed_peers);
-		else
-			print_cell(&t, node->forwarding);
+		print_cell(&t, node->why[0] ? node->why : node->forwarding);
 	}
 	print_table_done(&t, stdout);
 }
@@ -168,7 +174,7 @@ static void show_change(const Pb__GetChangeResponse *out)
 	putchar('\n');
 	if (out->n_nodes == 0)
 		return;
-	print_table_init(&t, "NODE|ONLINE|APPLIED|GENERATION|SINCE|REFUSED PEERS");
+	print_table_init(&t, "NODE|ONLINE|APPLIED|GENERATION|SINCE|WHY");
 	for (size_t i = 0; i < out->n_nodes; i++) {
 		const Pb__NodeProgress *p = out->nodes[i];
 
@@ -176,8 +182,8 @@ static void show_change(const Pb__GetChangeResponse *out)
 		print_cell(&t, p->online ? "yes" : "no");
 		print_cell(&t, p->applied ? "yes" : "no");
 		print_cellf(&t, "%" PRIu64, p->applied_generation);
-		print_cell(&t, ago(p->since, text));
-		print_cellf(&t, "%u", p->failed);
+		print_cell(&t, ago(p->lags_since ? p->lags_since : p->since, text));
+		print_cell(&t, p->why);
 	}
 	print_table_done(&t, stdout);
 }

@@ -41,6 +41,31 @@ static void show_lease(const Pb__State *s)
 		       s->lease_s / 3600);
 }
 
+/* Is everyone up to date, and if not who, since when and why. */
+static void show_nodes(const Pb__State *s)
+{
+	char when[32];
+
+	printf("%-12s %" PRIu64 "%s\n", "generation", s->generation,
+	       s->converged ? ", on every node that is up" : ", not yet on every node");
+	if (s->nodes == 0)
+		return;
+	printf("%-12s %u of %u up to date", "nodes", s->nodes_current, s->nodes);
+	if (s->nodes_lagging)
+		printf(", %u not", s->nodes_lagging);
+	putchar('\n');
+	for (size_t i = 0; i < s->n_laggards; i++) {
+		const Pb__Laggard *l = s->laggards[i];
+
+		print_line(stdout, "%-12s %s: %s%s%s", "", l->label, l->why,
+			   l->since ? ", since " : "",
+			   l->since ? print_ago(ms_of(l->since), clock_wall_ms(), when) : "");
+	}
+	if (s->nodes_lagging > s->n_laggards)
+		printf("%-12s and %u more: qmesh node list\n", "",
+		       s->nodes_lagging - (uint32_t)s->n_laggards);
+}
+
 static void show(const Pb__State *s)
 {
 	char text[64], when[32];
@@ -77,8 +102,7 @@ static void show(const Pb__State *s)
 	else
 		line("control", "not connected");
 	show_lease(s);
-	printf("%-12s %" PRIu64 "%s\n", "generation", s->generation,
-	       s->converged ? ", on every node" : ", not yet on every node");
+	show_nodes(s);
 }
 
 /*
@@ -107,10 +131,11 @@ static void print_change(const Pb__WatchStateResponse *out)
 		print_line(stdout, "%s %s", when, topics.s ? topics.s : "-");
 	else
 		print_line(stdout,
-			   "%s %s: mesh %s, %u peers, %u devices, generation %" PRIu64 "%s%s", when,
-			   topics.s ? topics.s : "-", s->active ? "up" : "down", s->peer_count,
-			   s->devices_used, s->generation, s->converged ? ", on every node" : "",
-			   s->cp_connected ? "" : ", control lost");
+			   "%s %s: mesh %s, %u peers, %u devices, generation %" PRIu64
+			   " on %u of %u nodes%s",
+			   when, topics.s ? topics.s : "-", s->active ? "up" : "down",
+			   s->peer_count, s->devices_used, s->generation, s->nodes_current,
+			   s->nodes, s->cp_connected ? "" : ", control lost");
 }
 
 static void on_change(void *arg, const uint8_t *p, size_t len, uint64_t version)

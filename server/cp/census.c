@@ -50,6 +50,29 @@ void census_take(struct progress *p, const struct uuid *tenant, uint64_t generat
 	progress_look(p, tenant, count_nodes, ret);
 }
 
+static uint64_t mix(uint64_t mark, const void *p, size_t len)
+{
+	const uint8_t *bytes = p;
+
+	for (size_t i = 0; i < len; i++)
+		mark = (mark ^ bytes[i]) * UINT64_C(1099511628211);
+	return mark;
+}
+
+uint64_t census_mark(const struct census *c)
+{
+	const uint32_t counts[] = {c->n_nodes, c->n_current, c->n_lagging};
+	uint64_t mark = mix(UINT64_C(14695981039346656037), counts, sizeof(counts));
+
+	for (size_t i = 0; i < c->n_named; i++) {
+		const uint32_t what[] = {(uint32_t)c->named[i].state, c->named[i].failed};
+
+		mark = mix(mark, c->named[i].node_id.b, sizeof(c->named[i].node_id.b));
+		mark = mix(mark, what, sizeof(what));
+	}
+	return mark;
+}
+
 /* --- mesh DNS --- */
 
 static bool serves(const struct muster_node *n)

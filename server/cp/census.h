@@ -20,6 +20,9 @@ struct census {
 void census_take(struct progress *p, const struct uuid *tenant, uint64_t generation,
 		 struct census *ret);
 
+/* Differs when people should be told anew; time that goes by is no reason. */
+uint64_t census_mark(const struct census *c);
+
 #define CENSUS_DNS_MAX 201
 /*
  * Mesh DNS by the live nodes: what they all say, "degraded: …" where they differ,

@@ -36,6 +36,8 @@ static const struct conf_key keys[] = {
 	 "a connection is asked to come again after this time, give or take a tenth; 0s: never"},
 	{"connection_grace", CONF_MS, AT(conn_grace_ms), "5m", 1000, 86400000, NULL,
 	 "how long its calls may go on then; streams end after it"},
+	{"connections_per_address", CONF_U64, AT(conns_per_address), "1024", 16, 16384, NULL,
+	 "open at a time from one address, or one IPv6 /64; more nodes than that behind one NAT"},
 	{"pool", CONF_STRING, AT(pool), "10.64.0.0/10", 1, 18, NULL,
 	 "network whose /16s tenants get"},
 	{"licence_file", CONF_STRING, AT(licence_file), "", 0, 4095, NULL,

@@ -18,7 +18,7 @@ struct cp_conf {
 	char *cors_origins;
 	char *log_level;
 	uint64_t loops, workers;
-	uint64_t conn_age_ms, conn_grace_ms;
+	uint64_t conn_age_ms, conn_grace_ms, conns_per_address;
 	char *pool;
 	char *licence_file, *licence_vendor_key_file;
 	char *issuers_file;

@@ -112,7 +112,8 @@ static int serve(struct cp *cp, const sigset_t *signals)
 	struct server_options options = {.loops = (unsigned)cp->conf.loops,
 					 .workers = (unsigned)cp->conf.workers,
 					 .conn_age_ms = cp->conf.conn_age_ms,
-					 .conn_grace_ms = cp->conf.conn_grace_ms};
+					 .conn_grace_ms = cp->conf.conn_grace_ms,
+					 .conns_per_address = (unsigned)cp->conf.conns_per_address};
 	struct services *services = cp_services(cp);
 	int r;
 

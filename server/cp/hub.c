@@ -297,7 +297,7 @@ static void handle_room(struct hub *hub, struct message *m)
 		on_interest(hub, room, &m->node);
 		break;
 	case CONVERGED:
-		room_tell_liveness(room);
+		room_tell_convergence(room);
 		break;
 	case REVOKED:
 		room_forget_revocations(room);

@@ -16,12 +16,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "server/cp/opened.h"
 #include "server/cp/ringfile.h"
 
 struct keyring {
 	char *state_dir;
 	pthread_mutex_t writing, lock;
 	struct ring ring;
+	struct opened *opened;
 };
 
 static const char *const uses[] = {"sessions", "agents", "lists", "audit", "psk", "tls"};
@@ -68,7 +70,8 @@ int keyring_open(const char *state_dir, struct keyring **ret_keyring)
 	pthread_mutex_init(&k->writing, NULL);
 	pthread_mutex_init(&k->lock, NULL);
 	k->state_dir = strdup(state_dir);
-	if (!k->state_dir)
+	k->opened = opened_new();
+	if (!k->state_dir || !k->opened)
 		return -ENOMEM;
 	if (snprintf(dir, sizeof(dir), "%s/keys", state_dir) >= (int)sizeof(dir))
 		return err_origin(-ENAMETOOLONG);
@@ -88,6 +91,7 @@ void keyring_free(struct keyring *k)
 	if (!k)
 		return;
 	ringfile_done(&k->ring);
+	opened_free(k->opened);
 	pthread_mutex_destroy(&k->writing);
 	pthread_mutex_destroy(&k->lock);
 	free(k->state_dir);
@@ -178,21 +182,33 @@ static bool is_trusted(const struct keyring_info *i, int64_t now_ms)
 	return i->state == KEYRING_ACTIVE || (i->state == KEYRING_RETIRING && now_ms < i->until_ms);
 }
 
+static int open_signed(const char *token, const uint8_t public[SIGN_PUBLIC_LEN],
+		       struct claims *ret_claims)
+{
+	_cleanup_(freep) char *json = NULL;
+	int r = jwt_open(token, public, &json);
+
+	return r ? r : claims_parse(json, ret_claims);
+}
+
 static int open_token(struct keyring *k, enum keyring_use use, const char *typ, const char *token,
 		      int64_t now_ms, struct claims *ret_claims)
 {
-	_cleanup_(freep) char *json = NULL;
+	bool is_agent = use == KEYRING_AGENTS;
 	char kid[JWT_KID_ROOM];
 	struct keyring_info key;
+	uint8_t mark[HASH_LEN];
 	struct claims c;
-	int r;
+	int r = 0;
 
 	if (jwt_kid(token, typ, kid) || keyring_find(k, use, kid, &key) ||
 	    !is_trusted(&key, now_ms))
 		return ERR_TOKEN_INVALID;
-	r = jwt_open(token, key.public, &json);
-	if (!r)
-		r = claims_parse(json, &c);
+	if (!is_agent || !opened_find(k->opened, token, key.public, mark, &c)) {
+		r = open_signed(token, key.public, &c);
+		if (!r && is_agent)
+			opened_keep(k->opened, mark, &c);
+	}
 	/* Nobody is signed out because memory is short. */
 	if (r)
 		return r == -ENOMEM ? r : ERR_TOKEN_INVALID;

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/cp/census.h"
 #include "server/cp/events.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
-#include "server/cp/progress.h"
 #include "server/cp/watch.h"
 #include "server/store/presence_row.h"
 
@@ -250,6 +250,53 @@ static void add_all(struct presence *p, const struct uuid *tenant, struct all *a
 	pthread_mutex_unlock(&p->lock);
 }
 
+static Pb__NodeLag *make_lag(struct arena *arena, const struct lag *lag)
+{
+	Pb__NodeLag *l = arena_new(arena, Pb__NodeLag);
+	Pb__FailedPeer *failed = lag->failed ? arena_new(arena, Pb__FailedPeer) : NULL;
+
+	if (!l || (lag->failed && !failed))
+		return NULL;
+	pb__node_lag__init(l);
+	l->node_id = (ProtobufCBinaryData){.data = (uint8_t *)lag->node_id.b, .len = 16};
+	l->state = (Pb__NodeState)lag->state;
+	l->since = stamp(arena, lag->since_ms);
+	l->applied_generation = lag->generation;
+	l->silent_s = lag->silent_s;
+	l->failed = lag->failed;
+	l->first_failed = failed;
+	if (failed) {
+		pb__failed_peer__init(failed);
+		failed->id = (ProtobufCBinaryData){.data = (uint8_t *)lag->failed_id.b, .len = 16};
+		failed->errno_code = lag->failed_errno;
+	}
+	return l;
+}
+
+/* In the arena; NULL: out of memory. */
+static Pb__Convergence *make_convergence(struct cp *cp, struct arena *arena,
+					 const struct uuid *tenant)
+{
+	Pb__Convergence *c = arena_new(arena, Pb__Convergence);
+	struct census *census = arena_new(arena, struct census);
+
+	if (!c || !census)
+		return NULL;
+	pb__convergence__init(c);
+	census_take(cp->progress, tenant, CENSUS_NOW, census);
+	c->generation = census->generation;
+	c->nodes = census->n_nodes;
+	c->current = census->n_current;
+	c->lagging = census->n_lagging;
+	c->named = arena_alloc(arena, (census->n_named + 1) * sizeof(*c->named));
+	for (size_t i = 0; c->named && i < census->n_named; i++) {
+		c->named[i] = make_lag(arena, &census->named[i]);
+		if (!c->named[c->n_named++])
+			return NULL;
+	}
+	return c->named ? c : NULL;
+}
+
 struct frame *presence_update(struct cp *cp, const struct uuid *tenant,
 			      Pb__PeerStatus *const *statuses, size_t n, bool full)
 {
@@ -272,6 +319,12 @@ struct frame *presence_update(struct cp *cp, const struct uuid *tenant,
 	update.statuses = full ? all.statuses : (Pb__PeerStatus **)statuses;
 	update.n_statuses = full ? all.n : n;
 	update.full = full;
+	/* What a node reported of its devices changes nothing of this. */
+	if (full || !n) {
+		update.convergence = make_convergence(cp, &arena, tenant);
+		if (!update.convergence)
+			return NULL;
+	}
 	update.converged_generation = progress_converged(cp->progress, tenant);
 	update.n_nodes_down = progress_down(cp->progress, tenant, down, DOWN_MAX);
 	update.nodes_down =

@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/killpoint.h"
+#include "server/cp/census.h"
 #include "server/cp/presence.h"
-#include "server/cp/progress.h"
 #include "server/cp/watch.h"
 
 enum {
@@ -232,17 +232,22 @@ static void send_liveness(struct room *room)
 {
 	struct cp *cp = room->all->cp;
 	struct frame *frame = presence_update(cp, &room->tenant, NULL, 0, false);
+	uint64_t now = clock_boot_ms();
 
+	for (struct stream *s = room->streams; frame && s; s = s->next) {
+		if (room->liveness_to_all || s->interest_until_ms > now)
+			room_send(s, frame);
+	}
+	frame_unref(frame);
 	room->all->n_liveness_due--;
 	room->liveness_due_ms = 0;
-	room->liveness_sent_ms = clock_boot_ms();
-	room_send_all(room, frame);
-	frame_unref(frame);
+	room->liveness_sent_ms = now;
+	room->liveness_to_all = false;
 	watch_changed(cp->watch, &room->tenant, WATCH_STATE | WATCH_NODES | WATCH_DEVICES);
 }
 
 /* In a storm of streams that begin, each would else be told of each other. */
-void room_tell_liveness(struct room *room)
+void room_tell_convergence(struct room *room)
 {
 	uint64_t at = room->liveness_sent_ms + LIVENESS_MS + room->n_streams / 4;
 	uint64_t now = clock_boot_ms();
@@ -251,6 +256,12 @@ void room_tell_liveness(struct room *room)
 		return;
 	room->liveness_due_ms = at > now ? at : now;
 	room->all->n_liveness_due++;
+}
+
+void room_tell_liveness(struct room *room)
+{
+	room->liveness_to_all = true;
+	room_tell_convergence(room);
 }
 
 void room_forget_revocations(struct room *room)
@@ -529,6 +540,22 @@ static bool catch_up(struct stream *stream)
 	return true;
 }
 
+/* Who is up to date may change by time alone: a node that says nothing. */
+static void look_census(struct room *room, uint64_t now)
+{
+	struct census census;
+	uint64_t mark;
+
+	if (!room->streams || now - room->census_ms < LOOK_MS)
+		return;
+	room->census_ms = now;
+	census_take(room->all->cp->progress, &room->tenant, CENSUS_NOW, &census);
+	mark = census_mark(&census);
+	if (mark != room->census_mark)
+		room_tell_convergence(room);
+	room->census_mark = mark;
+}
+
 static void look(struct room *room, void *arg)
 {
 	bool *store_answers = arg;
@@ -542,6 +569,7 @@ static void look(struct room *room, void *arg)
 	}
 	if (room->snapshot.n && now - room->snapshot_used_ms >= SNAPSHOT_REST_MS)
 		publish_frames_done(&room->snapshot);
+	look_census(room, now);
 }
 
 static void look_liveness(struct room *room, void *arg)

@@ -47,6 +47,8 @@ struct room {
 	struct frame *revocations; /* in full, as of then */
 	uint64_t revocations_ms;
 	uint64_t liveness_due_ms, liveness_sent_ms; /* 0: none due */
+	bool liveness_to_all;                       /* else to those that show interest */
+	uint64_t census_ms, census_mark;            /* who is up to date, as looked at last */
 	struct room *next;
 };
 
@@ -82,6 +84,8 @@ bool room_send(struct stream *stream, struct frame *frame);
 void room_send_all(struct room *room, struct frame *frame);
 /* Who is away and what all have, soon. */
 void room_tell_liveness(struct room *room);
+/* Who is up to date, soon, to nodes that show interest. */
+void room_tell_convergence(struct room *room);
 /* Sessions ended: what was made of them before is old. */
 void room_forget_revocations(struct room *room);
 

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Devices from the replica. States of devices homed elsewhere come through the
- * Control Panel; a first look asks for them and waits a moment.
- */
+/* Devices from the replica. States of devices homed elsewhere come through the Control Panel. */
 #include "server/node/nodedevice.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "server/node/keeper.h"
+#include "server/node/firstlook.h"
 #include "server/node/node.h"
 #include "server/node/rings.h"
 #include "server/node/show.h"
 #include "server/rpc/call.h"
 
 #define PAGE_SIZE 500
-#define STATUS_WAIT_MS 300
 
 static void unlock(pthread_rwlock_t **lock)
 {
@@ -26,69 +22,6 @@ static void unlock(pthread_rwlock_t **lock)
 #define READ_LOCKED(r)                                                                             \
 	_cleanup_(unlock) pthread_rwlock_t *locked_ = &(r)->lock;                                  \
 	pthread_rwlock_rdlock(locked_)
-
-/* --- a first look waits for other homes --- */
-
-static void tell(struct call *call)
-{
-	call_finish(call, ((int (*)(struct call *))call->user)(call));
-}
-
-static void on_status(void *arg, int result)
-{
-	struct call *call = arg;
-
-	(void)result;
-	/* The timer may have answered already: call_finish takes the first only. */
-	if (!call_is_over(call))
-		tell(call);
-	call_unref(call);
-}
-
-/* Asks the keeper to run on_status now: answers are made there, one at a time. */
-static void waited_long_enough(struct call *call, void *arg)
-{
-	struct node *n = call->owner;
-
-	(void)arg;
-	call_ref(call);
-	if (keeper_on_dump(n->keeper, on_status, call)) {
-		call_unref(call);
-		call_finish(call, -ENOMEM);
-	}
-}
-
-static bool must_wait(struct node *n)
-{
-	bool others = false;
-
-	if (!keeper_interest(n->keeper))
-		return false;
-	pthread_rwlock_rdlock(&n->replica.lock);
-	for (size_t i = 0; i < members_count(n->replica.list) && !others; i++) {
-		const struct member *m = members_at(n->replica.list, i);
-
-		others = m->kind == MEMBER_NODE && !uuid_equal(&m->id, &n->replica.self);
-	}
-	others = others && n->replica.cp_connected;
-	pthread_rwlock_unlock(&n->replica.lock);
-	return others;
-}
-
-static int answer(struct call *call, int (*fill)(struct call *call))
-{
-	struct node *n = call->owner;
-
-	if (!must_wait(n))
-		return fill(call);
-	call->user = (void *)fill;
-	if (keeper_on_status(n->keeper, on_status, call_ref(call))) {
-		call_unref(call);
-		return fill(call);
-	}
-	call_after(call, STATUS_WAIT_MS, waited_long_enough, NULL);
-	return CALL_PARKED;
-}
 
 /* --- list and one --- */
 
@@ -146,7 +79,7 @@ int nodedevice_list(struct call *call, const Pb__ListDevicesRequest *in,
 	if (in->all && !sees_all(call))
 		return call_fail(call, ERR_ROLE_REQUIRED,
 				 "Only admins and auditors see all devices.");
-	return answer(call, fill_list);
+	return firstlook_answer(call, fill_list);
 }
 
 /* With the lock held: 0 or the refusal. An auditor may too. */
@@ -201,7 +134,7 @@ int nodedevice_get(struct call *call, const Pb__GetDeviceRequest *in, Pb__GetDev
 {
 	(void)in;
 	(void)out;
-	return answer(call, fill_one);
+	return firstlook_answer(call, fill_one);
 }
 
 /* --- traffic --- */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "server/node/firstlook.h"
 #include "server/node/keeper.h"
 #include "server/node/link.h"
 #include "server/node/node.h"
@@ -27,29 +28,34 @@ static void unlock(pthread_rwlock_t **lock)
 	_cleanup_(unlock) pthread_rwlock_t *locked_ = &(r)->lock;                                  \
 	pthread_rwlock_rdlock(locked_)
 
-int nodestate_get(struct call *call, const Pb__GetStateRequest *in, Pb__GetStateResponse *out)
+static int fill_state(struct call *call)
 {
-	struct node *n = call->owner;
+	Pb__GetStateResponse *out = (Pb__GetStateResponse *)call->out;
 
-	(void)in;
-	keeper_interest(n->keeper);
 	out->state = call_alloc(call, sizeof(Pb__State));
 	if (!out->state)
 		return err_origin(-ENOMEM);
 	pb__state__init(out->state);
-	return show_state(n, &call->arena, out->state);
+	return show_state(call->owner, &call->arena, out->state);
 }
 
-int nodestate_nodes(struct call *call, const Pb__ListNodesRequest *in, Pb__ListNodesResponse *out)
+int nodestate_get(struct call *call, const Pb__GetStateRequest *in, Pb__GetStateResponse *out)
 {
+	(void)in;
+	(void)out;
+	return firstlook_answer(call, fill_state);
+}
+
+static int fill_nodes(struct call *call)
+{
+	const Pb__ListNodesRequest *in = (const Pb__ListNodesRequest *)call->in;
+	Pb__ListNodesResponse *out = (Pb__ListNodesResponse *)call->out;
 	size_t max = in->page_size ? in->page_size : PAGE_SIZE, i = 0;
 	struct node *n = call->owner;
-	bool is_new = keeper_interest(n->keeper);
 	const struct members *list;
 	struct uuid after;
 	READ_LOCKED(&n->replica);
 
-	(void)is_new;
 	list = n->replica.list;
 	if (in->page_token[0]) {
 		if (uuid_parse(in->page_token, &after))
@@ -75,6 +81,13 @@ int nodestate_nodes(struct call *call, const Pb__ListNodesRequest *in, Pb__ListN
 		out->n_nodes++;
 	}
 	return 0;
+}
+
+int nodestate_nodes(struct call *call, const Pb__ListNodesRequest *in, Pb__ListNodesResponse *out)
+{
+	(void)in;
+	(void)out;
+	return firstlook_answer(call, fill_nodes);
 }
 
 static int add_feature(struct call *call, const struct tenantrec *t, size_t i, uint32_t used,

@@ -336,6 +336,8 @@ int replica_take_status(struct replica *r, const Pb__DeviceStatusUpdate *event)
 	r->n_nodes_down = n;
 	if (event->converged_generation)
 		r->converged_generation = event->converged_generation;
+	if (event->convergence)
+		standing_take(&r->standing, event->convergence);
 	for (size_t i = 0; i < event->n_statuses; i++)
 		take_pill(r, event->statuses[i]);
 	return 0;

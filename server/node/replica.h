@@ -14,6 +14,7 @@
 
 #include "server/node/lease.h"
 #include "server/node/pill.h"
+#include "server/node/standing.h"
 #include "server/node/trust.h"
 #include "server/peers/view.h"
 
@@ -68,6 +69,7 @@ struct replica {
 	struct uuid *nodes_down;
 	size_t n_nodes_down;
 	uint64_t converged_generation;
+	struct standing standing;
 	struct uuid *revoked; /* sorted session ids */
 	size_t n_revoked;
 

@@ -111,9 +111,46 @@ static void fill_self(struct node *n, struct arena *a, Pb__State *s)
 	s->endpoint = or_empty(arena_strdup(a, self->node.endpoint));
 }
 
+/* Of itself a node knows better than what the Control Panel said last. */
+static struct lag own_lag(const struct replica *r)
+{
+	const struct replica_interface *now = &r->interface;
+	struct lag lag = {.node_id = r->self, .state = LAG_CURRENT, .generation = now->generation};
+
+	if (!r->cp_connected) {
+		lag.state = LAG_OFFLINE;
+		lag.since_ms = r->cp_lost_at_ms;
+	} else if (now->generation < r->head.generation || !now->active) {
+		lag.state = LAG_BEHIND;
+	} else if (now->n_failed) {
+		lag.state = LAG_REFUSED;
+		lag.failed = (uint32_t)now->n_failed;
+		lag.failed_id = now->failed[0].id;
+		lag.failed_errno = (uint32_t)now->failed[0].error;
+	}
+	return lag;
+}
+
+/* A node that is alone need not ask. */
+static int fill_standing(const struct replica *r, struct arena *a, Pb__State *s)
+{
+	bool is_alone = members_count(r->list) - members_devices(r->list) == 1;
+	struct standing alone = {.is_known = true, .n_nodes = 1};
+	struct lag own = own_lag(r);
+
+	if (!is_alone)
+		return standing_fill(&r->standing, r->list, a, s);
+	s->converged = r->cp_connected && r->interface.generation == r->head.generation;
+	alone.n_current = own.state == LAG_CURRENT;
+	alone.n_lagging = alone.n_named = !alone.n_current;
+	alone.named[0] = own;
+	return standing_fill(&alone, r->list, a, s);
+}
+
 int show_state(struct node *n, struct arena *a, Pb__State *ret)
 {
 	struct replica *r = &n->replica;
+	int e;
 
 	pthread_rwlock_rdlock(&r->lock);
 	ret->active = r->interface.active;
@@ -131,8 +168,9 @@ int show_state(struct node *n, struct arena *a, Pb__State *ret)
 		ret->cp_lost_at = show_time(a, r->cp_lost_at_ms);
 	ret->forwarding = or_empty(arena_strdup(a, r->interface.forwarding));
 	fill_self(n, a, ret);
+	e = fill_standing(r, a, ret);
 	pthread_rwlock_unlock(&r->lock);
-	return a->used > a->budget ? err_origin(-ENOMEM) : 0;
+	return e ? e : a->used > a->budget ? err_origin(-ENOMEM) : 0;
 }
 
 static bool is_own(const struct node *n, const struct member *m)
@@ -228,6 +266,8 @@ Pb__Node *show_node(struct node *n, struct arena *a, const struct member *m)
 {
 	const struct replica *r = &n->replica;
 	Pb__Node *node = arena_new(a, Pb__Node);
+	struct lag own;
+	int e;
 
 	if (!node)
 		return NULL;
@@ -248,9 +288,12 @@ Pb__Node *show_node(struct node *n, struct arena *a, const struct member *m)
 		node->applied_generation = r->interface.generation;
 		node->failed_peers = (uint32_t)r->interface.n_failed;
 		node->forwarding = or_empty(arena_strdup(a, r->interface.forwarding));
+		own = own_lag(r);
+		e = standing_words(r->list, a, &own, node);
 	} else {
 		node->online = !replica_is_down(r, &m->id);
 		node->applied_generation = r->converged_generation;
+		e = standing_node(&r->standing, r->list, a, &m->id, node);
 	}
-	return node;
+	return e ? NULL : node;
 }

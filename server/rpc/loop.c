@@ -344,7 +344,7 @@ static void conn_new(struct loop_socket *from, h2o_socket_t *sock)
 	sock->on_close.data = c;
 	conn_peer(c);
 	s->count.conns++;
-	c->counted = rate_hold(s->conns_by_address, &c->key, LIMIT_CONNS_PER_ADDRESS);
+	c->counted = rate_hold(s->conns_by_address, &c->key, s->options.conns_per_address);
 	if (++s->n_conns > LIMIT_CONNS || !c->counted) {
 		s->count.refused_conns++;
 		conn_close(c);

@@ -85,6 +85,8 @@ int server_new(const struct server_options *options, struct server **ret_server)
 	keep_pages();
 	pthread_mutex_init(&s->lock, NULL);
 	s->options = *options;
+	if (!s->options.conns_per_address)
+		s->options.conns_per_address = LIMIT_CONNS_PER_ADDRESS;
 	if (n == 0)
 		n = cores > 0 ? (unsigned)cores : 1;
 	n = n < MAX_LOOPS ? n : MAX_LOOPS;

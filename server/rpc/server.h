@@ -35,6 +35,8 @@ struct server_options {
 	/* A connection is asked to leave at this age, give or take a tenth; 0: never (gRFC A9). */
 	uint64_t conn_age_ms;
 	uint64_t conn_grace_ms; /* what its calls may still take then */
+	/* Open connections of one address, or one IPv6 /64; 0: LIMIT_CONNS_PER_ADDRESS. */
+	unsigned conns_per_address;
 };
 
 int server_new(const struct server_options *options, struct server **ret_server) _must_check_;

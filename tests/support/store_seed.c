@@ -4,11 +4,14 @@
  * Panel's own parts; and what an address costs in a full range.
  *
  *   store_seed fill PATH NAME TENANTS DEVICES PASSWORD
+ *   store_seed nodes PATH NAME TENANTS NODES DEVICES PASSWORD
  *   store_seed take PATH ROUNDS
  *
  * fill: tenants NAME0, NAME1 … with a node and so many devices each, of the
- * user "owner", each device with its row in the audit. take: a line "case ns"
- * for each case, the median of ROUNDS.
+ * user "owner", each device with its row in the audit. nodes: the same with so
+ * many nodes; a line "tenant id secret" for each, the number of its tenant, its id
+ * and the secret half of its identity key in hex. take: a line "case ns" for each
+ * case, the median of ROUNDS.
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +35,9 @@ static char password[PASSWORD_HASH_LEN];
 struct seed {
 	struct tenant_row tenant;
 	struct user_row owner;
-	struct node_row node;
-	unsigned n_devices;
+	struct node_row node; /* the first, home of all devices */
+	unsigned number, n_nodes, n_devices;
+	bool print;
 	int64_t now_ms;
 };
 
@@ -77,6 +81,30 @@ static int add_device(struct txn *txn, struct seed *s, struct change *c, unsigne
 	return r ? r : audit_row_append(txn, &audit);
 }
 
+static int add_node(struct txn *txn, struct seed *s, struct change *c, unsigned i)
+{
+	struct node_row n = {.id = uuid_make(), .created_ms = s->now_ms};
+	char id[UUID_TEXT_LEN + 1], hex[TEXT_HEX_LEN(SIGN_SECRET_LEN) + 1];
+	uint8_t secret[SIGN_SECRET_LEN];
+	int r;
+
+	snprintf(n.label, sizeof(n.label), i ? "gateway-%u" : "gateway", i);
+	snprintf(n.slug, sizeof(n.slug), i ? "gateway-%u" : "gateway", i);
+	strcpy(n.endpoint, "198.51.100.1:51820");
+	sign_make(n.identity, secret);
+	sign_random(n.public_key.b, sizeof(n.public_key.b));
+	r = take(txn, c, IPAM_NODE, &n.ip4);
+	if (!r)
+		r = change_add_node(txn, c, &n);
+	if (!i)
+		s->node = n;
+	if (s->print) {
+		text_hex(secret, sizeof(secret), hex);
+		printf("%u %s %s\n", s->number, uuid_text(&n.id, id), hex);
+	}
+	return r;
+}
+
 static int make_tenant(struct txn *txn, void *ctx)
 {
 	struct seed *s = ctx;
@@ -88,10 +116,8 @@ static int make_tenant(struct txn *txn, void *ctx)
 		r = user_row_insert(txn, &s->owner);
 	if (!r)
 		r = change_begin(txn, &s->tenant.id, s->now_ms, &c);
-	if (!r)
-		r = take(txn, &c, IPAM_NODE, &s->node.ip4);
-	if (!r)
-		r = change_add_node(txn, &c, &s->node);
+	for (unsigned i = 0; !r && i < s->n_nodes; i++)
+		r = add_node(txn, s, &c, i);
 	for (unsigned i = 0; !r && i < s->n_devices; i++)
 		r = add_device(txn, s, &c, i);
 	return r ? r : change_end(txn, &c);
@@ -117,10 +143,14 @@ static struct tenant_row tenant_named(const char *name, unsigned i)
 	return t;
 }
 
-static int fill(const char *name, unsigned n_tenants, unsigned n_devices)
+static int fill(const char *name, unsigned n_tenants, unsigned n_nodes, unsigned n_devices)
 {
 	for (unsigned i = 0; i < n_tenants; i++) {
-		struct seed s = {.tenant = tenant_named(name, i), .n_devices = n_devices};
+		struct seed s = {.tenant = tenant_named(name, i),
+				 .number = i,
+				 .n_nodes = n_nodes ? n_nodes : 1,
+				 .print = n_nodes > 0,
+				 .n_devices = n_devices};
 		int r;
 
 		s.now_ms = s.tenant.created_ms;
@@ -128,12 +158,6 @@ static int fill(const char *name, unsigned n_tenants, unsigned n_devices)
 		strcpy(s.owner.name, "owner");
 		strcpy(s.owner.password, password);
 		s.owner.created_ms = s.now_ms;
-		s.node = (struct node_row){.id = uuid_make(), .created_ms = s.now_ms};
-		strcpy(s.node.label, "gateway");
-		strcpy(s.node.slug, "gateway");
-		strcpy(s.node.endpoint, "198.51.100.1:51820");
-		sign_random(s.node.identity, sizeof(s.node.identity));
-		sign_random(s.node.public_key.b, sizeof(s.node.public_key.b));
 		r = store_write(store, make_tenant, NULL, &s);
 		if (r) {
 			fprintf(stderr, "store_seed: tenant %u: %d\n", i, r);
@@ -238,19 +262,26 @@ int main(int argc, char **argv)
 	struct store_options options = {.path = argc > 2 ? argv[2] : ""};
 	unsigned rounds = argc == 4 ? (unsigned)atoi(argv[3]) : 0;
 	bool is_fill = argc == 7 && !strcmp(argv[1], "fill");
+	bool is_nodes = argc == 8 && !strcmp(argv[1], "nodes") && atoi(argv[5]) > 0;
 	bool is_take = argc == 4 && !strcmp(argv[1], "take") && rounds && rounds <= ROUNDS_MAX;
 	int rc;
 
-	if (!is_fill && !is_take) {
+	if (!is_fill && !is_nodes && !is_take) {
 		fprintf(stderr, "store_seed: fill PATH NAME TENANTS DEVICES PASSWORD\n"
+				"store_seed: nodes PATH NAME TENANTS NODES DEVICES PASSWORD\n"
 				"store_seed: take PATH ROUNDS\n");
 		return 2;
 	}
-	if (sign_init() || (is_fill && password_hash(argv[6], password)) ||
+	if (sign_init() || (!is_take && password_hash(argv[is_fill ? 6 : 7], password)) ||
 	    store_open(&options, &store))
 		return 1;
-	rc = is_fill ? fill(argv[3], (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]))
-		     : take_all(rounds);
+	if (is_fill)
+		rc = fill(argv[3], (unsigned)atoi(argv[4]), 0, (unsigned)atoi(argv[5]));
+	else if (is_nodes)
+		rc = fill(argv[3], (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]),
+			  (unsigned)atoi(argv[6]));
+	else
+		rc = take_all(rounds);
 	store_close(store);
 	return rc;
 }

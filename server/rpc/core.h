@@ -95,7 +95,7 @@ struct conn {
 	bool counted; /* in the address table */
 	bool peer_is_operator;
 	bool had_request, shut, waits;
-	unsigned drain; /* the step it was last told */
+	unsigned drain, waits_since; /* the step it was last told; the walk at conn_wait */
 	uint64_t born_ms, rx_ms, tx_ms;
 	uint64_t age_due_ms; /* age.c's; 0: it may last */
 	unsigned age_step;

@@ -184,6 +184,7 @@ int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResp
 		hub_interest(cp->hub, tenant, node);
 	out->generation = l.tenant.generation;
 	out->epoch = l.tenant.epoch;
+	out->reconnect_spread_ms = hub_spread(cp->hub);
 	out->time = fields_time(call, clock_wall_ms());
 	return 0;
 }

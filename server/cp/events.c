@@ -38,12 +38,13 @@ struct frame *events_interest(uint32_t for_ms)
 	return events_frame(&event, false);
 }
 
-struct frame *events_drain(uint32_t reconnect_after_ms)
+struct frame *events_drain(uint32_t reconnect_after_ms, uint32_t spread_ms)
 {
 	Pb__Drain drain = PB__DRAIN__INIT;
 	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
 
 	drain.reconnect_after_ms = reconnect_after_ms;
+	drain.spread_ms = spread_ms;
 	event.type = (char *)"mesh.drain";
 	event.body_case = PB__AGENT_EVENT__BODY_DRAIN;
 	event.drain = &drain;

@@ -10,7 +10,7 @@
 struct frame *events_frame(const Pb__AgentEvent *event, bool secret);
 struct frame *events_refresh(void);
 struct frame *events_interest(uint32_t for_ms);
-struct frame *events_drain(uint32_t reconnect_after_ms);
+struct frame *events_drain(uint32_t reconnect_after_ms, uint32_t spread_ms);
 /* An increment. */
 struct frame *events_revocations(const uint8_t (*ids)[16], size_t n);
 

@@ -23,7 +23,13 @@
 #include "server/cp/room.h"
 #include "server/cp/watch.h"
 
-enum { INTEREST_MS = 60000, TICK_MS = 1000, RETRY_MS = 2000 };
+enum {
+	INTEREST_MS = 60000,
+	TICK_MS = 1000,
+	RETRY_MS = 2000,
+	SPREAD_FROM = 64,
+	SPREAD_MAX_MS = 30000
+};
 
 enum kind {
 	TOUCH,
@@ -509,9 +515,20 @@ void hub_converged(struct hub *hub, const struct uuid *tenant)
 	leave(hub, CONVERGED, tenant, tenant, NULL);
 }
 
+uint32_t hub_spread(struct hub *hub)
+{
+	size_t n = atomic_load(&hub->n_streams);
+
+	/* Few are no storm. */
+	if (n < SPREAD_FROM)
+		return 0;
+	return n < SPREAD_MAX_MS ? (uint32_t)n * 4 / 5 : SPREAD_MAX_MS;
+}
+
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms)
 {
-	struct message m = {.kind = DRAIN_ALL, .frame = events_drain(reconnect_after_ms)};
+	struct message m = {.kind = DRAIN_ALL,
+			    .frame = events_drain(reconnect_after_ms, hub_spread(hub))};
 
 	if (m.frame)
 		post_or_log(hub, &m);

@@ -36,6 +36,8 @@ void hub_relay(struct hub *hub, const struct uuid *tenant, const struct uuid *fr
 void hub_converged(struct hub *hub, const struct uuid *tenant);
 /* Counters and gauges of peer distribution, "name value\n" each. Any thread. */
 void hub_metrics(struct hub *hub, struct text *out);
+/* Within how many ms nodes that lose their streams together should come back, at random. */
+uint32_t hub_spread(struct hub *hub);
 /* Tells all nodes to come back elsewhere or later. */
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms);
 

@@ -198,7 +198,8 @@ static void dispatch_event(struct keeper *k, const Pb__AgentEvent *event)
 		link_resync(k->node->link);
 		break;
 	case PB__AGENT_EVENT__BODY_DRAIN:
-		link_drain(k->node->link, event->drain->reconnect_after_ms);
+		link_drain(k->node->link, event->drain->reconnect_after_ms,
+			   event->drain->spread_ms);
 		break;
 	case PB__AGENT_EVENT__BODY_INTEREST:
 		keeper_interest(k);
@@ -274,7 +275,7 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 		/* Only the next stream counts. */
 		k->has_snapshot = false;
 		k->stream = 0;
-		link_resync(k->node->link);
+		link_refresh(k->node->link);
 		break;
 	case NOTE_ON_STATUS:
 		add_waiter(&k->on_status, note);

@@ -21,11 +21,11 @@
 #include "gen/rpc/stubs.h"
 #include "server/node/keeper.h"
 #include "server/node/node.h"
+#include "server/node/pace.h"
 #include "server/node/report.h"
 
-#define BACKOFF_MIN_MS 200
-#define BACKOFF_MAX_MS 15000
 #define CALL_TIMEOUT_MS 10000
+#define REPORT_AGAIN_MS 1000
 #define RENEW_CONTEXT "renew/1"
 /* A stream that says nothing while reports tell of newer generations is broken. */
 #define BEHIND_MS 5000
@@ -41,16 +41,17 @@ struct link {
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
-	bool stop, resync, up;
+	bool stop, resync, up, was_up;
 	char token[LINK_TOKEN_MAX + 1];
 	uint64_t token_good_until_ms, token_renew_at_ms; /* boot time */
 	uint64_t report_at_ms, quiet_until_ms;
 	unsigned stream;
 	bool stream_ended;
+	struct pace pace;
+	uint64_t hint_ms; /* of the last refusal: not before */
 
 	/* The thread's own. */
 	struct qm_call *call;
-	unsigned failures;
 	int64_t time_offset_ms; /* the CP's clock minus ours */
 	uint64_t behind_since_ms;
 	bool report_all;
@@ -116,6 +117,15 @@ static void unlock(pthread_mutex_t **lock)
 	_cleanup_(unlock) pthread_mutex_t *locked_ = &(l)->lock;                                   \
 	pthread_mutex_lock(locked_)
 
+/* No call before that; one who is told more waits longer. */
+static void be_quiet(struct link *l, uint64_t ms)
+{
+	uint64_t until = clock_boot_ms() + ms;
+
+	if (until > l->quiet_until_ms)
+		l->quiet_until_ms = until;
+}
+
 void link_report(struct link *l, uint64_t ms)
 {
 	LOCKED(l);
@@ -131,15 +141,32 @@ void link_resync(struct link *l)
 {
 	LOCKED(l);
 
+	/* Asked for twice is asked for once. */
+	if (!l->resync)
+		be_quiet(l, pace_resync(&l->pace, clock_boot_ms()));
 	l->resync = true;
 	pthread_cond_signal(&l->changed);
 }
 
-void link_drain(struct link *l, uint64_t ms)
+void link_refresh(struct link *l)
 {
 	LOCKED(l);
 
-	l->quiet_until_ms = clock_boot_ms() + ms;
+	l->resync = true;
+	pthread_cond_signal(&l->changed);
+}
+
+void link_drain(struct link *l, uint64_t ms, uint64_t spread_ms)
+{
+	uint16_t dice;
+	LOCKED(l);
+
+	sign_random(&dice, sizeof(dice));
+	if (ms > PACE_HINT_MAX_MS)
+		ms = PACE_HINT_MAX_MS;
+	if (spread_ms > PACE_HINT_MAX_MS)
+		spread_ms = PACE_HINT_MAX_MS;
+	be_quiet(l, ms + pace_within(spread_ms, dice));
 }
 
 void link_set_pins(struct link *l)
@@ -203,20 +230,15 @@ static void wait_until(struct link *l, uint64_t at_ms)
 	pthread_cond_timedwait(&l->changed, &l->lock, &until);
 }
 
-static void pause_after_failure(struct link *l)
+static void pause_after(struct link *l, bool lost)
 {
-	uint64_t ms = (uint64_t)BACKOFF_MIN_MS << (l->failures < 7 ? l->failures : 7);
-	uint64_t until;
 	uint16_t dice;
 	LOCKED(l);
 
-	if (ms > BACKOFF_MAX_MS)
-		ms = BACKOFF_MAX_MS;
 	sign_random(&dice, sizeof(dice));
-	l->failures++;
-	until = clock_boot_ms() + ms / 2 + dice % (ms / 2 + 1);
-	if (until > l->quiet_until_ms)
-		l->quiet_until_ms = until;
+	be_quiet(l, lost ? pace_lost(&l->pace, l->hint_ms, dice)
+			 : pace_failed(&l->pace, l->hint_ms, dice));
+	l->hint_ms = 0;
 }
 
 static void sign_renewal(struct link *l, Pb__RenewTokenRequest *req, uint8_t nonce[16],
@@ -253,6 +275,13 @@ static void learn_time(struct link *l, const struct status *status)
 		 (long long)-l->time_offset_ms);
 }
 
+static void take_hint(struct link *l, const struct status *status)
+{
+	LOCKED(l);
+
+	l->hint_ms = status->retry_ms;
+}
+
 static int renew(struct link *l)
 {
 	const struct qm_call_options options = {.timeout_ms = CALL_TIMEOUT_MS};
@@ -283,6 +312,7 @@ static int renew(struct link *l)
 			 reply.status.message ? reply.status.message : "refused");
 		if (reply.status.err == ERR_TOKEN_INVALID)
 			learn_time(l, &reply.status);
+		take_hint(l, &reply.status);
 		r = -EACCES;
 	}
 	qm_reply_done(&reply);
@@ -319,7 +349,9 @@ static void on_done(void *arg, const struct status *status)
 	stream = l->stream;
 	was_up = l->up;
 	l->up = false;
+	l->was_up = was_up;
 	l->stream_ended = true;
+	l->hint_ms = status->retry_ms;
 	if (status->err == ERR_TOKEN_INVALID || status->err == ERR_TOKEN_MISSING)
 		l->token[0] = '\0';
 	pthread_cond_signal(&l->changed);
@@ -444,6 +476,11 @@ static int send_report(struct link *l)
 		l->report_all = false;
 		replica_renew_lease(&l->node->replica);
 		keeper_lease(l->node->keeper);
+		pthread_mutex_lock(&l->lock);
+		pace_well(&l->pace);
+		if (out)
+			l->pace.spread_ms = out->reconnect_spread_ms;
+		pthread_mutex_unlock(&l->lock);
 		if (out) {
 			compare_generation(l, out);
 			pb__report_response__free_unpacked(out, NULL);
@@ -467,7 +504,7 @@ struct work {
 /* When something is due, as far as is known now. */
 static uint64_t next_at(const struct link *l, uint64_t now, bool quiet)
 {
-	uint64_t at = l->up ? l->report_at_ms : now + BACKOFF_MAX_MS;
+	uint64_t at = l->up ? l->report_at_ms : now + PACE_MAX_MS;
 
 	if (quiet && l->quiet_until_ms < at)
 		at = l->quiet_until_ms;
@@ -511,7 +548,7 @@ static void close_stream(struct link *l, bool resync)
 {
 	end_stream(l);
 	if (!resync)
-		pause_after_failure(l);
+		pause_after(l, l->was_up);
 }
 
 static void open_stream(struct link *l, bool resync)
@@ -520,7 +557,7 @@ static void open_stream(struct link *l, bool resync)
 	l->resync = false;
 	pthread_mutex_unlock(&l->lock);
 	if (subscribe(l, resync))
-		pause_after_failure(l);
+		pause_after(l, false);
 }
 
 static void report(struct link *l)
@@ -529,9 +566,7 @@ static void report(struct link *l)
 	l->report_at_ms = clock_boot_ms() + LINK_HEARTBEAT_MS;
 	pthread_mutex_unlock(&l->lock);
 	if (send_report(l))
-		link_report(l, 1000);
-	else
-		l->failures = 0;
+		link_report(l, REPORT_AGAIN_MS);
 }
 
 static void carry_out(struct link *l, const struct work *w)
@@ -539,7 +574,7 @@ static void carry_out(struct link *l, const struct work *w)
 	if (w->close)
 		close_stream(l, w->resync);
 	else if (w->renew && renew(l))
-		pause_after_failure(l);
+		pause_after(l, false);
 	else if (!w->renew && w->report)
 		report(l);
 	else if (!w->renew && w->open)

@@ -27,10 +27,12 @@ void link_free(struct link *l);
 
 /* From any thread: a report within ms. */
 void link_report(struct link *l, uint64_t ms);
-/* Subscribes anew, asking for everything. */
+/* Subscribes anew, asking for everything; what does not help is tried after growing pauses. */
 void link_resync(struct link *l);
-/* The CP goes away: no new stream for so long. */
-void link_drain(struct link *l, uint64_t ms);
+/* The same at once: somebody wants to see it. */
+void link_refresh(struct link *l);
+/* The CP goes away: no new stream for so long, and at random up to the spread longer. */
+void link_drain(struct link *l, uint64_t ms, uint64_t spread_ms);
 /* New pins, from the event Keys. */
 void link_set_pins(struct link *l);
 /* The CC-agent token now; false: there is none that is good. */

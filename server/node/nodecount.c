@@ -38,6 +38,10 @@ void nodecount_add(void *owner, struct text *out)
 	add(out, "failed_peers", r->interface.n_failed);
 	add(out, "members", members_count(r->list));
 	add(out, "devices", members_devices(r->list));
+	add(out, "list_gaps_total", r->n_gaps);
+	add(out, "list_differing_total", r->n_differing);
+	add(out, "list_old_total", r->n_old);
+	add(out, "list_refused_total", r->n_refused);
 	add(out, "lease_seconds", r->lease.length_ms / 1000);
 	if (r->lease.length_ms)
 		add(out, "lease_left_seconds", lease_left_ms(&r->lease) / 1000);

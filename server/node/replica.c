@@ -210,6 +210,14 @@ static void prune(struct replica *r)
 		}
 }
 
+static void count(struct replica *r, int result)
+{
+	r->n_gaps += result == REPLICA_GAP;
+	r->n_differing += result == REPLICA_DIFFERS;
+	r->n_old += result == REPLICA_OLD;
+	r->n_refused += result < 0;
+}
+
 int replica_take_peers(struct replica *r, const Pb__PeersUpdated *event)
 {
 	Pb__PeersHead *head;
@@ -227,6 +235,7 @@ int replica_take_peers(struct replica *r, const Pb__PeersUpdated *event)
 		if (!result)
 			result = head->snapshot ? take_snapshot(r, event, head)
 						: take_change(r, event, head);
+		count(r, result);
 		if (result == REPLICA_CHANGED) {
 			prune(r);
 			lease_set_length(&r->lease, members_tenant(r->list)->lease_s * 1000);

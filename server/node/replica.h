@@ -73,6 +73,9 @@ struct replica {
 	struct uuid *revoked; /* sorted session ids */
 	size_t n_revoked;
 
+	/* Events that were no good, since the start. */
+	uint64_t n_gaps, n_differing, n_old, n_refused;
+
 	/* A snapshot that is not whole yet. */
 	struct members *next;
 	uint32_t next_chunk;

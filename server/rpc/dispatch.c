@@ -16,6 +16,9 @@
 #include "server/rpc/bounds.h"
 #include "server/rpc/call_queue.h"
 
+/* When no worker is free: a full queue takes about as long. */
+#define BUSY_RETRY_MS 2000
+
 bool dispatch_id_ok(const char *s)
 {
 	size_t n = 0;
@@ -369,8 +372,10 @@ void dispatch(struct services *s, struct call *call)
 	} else {
 		l->job.fn = on_lane;
 		call_ref(call);
-		if (lane_post(l->server->lane, &l->job) < 0) {
+		if (lane_post(l->server->lane, &l->job,
+			      call->method->policy.audience == AUDIENCE_AGENT) < 0) {
 			call_fail(call, ERR_DRAINING, "No worker is free. Try again.");
+			status_retry(&call->status, BUSY_RETRY_MS);
 			call_finish(call, ERR_DRAINING);
 			call_queue_ran(l, false);
 			call_unref(call);

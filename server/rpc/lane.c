@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One queue, one lock. A job wakes an idle thread; with none idle and fewer
+ * Two queues, one lock. A job wakes an idle thread; with none idle and fewer
  * than max, a new thread is made. Threads are detached and counted.
  */
 #include "server/rpc/lane.h"
@@ -18,8 +18,8 @@
 struct lane_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work, gone;
-	struct lane_job *head, **tail;
-	unsigned max, n_threads, n_idle, n_queued;
+	struct lane_job *head[2], **tail[2]; /* the second waits behind the first */
+	unsigned max, n_threads, n_idle, n_queued, n_second;
 	bool stop;
 };
 
@@ -36,21 +36,26 @@ struct lane_pool *lane_new(unsigned max_threads)
 	pthread_cond_init(&l->work, &attr);
 	pthread_cond_init(&l->gone, &attr);
 	pthread_condattr_destroy(&attr);
-	l->tail = &l->head;
+	l->tail[0] = &l->head[0];
+	l->tail[1] = &l->head[1];
 	l->max = max_threads;
 	return l;
 }
 
-static struct lane_job *take(struct lane_pool *l)
+/* A quarter of the threads is never for the second queue; of one thread there is no quarter. */
+static struct lane_job *take(struct lane_pool *l, bool *ret_second)
 {
-	struct lane_job *job = l->head;
+	bool second = !l->head[0] && l->n_second < l->max - l->max / 4;
+	struct lane_job *job = l->head[second];
 
 	if (!job)
 		return NULL;
-	l->head = job->next;
-	if (!l->head)
-		l->tail = &l->head;
+	l->head[second] = job->next;
+	if (!l->head[second])
+		l->tail[second] = &l->head[second];
 	l->n_queued--;
+	l->n_second += second;
+	*ret_second = second;
 	return job;
 }
 
@@ -65,7 +70,7 @@ static bool wait_work(struct lane_pool *l)
 	l->n_idle++;
 	r = pthread_cond_timedwait(&l->work, &l->lock, &until);
 	l->n_idle--;
-	return r != ETIMEDOUT || l->head;
+	return r != ETIMEDOUT || l->head[0] || l->head[1];
 }
 
 static void *worker(void *arg)
@@ -74,12 +79,14 @@ static void *worker(void *arg)
 
 	pthread_mutex_lock(&l->lock);
 	for (;;) {
-		struct lane_job *job = take(l);
+		bool second;
+		struct lane_job *job = take(l, &second);
 
 		if (job) {
 			pthread_mutex_unlock(&l->lock);
 			job->fn(job);
 			pthread_mutex_lock(&l->lock);
+			l->n_second -= second;
 		} else if (l->stop || !wait_work(l)) {
 			break;
 		}
@@ -110,14 +117,14 @@ static int spawn(struct lane_pool *l)
 	return r;
 }
 
-int lane_post(struct lane_pool *l, struct lane_job *job)
+int lane_post(struct lane_pool *l, struct lane_job *job, bool second)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&l->lock);
 	if (l->stop) {
 		r = -ESHUTDOWN;
-	} else if (l->n_queued >= QUEUE_MAX) {
+	} else if (l->n_queued >= (second ? QUEUE_MAX / 2 : QUEUE_MAX)) {
 		r = -EAGAIN;
 	} else if (l->n_idle > l->n_queued || l->n_threads >= l->max) {
 		pthread_cond_signal(&l->work);
@@ -126,8 +133,8 @@ int lane_post(struct lane_pool *l, struct lane_job *job)
 	}
 	if (r == 0) {
 		job->next = NULL;
-		*l->tail = job;
-		l->tail = &job->next;
+		*l->tail[second] = job;
+		l->tail[second] = &job->next;
 		l->n_queued++;
 	}
 	pthread_mutex_unlock(&l->lock);

@@ -6,6 +6,8 @@
 #ifndef QM_LANE_H
 #define QM_LANE_H
 
+#include <stdbool.h>
+
 #include "base/cleanup.h"
 
 struct lane_pool;
@@ -17,8 +19,12 @@ struct lane_job {
 };
 
 struct lane_pool *lane_new(unsigned max_threads);
-/* -ESHUTDOWN after lane_stop; -EAGAIN when the queue is full or no thread can be made. */
-int lane_post(struct lane_pool *l, struct lane_job *job) _must_check_;
+/*
+ * second: waits behind all others, and such jobs never have every thread: nodes
+ * that come back in a storm do not keep people waiting.
+ * -ESHUTDOWN after lane_stop; -EAGAIN when the queue is full or no thread can be made.
+ */
+int lane_post(struct lane_pool *l, struct lane_job *job, bool second) _must_check_;
 /* Runs what is queued, then ends all threads. */
 void lane_stop(struct lane_pool *l);
 void lane_free(struct lane_pool *l);

@@ -311,7 +311,7 @@ int server_work(struct server *s, void (*fn)(void *arg), void *arg)
 	if (!w)
 		return err_origin(-ENOMEM);
 	*w = (struct work){.job = {.fn = work_run}, .fn = fn, .arg = arg};
-	r = lane_post(s->lane, &w->job);
+	r = lane_post(s->lane, &w->job, false);
 	if (r < 0)
 		free(w);
 	return err_trace(r);

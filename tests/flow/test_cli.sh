@@ -96,7 +96,7 @@ local_commands() {
 	json '.schema == "qmesh.version/1"' version
 	q limits --json
 	json '.label_max_characters == 64' limits
-	json '.transport.head_bytes.value == 16384 and .transport.resets.per_second == 50 and
+	json '.transport.head_bytes.value == 16384 and .transport.resets.per_second == 100 and
 		([.transport[].why | length > 5] | all)' limits
 	q completion bash
 	cp "$LAB/out" "$LAB/completion"

@@ -68,7 +68,9 @@ struct hub {
 	struct rooms *rooms; /* the hub's thread only */
 	uint64_t next_tick_ms;
 	atomic_size_t n_hellos;            /* that wait for the thread */
-	atomic_size_t n_streams, n_behind; /* for others to read */
+	atomic_size_t n_streams, n_behind; /* for others to read, and of the last tick: */
+	atomic_size_t n_queued, n_longest; /* events that wait, in all and of one stream */
+	size_t queued, longest;            /* as they are counted */
 };
 
 /* --- inbox --- */
@@ -263,6 +265,15 @@ static void drain_one(struct room *room, void *arg)
 	room_send_all(room, arg);
 }
 
+static void count_queue(struct hub *hub, const struct stream *stream)
+{
+	size_t queued = call_queued(stream->call);
+
+	hub->queued += queued;
+	if (queued > hub->longest)
+		hub->longest = queued;
+}
+
 /* When a message was lost all end, not only those out of time: they come back and hear all. */
 static void look_one(struct room *room, void *arg)
 {
@@ -275,6 +286,7 @@ static void look_one(struct room *room, void *arg)
 	}
 	for (struct stream *s = room->streams, *next; s; s = next) {
 		next = s->next;
+		count_queue(hub, s);
 		if (s->expires_ms <= now_ms)
 			call_finish(s->call, ERR_TOKEN_INVALID);
 		else if (hub->ending)
@@ -338,7 +350,10 @@ static void tick(struct hub *hub)
 {
 	hub->next_tick_ms = clock_boot_ms() + TICK_MS;
 	hub->ending = atomic_exchange(&hub->lost, false);
+	hub->queued = hub->longest = 0;
 	rooms_each(hub->rooms, look_one, hub);
+	atomic_store(&hub->n_queued, hub->queued);
+	atomic_store(&hub->n_longest, hub->longest);
 }
 
 static void wait_filled(struct hub *hub)
@@ -541,6 +556,8 @@ void hub_metrics(struct hub *hub, struct text *out)
 	tally_print(&cp->tally, out);
 	text_addf(out, "qmesh_agent_streams %zu\nqmesh_agent_streams_behind %zu\n",
 		  atomic_load(&hub->n_streams), atomic_load(&hub->n_behind));
+	text_addf(out, "qmesh_agent_queued %zu\nqmesh_agent_queue_longest %zu\n",
+		  atomic_load(&hub->n_queued), atomic_load(&hub->n_longest));
 	text_addf(out, "qmesh_nodes_differing %zu\n", manners_differing(cp->manners));
 }
 

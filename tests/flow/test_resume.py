@@ -224,6 +224,7 @@ def deaf(lab, port):
             goal = change(lab, "x" * 50 + str(i))
     neighbour.wait(lambda: neighbour.generation() >= goal and neighbour.whole())
     assert metric(port, "qmesh_agent_streams_behind") == 1
+    until(lambda: 1 <= metric(port, "qmesh_agent_queue_longest") <= 140)
     for _ in range(300):
         i += 1
         goal = change(lab, "x" * 50 + str(i))

@@ -133,17 +133,16 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 
 void cp_free(struct cp *cp)
 {
-	struct hub *hub;
-
 	if (!cp)
 		return;
 	ticker_free(cp->ticker);
-	/* The writer tells the hub, and the hub's thread reads: so neither goes first as a whole.
+	/*
+	 * The writer tells the hub, and the hub's thread reads: so neither goes first as a whole.
+	 * To its last turn that thread leaves itself messages, by cp->hub.
 	 */
 	store_stop(cp->store);
-	hub = cp->hub;
+	hub_free(cp->hub);
 	cp->hub = NULL;
-	hub_free(hub);
 	store_close(cp->store);
 	watch_free(cp->watch);
 	progress_free(cp->progress);

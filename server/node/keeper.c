@@ -413,7 +413,7 @@ static void save_due(struct keeper *k, uint64_t now)
 		save_lease(k, now);
 }
 
-static uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
+uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 {
 	uint64_t now = clock_boot_ms(), at = next_deadline(k);
 	struct inbox_note *note, *next;
@@ -448,7 +448,7 @@ static uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 	return next_deadline(k);
 }
 
-static void keeper_begin(struct keeper *k)
+void keeper_begin(struct keeper *k)
 {
 	if (members_count(k->node->replica.list)) {
 		k->applier.from_cache = true;

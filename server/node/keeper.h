@@ -24,6 +24,12 @@ struct wg_list;
 
 int keeper_new(struct node *n, struct keeper **ret_keeper) _must_check_;
 int keeper_start(struct keeper *k) _must_check_;
+/*
+ * What keeper_start's thread does, on the caller's: begin, then turn after turn. A turn waits for
+ * notes until something is due, wait_ms at most; returns when the next is due, in clock_boot_ms.
+ */
+void keeper_begin(struct keeper *k);
+uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms);
 /* Writes the cache; the interface stays. */
 void keeper_stop(struct keeper *k);
 void keeper_free(struct keeper *k);

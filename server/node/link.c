@@ -581,6 +581,15 @@ static void carry_out(struct link *l, const struct work *w)
 		open_stream(l, w->resync);
 }
 
+uint64_t link_turn(struct link *l)
+{
+	uint64_t at_ms;
+	const struct work w = next_work(l, false, &at_ms);
+
+	carry_out(l, &w);
+	return at_ms;
+}
+
 static void *run(void *arg)
 {
 	struct link *l = arg;

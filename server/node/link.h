@@ -23,6 +23,11 @@ struct qm_client;
 int link_new(struct node *n, struct link **ret_link) _must_check_;
 int link_start(struct link *l) _must_check_;
 void link_stop(struct link *l);
+/*
+ * One piece of what is due, on the caller's thread; link_start's does this over and over.
+ * When the next is due, in clock_boot_ms; 0: perhaps now.
+ */
+uint64_t link_turn(struct link *l);
 void link_free(struct link *l);
 
 /* From any thread: a report within ms. */

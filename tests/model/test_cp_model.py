@@ -15,7 +15,7 @@ from meshrpc import PASSWORD, Daemon, Refused, base64, enroll, login, x25519  # 
 
 SEEDS = (1, 2, 3, 4)
 STEPS = 120
-SECONDS = int(os.environ.get("QMESH_TIER_LIMIT_S", "45")) - 23
+SECONDS = int(os.environ.get("QMESH_TIER_LIMIT_S", "75")) - 53
 CAPS = {1: 3, 2: 20, 3: 100}
 PEOPLE = {"ann": 3, "bob": 1, "eve": 1, "aud": 2}
 LABELS = ["phone", "Phone", "PHONE ", "laptop", "my laptop", "My  Laptop", "my-laptop", "tablet 1", "Tablet-1",

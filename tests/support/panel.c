@@ -75,10 +75,11 @@ int panel_init(struct panel *p)
 			(char *)"1s",    (char *)"--log-level",
 			(char *)"error"};
 	int exit_code = -1, rest[ARRAY_LEN(argv)];
+	const char *where = getenv("TMPDIR");
 	size_t n_rest = 0;
 
 	memset(p, 0, sizeof(*p));
-	strcpy(p->dir, "/tmp/qmesh-panel-XXXXXX");
+	snprintf(p->dir, sizeof(p->dir), "%.40s/qmesh-panel-XXXXXX", where ? where : "/tmp");
 	if (!mkdtemp(p->dir))
 		return -errno;
 	snprintf(state, sizeof(state), "%s/state", p->dir);

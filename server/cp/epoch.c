@@ -10,6 +10,7 @@
 #include "server/cp/change.h"
 #include "server/cp/keyring.h"
 #include "server/cp/misdeeds.h"
+#include "server/cp/progress.h"
 #include "server/cp/publish.h"
 
 enum { HEAD_MAX = 512 };
@@ -20,6 +21,7 @@ struct proof {
 	uint64_t epoch, generation;
 	uint8_t digest[32];
 	bool has_digest;
+	uint64_t begun; /* the new epoch; 0: another call began it */
 	int64_t now_ms;
 	struct audit_row audit;
 };
@@ -96,6 +98,7 @@ static int begin_epoch(struct txn *txn, void *ctx)
 	bool other;
 	int r;
 
+	p->begun = 0;
 	/* Another node may have shown the same meanwhile. */
 	r = tenant_row_get(txn, &p->tenant_id, &tenant);
 	if (!r)
@@ -109,6 +112,7 @@ static int begin_epoch(struct txn *txn, void *ctx)
 	if (epoch < (uint64_t)p->now_ms)
 		epoch = (uint64_t)p->now_ms;
 	change.tenant.epoch = epoch;
+	p->begun = epoch;
 	r = change_end(txn, &change);
 	return r ? err_trace(r) : audit_end(txn, &p->audit, 0);
 }
@@ -127,6 +131,7 @@ static int unproven(struct call *call)
 static int renew(struct call *call, struct proof *p)
 {
 	struct cp *cp = call->owner;
+	int r;
 
 	log_line(LOG_LEVEL_WARN, "epoch", &call->log,
 		 "a node has generation %llu of a log that this store does not have: a new epoch "
@@ -134,7 +139,12 @@ static int renew(struct call *call, struct proof *p)
 		 (unsigned long long)p->generation);
 	tally_add(&cp->tally, TALLY_HEADS_AHEAD, 1);
 	audit_begin(call, "tenant.epoch", &p->audit);
-	return store_write(cp->store, begin_epoch, NULL, p);
+	r = store_write(cp->store, begin_epoch, NULL, p);
+	/* What nodes have of the old one counts for nothing from now on, not from the next event.
+	 */
+	if (!r && p->begun)
+		progress_epoch(cp->progress, &p->tenant_id, p->begun);
+	return r;
 }
 
 int epoch_check(struct call *call, const Pb__SubscribeRequest *hello,

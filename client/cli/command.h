@@ -58,6 +58,7 @@ extern const struct command cmd_device_table[];
 extern const struct command cmd_issue_table[];
 extern const struct command cmd_node_table[];
 extern const struct command cmd_admin_table[];
+extern const struct command cmd_key_table[];
 extern const struct command cmd_licence_table[];
 extern const struct command cmd_backup_table[];
 extern const struct command cmd_about_table[];

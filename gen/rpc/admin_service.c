@@ -2,7 +2,7 @@
 /* quazzar.mesh.v1.AdminService: methods and policy. Made from proto/ by scripts/gen; never edited. */
 #include "gen/rpc/admin_service.h"
 
-const struct method admin_service_methods[15] = {
+const struct method admin_service_methods[17] = {
 	[METHOD_ADMIN_CREATE_TENANT] = {
 		.path = "/quazzar.mesh.v1.AdminService/CreateTenant",
 		.name = "CreateTenant",
@@ -281,6 +281,45 @@ const struct method admin_service_methods[15] = {
 			.no_side_effects = true,
 		},
 	},
+	[METHOD_ADMIN_LIST_KEYS] = {
+		.path = "/quazzar.mesh.v1.AdminService/ListKeys",
+		.name = "ListKeys",
+		.service = &admin_service_desc,
+		.index = METHOD_ADMIN_LIST_KEYS,
+		.kind = METHOD_UNARY,
+		.in = &pb__list_keys_request__descriptor,
+		.out = &pb__list_keys_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_OPERATOR,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+			.idempotent = true,
+			.no_side_effects = true,
+		},
+	},
+	[METHOD_ADMIN_ROTATE_KEY] = {
+		.path = "/quazzar.mesh.v1.AdminService/RotateKey",
+		.name = "RotateKey",
+		.service = &admin_service_desc,
+		.index = METHOD_ADMIN_ROTATE_KEY,
+		.kind = METHOD_UNARY,
+		.in = &pb__rotate_key_request__descriptor,
+		.out = &pb__rotate_key_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_OPERATOR,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.audit = "key.rotate",
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 120000,
+			.http_status = 200,
+		},
+	},
 	[METHOD_ADMIN_CREATE_BACKUP] = {
 		.path = "/quazzar.mesh.v1.AdminService/CreateBackup",
 		.name = "CreateBackup",
@@ -303,5 +342,5 @@ const struct method admin_service_methods[15] = {
 const struct service admin_service_desc = {
 	.name = "quazzar.mesh.v1.AdminService",
 	.methods = admin_service_methods,
-	.n_methods = 15,
+	.n_methods = 17,
 };

@@ -38,6 +38,10 @@ struct admin_service {
 		Pb__VerifyAuditResponse *out);
 	int (*sign_audit_heads)(struct call *call, const Pb__SignAuditHeadsRequest *in,
 		Pb__SignAuditHeadsResponse *out);
+	int (*list_keys)(struct call *call, const Pb__ListKeysRequest *in,
+		Pb__ListKeysResponse *out);
+	int (*rotate_key)(struct call *call, const Pb__RotateKeyRequest *in,
+		Pb__RotateKeyResponse *out);
 	int (*create_backup)(struct call *call, const Pb__CreateBackupRequest *in);
 };
 
@@ -57,13 +61,15 @@ enum admin_service_method {
 	METHOD_ADMIN_VERIFY_LICENCE = 11,
 	METHOD_ADMIN_VERIFY_AUDIT = 12,
 	METHOD_ADMIN_SIGN_AUDIT_HEADS = 13,
-	METHOD_ADMIN_CREATE_BACKUP = 14,
+	METHOD_ADMIN_LIST_KEYS = 14,
+	METHOD_ADMIN_ROTATE_KEY = 15,
+	METHOD_ADMIN_CREATE_BACKUP = 16,
 };
 
-extern const struct method admin_service_methods[15];
+extern const struct method admin_service_methods[17];
 extern const struct service admin_service_desc;
 
-_Static_assert(sizeof(struct admin_service) == 15 * sizeof(int (*)(void)),
+_Static_assert(sizeof(struct admin_service) == 17 * sizeof(int (*)(void)),
 	       "handlers are an array of function pointers");
 
 static inline const void *admin_service_handlers(const struct admin_service *h)

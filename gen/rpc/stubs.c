@@ -440,6 +440,32 @@ int qm_sign_audit_heads(struct qm_client *client, const struct qm_call_options *
 	return r;
 }
 
+int qm_list_keys(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__ListKeysRequest *in, struct qm_reply *ret_reply,
+		Pb__ListKeysResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/ListKeys", IDEMPOTENT, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__list_keys_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
+int qm_rotate_key(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__RotateKeyRequest *in, struct qm_reply *ret_reply,
+		Pb__RotateKeyResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/RotateKey", 0, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__rotate_key_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
 int qm_create_backup_start(struct qm_client *client,
 		const struct qm_call_options *options,
 		const Pb__CreateBackupRequest *in, const struct qm_handler *handler,

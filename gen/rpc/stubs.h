@@ -143,6 +143,14 @@ int qm_verify_audit(struct qm_client *client, const struct qm_call_options *opti
 int qm_sign_audit_heads(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__SignAuditHeadsRequest *in, struct qm_reply *ret_reply,
 		Pb__SignAuditHeadsResponse **ret_out);
+/* /quazzar.mesh.v1.AdminService/ListKeys */
+int qm_list_keys(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__ListKeysRequest *in, struct qm_reply *ret_reply,
+		Pb__ListKeysResponse **ret_out);
+/* /quazzar.mesh.v1.AdminService/RotateKey */
+int qm_rotate_key(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__RotateKeyRequest *in, struct qm_reply *ret_reply,
+		Pb__RotateKeyResponse **ret_out);
 /* /quazzar.mesh.v1.AdminService/CreateBackup */
 int qm_create_backup_start(struct qm_client *client,
 		const struct qm_call_options *options,

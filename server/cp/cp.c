@@ -21,6 +21,7 @@
 #include "server/cp/hub.h"
 #include "server/cp/issuers.h"
 #include "server/cp/joining.h"
+#include "server/cp/keydesk.h"
 #include "server/cp/keyring.h"
 #include "server/cp/licencedesk.h"
 #include "server/cp/licensing.h"
@@ -124,6 +125,8 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	if (!r)
 		r = hub_new(cp, &cp->hub);
 	if (!r)
+		r = keydesk_start(cp);
+	if (!r)
 		r = ticker_new(cp, &cp->ticker);
 	if (r)
 		return err_trace(r);
@@ -207,6 +210,8 @@ static const struct admin_service admin = {
 	.verify_audit = auditcheck_verify,
 	.sign_audit_heads = headsign_sign,
 	.create_backup = backup_create,
+	.list_keys = keydesk_list,
+	.rotate_key = keydesk_rotate,
 	.get_licence = licencedesk_get,
 	.install_licence = licencedesk_install,
 	.verify_licence = licencedesk_verify,

@@ -47,6 +47,7 @@ struct cp {
 	struct headsign *headsign;
 	struct watch *watch;
 	struct ticker *ticker;
+	struct server *server; /* the daemon's, while it serves */
 	struct health *health; /* the daemon's; before cp_services */
 	atomic_bool unheard;   /* unheard.c's */
 };

@@ -24,6 +24,8 @@ static const struct conf_key keys[] = {
 	{"cert_file", CONF_STRING, AT(cert_file), "", 0, 4095, NULL,
 	 "PEM chain; empty: one made at the first start"},
 	{"key_file", CONF_STRING, AT(key_file), "", 0, 4095, NULL, "PEM key of cert_file"},
+	{"next_cert_file", CONF_STRING, AT(next_cert_file), "", 0, 4095, NULL,
+	 "PEM certificate that will follow cert_file: nodes and join tokens trust it already"},
 	{"metrics", CONF_STRING, AT(metrics), "", 0, 255, NULL,
 	 "loopback address of /metrics; empty: off"},
 	{"http2", CONF_BOOL, AT(http2), "on", 0, 0, NULL, "off: HTTP/1.1 only, no gRPC"},

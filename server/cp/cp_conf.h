@@ -12,7 +12,7 @@
 
 struct cp_conf {
 	char *listen, *listen_plain, *admin_socket, *admin_group;
-	char *state_dir, *cert_file, *key_file;
+	char *state_dir, *cert_file, *key_file, *next_cert_file;
 	char *metrics;
 	bool http2;
 	char *cors_origins;

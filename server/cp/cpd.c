@@ -121,6 +121,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 		return -ENOMEM;
 	options.services = services;
 	r = server_new(&options, &server);
+	cp->server = server;
 	if (!r)
 		r = server_add_door(server, &grpc_door, services);
 	if (!r)
@@ -140,6 +141,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 	}
 	gauge_free(TAKE(gauge));
 	server_free(TAKE(server));
+	cp->server = NULL;
 	services_free(services);
 	return err_trace(r);
 }

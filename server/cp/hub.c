@@ -44,12 +44,15 @@ enum kind {
 	INTEREST,
 	CONVERGED,
 	DRAIN_ALL,
+	CUT_ALL,
+	TELL_KEYS,
 };
 
 struct message {
 	enum kind kind;
 	struct uuid tenant, node;
 	int64_t expires_ms;
+	uint64_t ticket;
 	struct call *call;
 	struct epoch_position from;
 	struct frame *frame;
@@ -60,7 +63,8 @@ struct hub {
 	struct cp *cp;
 	pthread_t thread;
 	pthread_mutex_t lock; /* the inbox */
-	pthread_cond_t filled;
+	pthread_cond_t filled, told;
+	uint64_t asked, answered; /* tickets of TELL_KEYS */
 	struct message *first, **last;
 	bool closing;
 	atomic_bool lost;    /* a message: there was no memory for it */
@@ -326,6 +330,29 @@ static void handle_room(struct hub *hub, struct message *m)
 	}
 }
 
+static void tell_keys_one(struct room *room, void *arg)
+{
+	(void)arg;
+	room_tell_keys(room);
+}
+
+static void on_tell_keys(struct hub *hub, const struct message *m)
+{
+	rooms_each(hub->rooms, tell_keys_one, NULL);
+	pthread_mutex_lock(&hub->lock);
+	if (hub->answered < m->ticket)
+		hub->answered = m->ticket;
+	pthread_cond_broadcast(&hub->told);
+	pthread_mutex_unlock(&hub->lock);
+}
+
+static void cut_one(struct room *room, void *arg)
+{
+	(void)arg;
+	for (struct stream *s = room->streams; s; s = s->next)
+		call_finish(s->call, ERR_TOKEN_INVALID);
+}
+
 static void handle(struct hub *hub, struct message *m)
 {
 	switch (m->kind) {
@@ -340,6 +367,12 @@ static void handle(struct hub *hub, struct message *m)
 		break;
 	case DRAIN_ALL:
 		rooms_each(hub->rooms, drain_one, m->frame);
+		break;
+	case CUT_ALL:
+		rooms_each(hub->rooms, cut_one, NULL);
+		break;
+	case TELL_KEYS:
+		on_tell_keys(hub, m);
 		break;
 	default:
 		handle_room(hub, m);
@@ -540,6 +573,32 @@ uint32_t hub_spread(struct hub *hub)
 	return n < SPREAD_MAX_MS ? (uint32_t)n * 4 / 5 : SPREAD_MAX_MS;
 }
 
+int hub_tell_keys(struct hub *hub)
+{
+	struct message m = {.kind = TELL_KEYS};
+	int r;
+
+	pthread_mutex_lock(&hub->lock);
+	m.ticket = ++hub->asked;
+	pthread_mutex_unlock(&hub->lock);
+	r = post(hub, &m);
+	if (r)
+		return r;
+	pthread_mutex_lock(&hub->lock);
+	while (hub->answered < m.ticket && !hub->closing)
+		pthread_cond_wait(&hub->told, &hub->lock);
+	r = hub->answered < m.ticket ? -ESHUTDOWN : 0;
+	pthread_mutex_unlock(&hub->lock);
+	return r;
+}
+
+void hub_cut_all(struct hub *hub)
+{
+	struct message m = {.kind = CUT_ALL};
+
+	post_or_log(hub, &m);
+}
+
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms)
 {
 	struct message m = {.kind = DRAIN_ALL,
@@ -581,6 +640,7 @@ int hub_new(struct cp *cp, struct hub **ret_hub)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&hub->filled, &attr);
 	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&hub->told, NULL);
 	r = pthread_create(&hub->thread, NULL, hub_main, hub);
 	if (r) {
 		rooms_free(hub->rooms);
@@ -600,6 +660,7 @@ void hub_free(struct hub *hub)
 	pthread_mutex_lock(&hub->lock);
 	hub->closing = true;
 	pthread_cond_signal(&hub->filled);
+	pthread_cond_broadcast(&hub->told);
 	pthread_mutex_unlock(&hub->lock);
 	pthread_join(hub->thread, NULL);
 	while ((m = hub->first)) {
@@ -611,6 +672,7 @@ void hub_free(struct hub *hub)
 	}
 	rooms_free(hub->rooms);
 	pthread_cond_destroy(&hub->filled);
+	pthread_cond_destroy(&hub->told);
 	pthread_mutex_destroy(&hub->lock);
 	free(hub);
 }

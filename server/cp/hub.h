@@ -38,6 +38,13 @@ void hub_converged(struct hub *hub, const struct uuid *tenant);
 void hub_metrics(struct hub *hub, struct text *out);
 /* Within how many ms nodes that lose their streams together should come back, at random. */
 uint32_t hub_spread(struct hub *hub);
+/*
+ * Keys to every stream of every tenant; when it returns they are in line, before
+ * anything that is published after. -ENOMEM, -ESHUTDOWN.
+ */
+int hub_tell_keys(struct hub *hub) _must_check_;
+/* Every stream ends, as if its token were not good any more. */
+void hub_cut_all(struct hub *hub);
 /* Tells all nodes to come back elsewhere or later. */
 void hub_drain(struct hub *hub, uint32_t reconnect_after_ms);
 

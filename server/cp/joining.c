@@ -21,6 +21,7 @@
 #define TOKEN_PREFIX "qmj1."
 #define SECRET_LEN 32
 #define SKEW_MS 60000
+#define TOKEN_MAX_PINS 2
 
 static void hash_secret(const uint8_t secret[SECRET_LEN], uint8_t ret[32])
 {
@@ -51,17 +52,34 @@ static int invite(struct txn *txn, void *ctx)
 	return r ? err_trace(r) : audit_end(txn, &i->audit, 0);
 }
 
+/* While a TLS key is rotated, by that which the listener shows or the one to come. */
+static int pins_text_of(struct cp *cp, char ret[PINS_MAX * (TEXT_BASE64_LEN(32) + 1) + 1])
+{
+	uint8_t pins[PINS_MAX][32];
+	size_t n = pins_get(cp, pins);
+
+	if (!n)
+		return err_origin(-EIO);
+	*ret = '\0';
+	for (size_t i = 0; i < n && i < TOKEN_MAX_PINS; i++) {
+		if (i)
+			strcat(ret, ".");
+		text_base64url(pins[i], sizeof(pins[i]), ret + strlen(ret));
+	}
+	return 0;
+}
+
 int joining_create_token(struct call *call, const Pb__CreateJoinTokenRequest *in,
 			 Pb__CreateJoinTokenResponse *out)
 {
 	struct invitation i = {.tenant_name = in->tenant, .row = {.id = uuid_make()}};
 	char id[UUID_TEXT_LEN + 1], secret_text[TEXT_BASE64_LEN(SECRET_LEN) + 1];
-	char pin_text[TEXT_BASE64_LEN(32) + 1];
+	char pins_text[PINS_MAX * (TEXT_BASE64_LEN(32) + 1) + 1];
 	struct cp *cp = call->owner;
-	uint8_t secret[SECRET_LEN], pin[32];
+	uint8_t secret[SECRET_LEN];
 	int r;
 
-	r = pins_active(cp, pin);
+	r = pins_text_of(cp, pins_text);
 	if (r)
 		return err_trace(r);
 	sign_random(secret, sizeof(secret));
@@ -75,9 +93,8 @@ int joining_create_token(struct call *call, const Pb__CreateJoinTokenRequest *in
 	if (r)
 		return err_trace(r);
 	text_base64url(secret, sizeof(secret), secret_text);
-	text_base64url(pin, sizeof(pin), pin_text);
 	out->join_token = arena_printf(&call->arena, TOKEN_PREFIX "%s.%s.%s",
-				       uuid_text(&i.row.id, id), secret_text, pin_text);
+				       uuid_text(&i.row.id, id), secret_text, pins_text);
 	out->expires_at = fields_time(call, i.row.expires_ms);
 	key_wipe_bytes(secret, sizeof(secret));
 	key_wipe_bytes(secret_text, sizeof(secret_text));

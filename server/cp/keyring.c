@@ -331,7 +331,7 @@ static size_t count_live(const struct ring *ring, enum keyring_use use)
 }
 
 /* Rows change under both locks only, so "writing" alone is enough to read them. */
-int keyring_prepare(struct keyring *k, enum keyring_use use, int64_t now_ms)
+int keyring_prepare(struct keyring *k, enum keyring_use use, int64_t now_ms, bool cut)
 {
 	_cleanup_(ringfile_done) struct ring ring = {0};
 	size_t most = use == KEYRING_PSK ? KEYRING_MAX_LIVE_PSK : KEYRING_MAX_LIVE;
@@ -340,7 +340,7 @@ int keyring_prepare(struct keyring *k, enum keyring_use use, int64_t now_ms)
 
 	if (next_of(&k->ring, use))
 		return 0;
-	if (count_live(&k->ring, use) >= most)
+	if (count_live(&k->ring, use) >= most + cut)
 		return -EMFILE;
 	r = ringfile_copy(&k->ring, &ring);
 	if (!r)

@@ -105,8 +105,11 @@ int keyring_k_n(struct keyring *k, const uint8_t node_id[16], uint32_t psk_versi
 
 /* --- rotation: one caller at a time, see keydesk.h --- */
 
-/* Makes the NEXT key of a purpose unless it is there already. -EMFILE: too many live. */
-int keyring_prepare(struct keyring *k, enum keyring_use use, int64_t now_ms) _must_check_;
+/*
+ * Makes the NEXT key of a purpose unless it is there already. -EMFILE: too many live;
+ * one more is let in when the others are about to be cut.
+ */
+int keyring_prepare(struct keyring *k, enum keyring_use use, int64_t now_ms, bool cut) _must_check_;
 /*
  * The NEXT key becomes ACTIVE; the one before it RETIRING until then, or RETIRED if
  * until_ms is not after now_ms. With cut, all others of the purpose end before their

@@ -7,7 +7,7 @@
 #include "server/cp/keyring.h"
 #include "server/rpc/cert.h"
 
-int pins_active(struct cp *cp, uint8_t ret_pin[32])
+static int read_active(struct cp *cp, uint8_t ret_pin[32])
 {
 	char cert[PATH_MAX];
 
@@ -22,8 +22,12 @@ size_t pins_get(struct cp *cp, uint8_t ret_pins[PINS_MAX][32])
 	_cleanup_(freep) struct keyring_info *infos = NULL;
 	size_t n = 0, n_infos;
 
-	if (!pins_active(cp, ret_pins[0]))
+	if (!read_active(cp, ret_pins[0]))
 		n = 1;
+	/* The operator's own: so is its successor. */
+	if (*cp->conf.cert_file && *cp->conf.next_cert_file &&
+	    !cert_pin(cp->conf.next_cert_file, ret_pins[n]))
+		n++;
 	if (*cp->conf.cert_file || keyring_list(cp->keyring, &infos, &n_infos))
 		return n;
 	for (size_t i = 0; i < n_infos && n < PINS_MAX; i++) {

@@ -12,8 +12,6 @@
 
 #define PINS_MAX 4
 
-/* Of the certificate that the listener shows now. */
-int pins_active(struct cp *cp, uint8_t ret_pin[32]) _must_check_;
 /* That one first, then those to come; how many there are, 0 if none can be read. */
 size_t pins_get(struct cp *cp, uint8_t ret_pins[PINS_MAX][32]);
 

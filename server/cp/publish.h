@@ -8,6 +8,7 @@
 
 #include "quazzar/mesh/v1/agent.pb-c.h"
 #include "server/cp/cp.h"
+#include "server/cp/keyring.h"
 
 /* What the signature of a head covers begins with this. */
 #define PUBLISH_HEAD_MAGIC "qmesh-head/1"
@@ -18,6 +19,7 @@ struct publish_frames {
 	struct frame **frames;
 	size_t n;
 	uint64_t epoch, generation;
+	char kid[KEYRING_KID_ROOM]; /* by which their heads are signed, if there are any */
 };
 
 void publish_frames_done(struct publish_frames *f);

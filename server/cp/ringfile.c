@@ -528,8 +528,25 @@ static int read_row(const char *state_dir, int64_t now_ms, struct ring_row *row)
 		return r;
 	log_warn("keyring", "%s %u: its file is gone, and so it has ended",
 		 keyring_use_name(i->use), i->version);
+	row->lost = i->state == KEYRING_ACTIVE && i->use != KEYRING_PSK;
 	ringfile_retire(row, now_ms, true);
 	return 0;
+}
+
+/*
+ * Who takes the key away that signs, or a backup that leaves out those of sessions,
+ * means that all is over which was signed so far.
+ */
+static void end_with_active(struct ring *ring, int64_t now_ms, enum keyring_use use)
+{
+	bool lost = false;
+
+	for (size_t i = 0; i < ring->n; i++)
+		lost = lost || (ring->rows[i].info.use == use && ring->rows[i].lost);
+	for (size_t i = 0; lost && i < ring->n; i++) {
+		if (ring->rows[i].info.use == use && ring->rows[i].info.state == KEYRING_RETIRING)
+			ringfile_retire(&ring->rows[i], now_ms, true);
+	}
 }
 
 /* One of each purpose signs: the newest of those taken up, or a new one. */
@@ -576,6 +593,8 @@ static int load(const char *state_dir, int64_t now_ms, struct ring *ring)
 		r = adopt(state_dir, is_new, ring);
 	for (size_t i = 0; !r && i < ring->n; i++)
 		r = read_row(state_dir, now_ms, &ring->rows[i]);
+	for (int use = 0; !r && use < KEYRING_N_USES; use++)
+		end_with_active(ring, now_ms, (enum keyring_use)use);
 	for (int use = 0; !r && use < KEYRING_N_USES; use++)
 		r = complete(state_dir, now_ms, (enum keyring_use)use, ring);
 	if (r)

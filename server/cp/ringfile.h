@@ -29,6 +29,7 @@ struct ring_row {
 		struct key psk;
 	} secret;
 	unsigned holds; /* of a psk: calls that are about to name it */
+	bool lost;      /* it signed, and its file is gone */
 	bool adopted;   /* a file that no row named */
 };
 

@@ -58,6 +58,17 @@ static void drop_deltas(struct room *room)
 	memset(room->delta_from, 0, sizeof(room->delta_from));
 }
 
+/* What an earlier key of lists has signed is signed anew, before that key retires. */
+static void drop_signed_by_others(struct room *room, const char *kid)
+{
+	if (!strcmp(room->kid, kid))
+		return;
+	eventlog_done(&room->log);
+	publish_frames_done(&room->snapshot);
+	drop_deltas(room);
+	snprintf(room->kid, sizeof(room->kid), "%s", kid);
+}
+
 static void free_room(struct room *room)
 {
 	while (room->streams)
@@ -359,9 +370,12 @@ static int send_list(struct stream *stream)
 {
 	struct room *room = stream->room;
 	const struct publish_frames *delta;
+	struct keyring_info key;
 	size_t at;
 	int r;
 
+	keyring_active(room->all->cp->keyring, KEYRING_LISTS, &key);
+	drop_signed_by_others(room, key.kid);
 	if (log_leads(room, stream->epoch, stream->sent, &at)) {
 		tally_add(tally_of(room), at < room->log.n ? TALLY_RESUMED : TALLY_CURRENT, 1);
 		return send_events(stream, at);
@@ -382,6 +396,22 @@ static int send_keys(struct stream *stream)
 		publish_keys_frame(stream->room->all->cp, &stream->node);
 
 	return frame ? push(stream, frame) : -ENOMEM;
+}
+
+void room_tell_keys(struct room *room)
+{
+	for (struct stream *s = room->streams; s; s = s->next) {
+		struct frame *frame = NULL;
+
+		/* Who is behind hears of them first thing when it has read. */
+		if (!s->behind)
+			frame = publish_keys_frame(room->all->cp, &s->node);
+		if (frame)
+			room_send(s, frame);
+		else
+			fall_behind(s, TALLY_RESYNC_GAP);
+		frame_unref(frame);
+	}
 }
 
 static int send_revocations(struct stream *stream)
@@ -481,6 +511,7 @@ static void publish(struct room *room, const struct publish_frames *delta, bool 
 		too_much(room);
 	} else if (delta->n) {
 		tally_add(tally_of(room), TALLY_EVENTS, 1);
+		drop_signed_by_others(room, delta->kid);
 		eventlog_add(&room->log, room->published, delta->generation, delta->frames[0]);
 		for (struct stream *s = room->streams; s; s = s->next)
 			send_change(s, room->published, delta->generation, delta->frames[0]);

@@ -10,6 +10,7 @@
 #define QM_ROOM_H
 
 #include "server/cp/eventlog.h"
+#include "server/cp/keyring.h"
 #include "server/cp/publish.h"
 #include "server/cp/tally.h"
 
@@ -38,6 +39,7 @@ struct room {
 	bool must_publish;         /* the store did not answer */
 	struct stream *streams;
 	size_t n_streams;
+	char kid[KEYRING_KID_ROOM]; /* by which what follows is signed */
 	struct eventlog log;
 	struct publish_frames snapshot;
 	uint64_t snapshot_used_ms;
@@ -82,6 +84,8 @@ int room_greet(struct stream *stream) _must_check_;
 /* False: the stream is behind, and is told when it has read. */
 bool room_send(struct stream *stream, struct frame *frame);
 void room_send_all(struct room *room, struct frame *frame);
+/* Other keys than before: to each stream its own. */
+void room_tell_keys(struct room *room);
 /* Who is away and what all have, soon. */
 void room_tell_liveness(struct room *room);
 /* Who is up to date, soon, to nodes that show interest. */

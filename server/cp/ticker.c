@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "server/cp/denials.h"
 #include "server/cp/headsign.h"
+#include "server/cp/keydesk.h"
 #include "server/cp/licensing.h"
 #include "server/cp/misdeeds.h"
 #include "server/cp/presence.h"
@@ -93,6 +94,7 @@ static void run(struct ticker *t)
 	unheard_tell(t->cp);
 	licensing_tick(t->cp->licensing);
 	headsign_tick(t->cp->headsign);
+	keydesk_tick(t->cp);
 	if (now >= t->next_flush_ms) {
 		t->next_flush_ms = now + t->cp->conf.presence_flush_ms;
 		presence_flush(t->cp->presence);

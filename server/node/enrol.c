@@ -20,6 +20,7 @@
 #define CALL_TIMEOUT_MS 15000
 #define PAUSE_MAX_MS 5000
 #define TOKEN_MAX 256
+#define TOKEN_MAX_PINS 2
 
 void enrolment_wipe(struct enrolment *e)
 {
@@ -37,10 +38,18 @@ int enrol_parse_pin(const char *s, uint8_t ret_pin[32])
 	return 0;
 }
 
-/* "qmj1.<id>.<secret>.<pin>" */
-static int read_pin(const char *token, uint8_t ret_pin[32])
+/* What the Control Panel may show at the first call: its key, or the one to come. */
+struct pins {
+	uint8_t pins[TOKEN_MAX_PINS][32];
+	size_t n;
+};
+
+/* "qmj1.<id>.<secret>.<pin>", and ".<pin>" once more while a TLS key is rotated. */
+static int read_pins(const char *token, struct pins *ret)
 {
+	char text[TOKEN_MAX + 1], *rest = NULL, *word;
 	const char *p = token;
+	struct pins pins = {0};
 
 	if (strncmp(token, "qmj1.", 5) != 0)
 		return -EINVAL;
@@ -49,7 +58,16 @@ static int read_pin(const char *token, uint8_t ret_pin[32])
 		if (!p++)
 			return -EINVAL;
 	}
-	return enrol_parse_pin(p, ret_pin);
+	snprintf(text, sizeof(text), "%s", p);
+	for (word = strtok_r(text, ".", &rest); word; word = strtok_r(NULL, ".", &rest)) {
+		if (pins.n == TOKEN_MAX_PINS || enrol_parse_pin(word, pins.pins[pins.n]))
+			return -EINVAL;
+		pins.n++;
+	}
+	if (!pins.n)
+		return -EINVAL;
+	*ret = pins;
+	return 0;
 }
 
 static int read_token(const char *path, char ret[TOKEN_MAX + 1])
@@ -64,13 +82,13 @@ static int read_token(const char *path, char ret[TOKEN_MAX + 1])
 	return ret[0] ? 0 : -ENODATA;
 }
 
-static int make_client(const struct node_conf *conf, const struct identity *id,
+static int make_client(const struct node_conf *conf, const struct pins *pins,
 		       struct qm_client **ret_client)
 {
 	const struct qm_options options = {
 		.target = conf->cp,
-		.pins = (const uint8_t(*)[32]) & id->cp_pin,
-		.n_pins = id->has_pin,
+		.pins = pins->pins,
+		.n_pins = pins->n,
 		.user_agent = "qmesh-noded/" QMESH_VERSION,
 	};
 	int r = qm_client_new(&options, ret_client);
@@ -178,19 +196,22 @@ static int run(const struct node_conf *conf, struct identity *id, char *token, b
 	_cleanup_(qm_client_freep) struct qm_client *client = NULL;
 	_cleanup_(freep) struct routes *routes = calloc(1, sizeof(*routes));
 	Pb__EnrollRequest req = PB__ENROLL_REQUEST__INIT;
+	struct pins pins = {0};
 	char host[256] = "node";
 	int r;
 
 	if (!routes)
 		return err_origin(-ENOMEM);
-	if (!id->has_pin) {
-		if (read_pin(token, id->cp_pin)) {
-			log_error("node", "the join token has no pin: it must be qmj1.…");
-			return ERR_JOIN_TOKEN_INVALID;
-		}
-		id->has_pin = true;
+	if (id->has_pin) {
+		pins.n = 1;
+		memcpy(pins.pins[0], id->cp_pin, sizeof(id->cp_pin));
+	} else if (read_pins(token, &pins)) {
+		log_error("node", "the join token has no pin: it must be qmj1.…");
+		return ERR_JOIN_TOKEN_INVALID;
 	}
-	r = make_client(conf, id, &client);
+	memcpy(id->cp_pin, pins.pins[0], sizeof(id->cp_pin));
+	id->has_pin = true;
+	r = make_client(conf, &pins, &client);
 	if (r)
 		return err_trace(r);
 	gethostname(host, sizeof(host) - 1);

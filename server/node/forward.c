@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/key.h"
 #include "client/qmesh.h"
 #include "gen/rpc/auth_service.h"
@@ -25,6 +26,7 @@ struct passage {
 	struct qm_call *upstream;
 	unsigned refs;
 	bool over; /* upstream has answered */
+	uint64_t begun_at_ms;
 	uint8_t *answer;
 	size_t answer_len;
 };
@@ -100,6 +102,9 @@ static void finish(struct passage *p, const struct status *status)
 	/* Our token is not good there: that is between the CP and us, no fault of the caller's. */
 	credential = status->err == ERR_TOKEN_INVALID ? status_get(status, "credential") : NULL;
 	if (credential && strcmp(credential, "agent") == 0) {
+		struct node *n = call->owner;
+
+		link_refused(n->link, p->begun_at_ms);
 		call_finish(call, call_fail(call, ERR_CP_UNREACHABLE,
 					    "The Control Panel does not accept this node just "
 					    "now. Nothing was changed; try again later."));
@@ -185,6 +190,7 @@ static int start(struct node *n, struct passage *p, const char *bearer)
 int forward_call(struct call *call, void *owner)
 {
 	char bearer[LINK_TOKEN_MAX + 16] = "Bearer ";
+	uint64_t begun_at_ms = clock_boot_ms();
 	struct node *n = owner;
 	struct passage *p;
 	int r;
@@ -197,6 +203,7 @@ int forward_call(struct call *call, void *owner)
 		return err_origin(-ENOMEM);
 	pthread_mutex_init(&p->lock, NULL);
 	p->call = call_ref(call);
+	p->begun_at_ms = begun_at_ms;
 	/* This function's, and that of done. */
 	p->refs = 2;
 	r = start(n, p, bearer);

@@ -43,7 +43,7 @@ struct link {
 	pthread_cond_t changed;
 	bool stop, resync, up, was_up;
 	char token[LINK_TOKEN_MAX + 1];
-	uint64_t token_good_until_ms, token_renew_at_ms; /* boot time */
+	uint64_t token_given_at_ms, token_good_until_ms, token_renew_at_ms; /* boot time */
 	uint64_t report_at_ms, quiet_until_ms;
 	unsigned stream;
 	bool stream_ended;
@@ -187,6 +187,13 @@ bool link_token(struct link *l, char ret[LINK_TOKEN_MAX + 1])
 	return true;
 }
 
+bool link_can_call(struct link *l)
+{
+	LOCKED(l);
+
+	return l->token[0] && clock_boot_ms() < l->token_good_until_ms;
+}
+
 struct qm_client *link_client(struct link *l)
 {
 	return l->client;
@@ -199,6 +206,17 @@ bool link_is_up(struct link *l)
 	return l->up;
 }
 
+void link_refused(struct link *l, uint64_t used_at_ms)
+{
+	LOCKED(l);
+
+	/* Late answers to the token before say nothing of this one. */
+	if (l->token_given_at_ms > used_at_ms)
+		return;
+	l->token[0] = '\0';
+	pthread_cond_signal(&l->changed);
+}
+
 void link_give_token(struct link *l, const char *token, int64_t expires_at_ms)
 {
 	int64_t left = expires_at_ms - (clock_wall_ms() + l->time_offset_ms);
@@ -209,6 +227,7 @@ void link_give_token(struct link *l, const char *token, int64_t expires_at_ms)
 	if (left < 3000)
 		left = 3000;
 	snprintf(l->token, sizeof(l->token), "%s", token);
+	l->token_given_at_ms = now;
 	l->token_good_until_ms = now + (uint64_t)left;
 	l->token_renew_at_ms = now + (uint64_t)left * 2 / 3;
 }
@@ -456,6 +475,7 @@ static int send_report(struct link *l)
 						.idempotent = true};
 	bool interest = keeper_has_interest(l->node->keeper), more;
 	_cleanup_(freep) uint8_t *bytes = NULL;
+	uint64_t used_at_ms = clock_boot_ms();
 	struct qm_reply reply;
 	size_t len;
 	int r;
@@ -491,6 +511,8 @@ static int send_report(struct link *l)
 		log_warn("node", "report refused: %s",
 			 reply.status.message ? reply.status.message : "?");
 		report_unsend(&l->node->replica);
+		if (reply.status.err == ERR_TOKEN_INVALID)
+			link_refused(l, used_at_ms);
 		r = -EIO;
 	}
 	qm_reply_done(&reply);

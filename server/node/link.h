@@ -42,6 +42,10 @@ void link_drain(struct link *l, uint64_t ms, uint64_t spread_ms);
 void link_set_pins(struct link *l);
 /* The CC-agent token now; false: there is none that is good. */
 bool link_token(struct link *l, char ret[LINK_TOKEN_MAX + 1]);
+/* The Control Panel did not take the token that was read then: another one is fetched. */
+void link_refused(struct link *l, uint64_t used_at_ms);
+/* Is there one that is good? The stream may be away. */
+bool link_can_call(struct link *l);
 struct qm_client *link_client(struct link *l);
 bool link_is_up(struct link *l);
 /* A token that Enroll gave. */

@@ -157,7 +157,7 @@ struct listener {
 	char *address, *name;
 	bool http2;
 	gid_t admin_gid;
-	struct tls *tls;
+	struct tls *_Atomic tls; /* another one after server_change_cert */
 	uint16_t port;
 	int *fds; /* one per loop, or the same one dup'ed */
 	char *unlink_path;

@@ -166,6 +166,7 @@ static int open_unix(struct listener *l, unsigned n)
 int listen_open(struct server *s, const struct listener_options *o, struct listener **ret)
 {
 	struct listener *l = calloc(1, sizeof(*l));
+	struct tls *tls = NULL;
 	int r = 0;
 
 	if (!l)
@@ -186,7 +187,8 @@ int listen_open(struct server *s, const struct listener_options *o, struct liste
 	for (unsigned i = 0; i < s->n_loops; i++)
 		l->fds[i] = -1;
 	if (o->kind == LISTENER_TLS)
-		r = tls_new(o->cert_file, o->key_file, o->http2, &l->tls);
+		r = tls_new(o->cert_file, o->key_file, o->http2, &tls);
+	l->tls = tls;
 	if (r == 0)
 		r = o->kind == LISTENER_UNIX ? open_unix(l, s->n_loops) : open_tcp(l, s->n_loops);
 	if (r < 0) {

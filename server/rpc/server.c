@@ -18,6 +18,7 @@
 #include "server/rpc/call_queue.h"
 #include "server/rpc/core.h"
 #include "server/rpc/lane.h"
+#include "server/rpc/tls.h"
 
 #define MAX_LOOPS 8
 #define DEFAULT_WORKERS 64
@@ -280,6 +281,36 @@ void server_free(struct server *s)
 	free(s->loops);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
+}
+
+/* --- another certificate --- */
+
+/* Whatever it did with what was there before, it has done. */
+static void pass_on_loop(struct loop_note *note)
+{
+	order_done(CONTAINER_OF(note, struct order, note), 0);
+}
+
+int server_change_cert(struct server *s, const char *name, const char *cert_file,
+		       const char *key_file)
+{
+	struct listener *l;
+	struct tls *tls;
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	for (l = s->listeners; l && strcmp(l->name, name); l = l->next)
+		;
+	pthread_mutex_unlock(&s->lock);
+	if (!l || l->kind != LISTENER_TLS)
+		return 0;
+	r = tls_new(cert_file, key_file, l->http2, &tls);
+	if (r)
+		return err_trace(r);
+	tls = atomic_exchange(&l->tls, tls);
+	all_loops(s, pass_on_loop, 0);
+	tls_free(tls);
+	return 0;
 }
 
 /* --- small things --- */

@@ -50,6 +50,12 @@ int server_add_door(struct server *s, const struct door *door, void *owner) _mus
 int server_listen(struct server *s, const struct listener_options *options, uint16_t *ret_port)
 	_must_check_;
 /*
+ * Shows another certificate on the TLS listener of that name, from the next handshake
+ * on; connections that are there go on. Errors as tls_new; nothing has changed then.
+ */
+int server_change_cert(struct server *s, const char *name, const char *cert_file,
+		       const char *key_file) _must_check_;
+/*
  * For a configuration: says on stderr what is wrong with key's TCP address and
  * returns -EINVAL. Empty is fine; nothing is opened.
  */

@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -17,13 +18,14 @@ struct tls {
 	bool http2;
 };
 
+/* A handshake may outlive the struct that it began with, so its argument is none of it. */
+static unsigned char both[] = "\x02h2\x08http/1.1", no_http2[] = "\x08http/1.1";
+
 static int pick_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 			 const unsigned char *in, unsigned in_len, void *arg)
 {
-	static const unsigned char both[] = "\x02h2\x08http/1.1";
-	const struct tls *t = arg;
-	const unsigned char *ours = t->http2 ? both : both + 3;
-	unsigned ours_len = (unsigned)sizeof(both) - 1 - (t->http2 ? 0 : 3);
+	const unsigned char *ours = arg;
+	unsigned ours_len = (unsigned)strlen(arg);
 	unsigned char *picked;
 
 	(void)ssl;
@@ -51,7 +53,7 @@ static int set_up(struct tls *t, const char *cert_file, const char *key_file)
 	/* RFC 9113 9.2.2: forward secrecy and AEAD only. */
 	if (SSL_CTX_set_cipher_list(t->ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
 		return -EINVAL;
-	SSL_CTX_set_alpn_select_cb(t->ctx, pick_protocol, t);
+	SSL_CTX_set_alpn_select_cb(t->ctx, pick_protocol, t->http2 ? both : no_http2);
 	if (SSL_CTX_use_certificate_chain_file(t->ctx, cert_file) != 1)
 		return -EINVAL;
 	if (SSL_CTX_use_PrivateKey_file(t->ctx, key_file, SSL_FILETYPE_PEM) != 1)

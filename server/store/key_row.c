@@ -59,3 +59,17 @@ int key_row_lapsed(struct txn *txn, int64_t now_ms, struct uuid *ret_tenant,
 	sql_end(&rows);
 	return r > 0 ? 0 : r < 0 ? r : ERR_NOT_FOUND;
 }
+
+int key_row_count_psk(struct txn *txn, uint32_t psk_version, uint32_t *ret_n)
+{
+	struct sql_rows rows;
+	int r;
+
+	sql_query(txn, &rows, "SELECT count(*) FROM keys WHERE psk_version = ?1",
+		  SQL_ARGS(SQL_INT(psk_version)));
+	r = sql_next(&rows);
+	if (r > 0)
+		*ret_n = (uint32_t)sql_int(&rows, 0);
+	sql_end(&rows);
+	return r < 0 ? r : 0;
+}

@@ -23,6 +23,8 @@ int key_row_delete(struct txn *txn, const struct uuid *tenant, const struct uuid
 /* Whose key it is; ERR_NOT_FOUND: nobody's. */
 int key_row_owner(struct txn *txn, const struct uuid *tenant, const struct key *public_key,
 		  struct uuid *ret_member) _must_check_;
+/* How many keys of devices name a psk version: walks them all, for rotations. */
+int key_row_count_psk(struct txn *txn, uint32_t psk_version, uint32_t *ret_n) _must_check_;
 /* A pending key whose overlap is over; ERR_NOT_FOUND. */
 int key_row_lapsed(struct txn *txn, int64_t now_ms, struct uuid *ret_tenant,
 		   struct uuid *ret_member, uint32_t *ret_key_version) _must_check_;

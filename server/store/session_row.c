@@ -74,6 +74,18 @@ int session_row_end_user(struct txn *txn, const struct session_row *keep, int64_
 	return each(&rows, fn, arg);
 }
 
+int session_row_end_before(struct txn *txn, const struct uuid *tenant, int64_t now_ms,
+			   session_row_fn fn, void *arg)
+{
+	struct sql_rows rows;
+
+	sql_query(txn, &rows,
+		  "UPDATE sessions SET ended_ms = ?2 WHERE tenant = ?1 AND ended_ms IS NULL"
+		  " AND created_ms <= ?2 AND expires_ms > ?2 RETURNING id",
+		  SQL_ARGS(SQL_UUID(tenant), SQL_INT(now_ms)));
+	return each(&rows, fn, arg);
+}
+
 int session_row_revoked(struct txn *txn, const struct uuid *tenant, int64_t now_ms,
 			session_row_fn fn, void *arg)
 {

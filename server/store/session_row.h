@@ -23,6 +23,9 @@ int session_row_end(struct txn *txn, const struct uuid *tenant, const struct uui
 /* All of keep's user but keep itself (its id may be nil); each ended one is told to fn. */
 int session_row_end_user(struct txn *txn, const struct session_row *keep, int64_t now_ms,
 			 session_row_fn fn, void *arg) _must_check_;
+/* All of the tenant that were made until then; each ended one is told to fn. */
+int session_row_end_before(struct txn *txn, const struct uuid *tenant, int64_t now_ms,
+			   session_row_fn fn, void *arg) _must_check_;
 /* Ended and not yet expired. */
 int session_row_revoked(struct txn *txn, const struct uuid *tenant, int64_t now_ms,
 			session_row_fn fn, void *arg) _must_check_;

@@ -80,6 +80,8 @@ ROWS = {
     "AdminService.VerifyLicence": (None, lambda lab, _: {"licence": "no licence"}, "LICENCE_INVALID"),
     "AdminService.VerifyAudit": (None, lambda lab, _: {"tenant": "home"}, "OK"),
     "AdminService.SignAuditHeads": (None, lambda lab, _: {"tenant": "home"}, "OK"),
+    "AdminService.ListKeys": (None, lambda lab, _: {}, "OK"),
+    "AdminService.RotateKey": (None, lambda lab, _: {"purpose": 5, "immediate": True}, "FIELD_INVALID"),
     "AdminService.CreateBackup": (None, lambda lab, _: {"public_key": bytes(32)}, "FIELD_INVALID"),
     "MeshService.GetState": (None, lambda lab, _: {}, "OK"),
     "MeshService.ListDevices": (None, lambda lab, _: {}, "OK"),

@@ -89,7 +89,7 @@ static bool there(const char *name)
 
 static void rotate(struct keyring *k, enum keyring_use use, int64_t now_ms, int64_t until_ms)
 {
-	assert_int_equal(keyring_prepare(k, use, now_ms), 0);
+	assert_int_equal(keyring_prepare(k, use, now_ms, false), 0);
 	assert_int_equal(keyring_switch(k, use, now_ms, until_ms, false), 0);
 }
 
@@ -170,11 +170,11 @@ static void a_rotated_key_lets_its_tokens_end(void **state)
 	assert_int_equal(keyring_open(dir, &k), 0);
 	was = active(k, KEYRING_SESSIONS);
 	old = keyring_session_token(k, &c);
-	assert_int_equal(keyring_prepare(k, KEYRING_SESSIONS, 1100000), 0);
+	assert_int_equal(keyring_prepare(k, KEYRING_SESSIONS, 1100000, false), 0);
 	assert_string_equal(states_of(k, KEYRING_SESSIONS), "1 active, 2 next");
 	assert_string_equal(active(k, KEYRING_SESSIONS).kid, was.kid);
 	/* Asked for again, as after a crash: it is the same one. */
-	assert_int_equal(keyring_prepare(k, KEYRING_SESSIONS, 1100000), 0);
+	assert_int_equal(keyring_prepare(k, KEYRING_SESSIONS, 1100000, false), 0);
 	assert_int_equal(keyring_switch(k, KEYRING_SESSIONS, 1200000, 1900000, false), 0);
 	assert_string_equal(states_of(k, KEYRING_SESSIONS), "1 retiring, 2 active");
 	assert_string_not_equal(active(k, KEYRING_SESSIONS).kid, was.kid);
@@ -199,6 +199,24 @@ static void a_rotated_key_lets_its_tokens_end(void **state)
 	assert_int_equal(keyring_find(again, KEYRING_LISTS, was.kid, &info), ERR_NOT_FOUND);
 }
 
+/* As a restored backup has it: the ring, without the files of sessions. */
+static void a_key_that_is_taken_away_ends_those_before_it_too(void **state)
+{
+	_cleanup_(keyring_freep) struct keyring *k = NULL, *again = NULL;
+	_cleanup_(freep) char *old = NULL;
+	struct claims c = session(), got;
+
+	(void)state;
+	assert_int_equal(keyring_open(dir, &k), 0);
+	old = keyring_session_token(k, &c);
+	rotate(k, KEYRING_SESSIONS, 1100000, 1900000);
+	assert_int_equal(keyring_open_session(k, old, 1200000, &got), 0);
+	assert_int_equal(unlink(file("sessions-2.key")), 0);
+	assert_int_equal(keyring_open(dir, &again), 0);
+	assert_string_equal(states_of(again, KEYRING_SESSIONS), "1 retired, 2 retired, 3 active");
+	assert_int_equal(keyring_open_session(again, old, 1200000, &got), ERR_TOKEN_INVALID);
+}
+
 static void a_cut_ends_all_of_its_purpose(void **state)
 {
 	_cleanup_(keyring_freep) struct keyring *k = NULL;
@@ -214,7 +232,7 @@ static void a_cut_ends_all_of_its_purpose(void **state)
 	agent = keyring_agent_token(k, &a);
 	rotate(k, KEYRING_SESSIONS, 1100000, 1900000);
 	second = keyring_session_token(k, &c);
-	assert_int_equal(keyring_prepare(k, KEYRING_SESSIONS, 1200000), 0);
+	assert_int_equal(keyring_prepare(k, KEYRING_SESSIONS, 1200000, false), 0);
 	assert_int_equal(keyring_switch(k, KEYRING_SESSIONS, 1200000, 0, true), 0);
 	assert_string_equal(states_of(k, KEYRING_SESSIONS), "1 retired, 2 retired, 3 active");
 	assert_int_equal(keyring_open_session(k, first, 1300000, &got), ERR_TOKEN_INVALID);
@@ -318,11 +336,15 @@ static void there_is_an_end_to_live_keys(void **state)
 	assert_int_equal(keyring_open(dir, &k), 0);
 	for (int i = 1; i < KEYRING_MAX_LIVE; i++)
 		rotate(k, KEYRING_AGENTS, 1000, 2000);
-	assert_int_equal(keyring_prepare(k, KEYRING_AGENTS, 1000), -EMFILE);
+	assert_int_equal(keyring_prepare(k, KEYRING_AGENTS, 1000, false), -EMFILE);
 	assert_int_equal(keyring_switch(k, KEYRING_AGENTS, 1000, 2000, false), ERR_NOT_FOUND);
+	assert_int_equal(keyring_prepare(k, KEYRING_AGENTS, 1000, true), 0);
+	assert_int_equal(keyring_switch(k, KEYRING_AGENTS, 1000, 0, true), 0);
+	assert_string_equal(states_of(k, KEYRING_AGENTS),
+			    "1 retired, 2 retired, 3 retired, 4 retired, 5 active");
 	for (int i = 1; i < KEYRING_MAX_LIVE_PSK; i++)
 		rotate(k, KEYRING_PSK, 1000, 1000);
-	assert_int_equal(keyring_prepare(k, KEYRING_PSK, 1000), -EMFILE);
+	assert_int_equal(keyring_prepare(k, KEYRING_PSK, 1000, false), -EMFILE);
 }
 
 /* The listener's key: certificate and key in one file, ca.pem follows the switch. */
@@ -339,7 +361,7 @@ static void the_listener_gets_another_key(void **state)
 	was = active(k, KEYRING_TLS);
 	assert_int_equal(cert_pin(ca, pin), 0);
 	assert_memory_equal(was.public, pin, sizeof(pin));
-	assert_int_equal(keyring_prepare(k, KEYRING_TLS, 1000), 0);
+	assert_int_equal(keyring_prepare(k, KEYRING_TLS, 1000, false), 0);
 	keyring_cert_file(k, cert);
 	assert_string_equal(cert, ca);
 	assert_int_equal(keyring_switch(k, KEYRING_TLS, 2000, 0, false), 0);
@@ -490,6 +512,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keys_survive_a_restart, fresh, clear),
 		cmocka_unit_test_setup_teardown(a_directory_from_before_goes_on, fresh, clear),
 		cmocka_unit_test_setup_teardown(a_rotated_key_lets_its_tokens_end, fresh, clear),
+		cmocka_unit_test_setup_teardown(a_key_that_is_taken_away_ends_those_before_it_too,
+						fresh, clear),
 		cmocka_unit_test_setup_teardown(a_cut_ends_all_of_its_purpose, fresh, clear),
 		cmocka_unit_test_setup_teardown(preshared_keys_live_while_they_are_named, fresh,
 						clear),

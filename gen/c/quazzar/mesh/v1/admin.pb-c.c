@@ -1314,6 +1314,231 @@ void   pb__verify_licence_response__free_unpacked
   assert(message->base.descriptor == &pb__verify_licence_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__root_key__init
+                     (Pb__RootKey         *message)
+{
+  static const Pb__RootKey init_value = PB__ROOT_KEY__INIT;
+  *message = init_value;
+}
+size_t pb__root_key__get_packed_size
+                     (const Pb__RootKey *message)
+{
+  assert(message->base.descriptor == &pb__root_key__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__root_key__pack
+                     (const Pb__RootKey *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__root_key__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__root_key__pack_to_buffer
+                     (const Pb__RootKey *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__root_key__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__RootKey *
+       pb__root_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__RootKey *)
+     protobuf_c_message_unpack (&pb__root_key__descriptor,
+                                allocator, len, data);
+}
+void   pb__root_key__free_unpacked
+                     (Pb__RootKey *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__root_key__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__list_keys_request__init
+                     (Pb__ListKeysRequest         *message)
+{
+  static const Pb__ListKeysRequest init_value = PB__LIST_KEYS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__list_keys_request__get_packed_size
+                     (const Pb__ListKeysRequest *message)
+{
+  assert(message->base.descriptor == &pb__list_keys_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__list_keys_request__pack
+                     (const Pb__ListKeysRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__list_keys_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__list_keys_request__pack_to_buffer
+                     (const Pb__ListKeysRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__list_keys_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ListKeysRequest *
+       pb__list_keys_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ListKeysRequest *)
+     protobuf_c_message_unpack (&pb__list_keys_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__list_keys_request__free_unpacked
+                     (Pb__ListKeysRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__list_keys_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__list_keys_response__init
+                     (Pb__ListKeysResponse         *message)
+{
+  static const Pb__ListKeysResponse init_value = PB__LIST_KEYS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__list_keys_response__get_packed_size
+                     (const Pb__ListKeysResponse *message)
+{
+  assert(message->base.descriptor == &pb__list_keys_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__list_keys_response__pack
+                     (const Pb__ListKeysResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__list_keys_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__list_keys_response__pack_to_buffer
+                     (const Pb__ListKeysResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__list_keys_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ListKeysResponse *
+       pb__list_keys_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ListKeysResponse *)
+     protobuf_c_message_unpack (&pb__list_keys_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__list_keys_response__free_unpacked
+                     (Pb__ListKeysResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__list_keys_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__rotate_key_request__init
+                     (Pb__RotateKeyRequest         *message)
+{
+  static const Pb__RotateKeyRequest init_value = PB__ROTATE_KEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__rotate_key_request__get_packed_size
+                     (const Pb__RotateKeyRequest *message)
+{
+  assert(message->base.descriptor == &pb__rotate_key_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__rotate_key_request__pack
+                     (const Pb__RotateKeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__rotate_key_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__rotate_key_request__pack_to_buffer
+                     (const Pb__RotateKeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__rotate_key_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__RotateKeyRequest *
+       pb__rotate_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__RotateKeyRequest *)
+     protobuf_c_message_unpack (&pb__rotate_key_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__rotate_key_request__free_unpacked
+                     (Pb__RotateKeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__rotate_key_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__rotate_key_response__init
+                     (Pb__RotateKeyResponse         *message)
+{
+  static const Pb__RotateKeyResponse init_value = PB__ROTATE_KEY_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__rotate_key_response__get_packed_size
+                     (const Pb__RotateKeyResponse *message)
+{
+  assert(message->base.descriptor == &pb__rotate_key_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__rotate_key_response__pack
+                     (const Pb__RotateKeyResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__rotate_key_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__rotate_key_response__pack_to_buffer
+                     (const Pb__RotateKeyResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__rotate_key_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__RotateKeyResponse *
+       pb__rotate_key_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__RotateKeyResponse *)
+     protobuf_c_message_unpack (&pb__rotate_key_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__rotate_key_response__free_unpacked
+                     (Pb__RotateKeyResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__rotate_key_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   pb__create_backup_request__init
                      (Pb__CreateBackupRequest         *message)
 {
@@ -3162,6 +3387,358 @@ const ProtobufCMessageDescriptor pb__verify_licence_response__descriptor =
   (ProtobufCMessageInit) pb__verify_licence_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor pb__root_key__field_descriptors[11] =
+{
+  {
+    "purpose",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, purpose),
+    &pb__key_purpose__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, state),
+    &pb__key_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kid",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, kid),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "public_key",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, public_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "made_at",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, made_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "active_at",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, active_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "until",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retired_at",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, retired_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cut",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, cut),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "devices",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RootKey, devices),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__root_key__field_indices_by_name[] = {
+  6,   /* field[6] = active_at */
+  9,   /* field[9] = cut */
+  10,   /* field[10] = devices */
+  3,   /* field[3] = kid */
+  5,   /* field[5] = made_at */
+  4,   /* field[4] = public_key */
+  0,   /* field[0] = purpose */
+  8,   /* field[8] = retired_at */
+  2,   /* field[2] = state */
+  7,   /* field[7] = until */
+  1,   /* field[1] = version */
+};
+static const ProtobufCIntRange pb__root_key__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor pb__root_key__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.RootKey",
+  "RootKey",
+  "Pb__RootKey",
+  "quazzar.mesh.v1",
+  sizeof(Pb__RootKey),
+  11,
+  pb__root_key__field_descriptors,
+  pb__root_key__field_indices_by_name,
+  1,  pb__root_key__number_ranges,
+  (ProtobufCMessageInit) pb__root_key__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define pb__list_keys_request__field_descriptors NULL
+#define pb__list_keys_request__field_indices_by_name NULL
+#define pb__list_keys_request__number_ranges NULL
+const ProtobufCMessageDescriptor pb__list_keys_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ListKeysRequest",
+  "ListKeysRequest",
+  "Pb__ListKeysRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ListKeysRequest),
+  0,
+  pb__list_keys_request__field_descriptors,
+  pb__list_keys_request__field_indices_by_name,
+  0,  pb__list_keys_request__number_ranges,
+  (ProtobufCMessageInit) pb__list_keys_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__list_keys_response__field_descriptors[1] =
+{
+  {
+    "keys",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__ListKeysResponse, n_keys),
+    offsetof(Pb__ListKeysResponse, keys),
+    &pb__root_key__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__list_keys_response__field_indices_by_name[] = {
+  0,   /* field[0] = keys */
+};
+static const ProtobufCIntRange pb__list_keys_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__list_keys_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ListKeysResponse",
+  "ListKeysResponse",
+  "Pb__ListKeysResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ListKeysResponse),
+  1,
+  pb__list_keys_response__field_descriptors,
+  pb__list_keys_response__field_indices_by_name,
+  1,  pb__list_keys_response__number_ranges,
+  (ProtobufCMessageInit) pb__list_keys_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__rotate_key_request__field_descriptors[3] =
+{
+  {
+    "purpose",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RotateKeyRequest, purpose),
+    &pb__key_purpose__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "immediate",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RotateKeyRequest, immediate),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "switch_over",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RotateKeyRequest, switch_over),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__rotate_key_request__field_indices_by_name[] = {
+  1,   /* field[1] = immediate */
+  0,   /* field[0] = purpose */
+  2,   /* field[2] = switch_over */
+};
+static const ProtobufCIntRange pb__rotate_key_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor pb__rotate_key_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.RotateKeyRequest",
+  "RotateKeyRequest",
+  "Pb__RotateKeyRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__RotateKeyRequest),
+  3,
+  pb__rotate_key_request__field_descriptors,
+  pb__rotate_key_request__field_indices_by_name,
+  1,  pb__rotate_key_request__number_ranges,
+  (ProtobufCMessageInit) pb__rotate_key_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__rotate_key_response__field_descriptors[3] =
+{
+  {
+    "keys",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__RotateKeyResponse, n_keys),
+    offsetof(Pb__RotateKeyResponse, keys),
+    &pb__root_key__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sessions_ended",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RotateKeyResponse, sessions_ended),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nodes_untold",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__RotateKeyResponse, nodes_untold),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__rotate_key_response__field_indices_by_name[] = {
+  0,   /* field[0] = keys */
+  2,   /* field[2] = nodes_untold */
+  1,   /* field[1] = sessions_ended */
+};
+static const ProtobufCIntRange pb__rotate_key_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor pb__rotate_key_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.RotateKeyResponse",
+  "RotateKeyResponse",
+  "Pb__RotateKeyResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__RotateKeyResponse),
+  3,
+  pb__rotate_key_response__field_descriptors,
+  pb__rotate_key_response__field_indices_by_name,
+  1,  pb__rotate_key_response__number_ranges,
+  (ProtobufCMessageInit) pb__rotate_key_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor pb__create_backup_request__field_descriptors[1] =
 {
   {
@@ -3283,5 +3860,77 @@ const ProtobufCEnumDescriptor pb__audit_fault__descriptor =
   pb__audit_fault__enum_values_by_name,
   1,
   pb__audit_fault__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue pb__key_purpose__enum_values_by_number[7] =
+{
+  { "KEY_PURPOSE_UNSPECIFIED", "PB__KEY_PURPOSE__KEY_PURPOSE_UNSPECIFIED", 0 },
+  { "KEY_PURPOSE_SESSIONS", "PB__KEY_PURPOSE__KEY_PURPOSE_SESSIONS", 1 },
+  { "KEY_PURPOSE_AGENTS", "PB__KEY_PURPOSE__KEY_PURPOSE_AGENTS", 2 },
+  { "KEY_PURPOSE_LISTS", "PB__KEY_PURPOSE__KEY_PURPOSE_LISTS", 3 },
+  { "KEY_PURPOSE_AUDIT", "PB__KEY_PURPOSE__KEY_PURPOSE_AUDIT", 4 },
+  { "KEY_PURPOSE_PSK", "PB__KEY_PURPOSE__KEY_PURPOSE_PSK", 5 },
+  { "KEY_PURPOSE_TLS", "PB__KEY_PURPOSE__KEY_PURPOSE_TLS", 6 },
+};
+static const ProtobufCIntRange pb__key_purpose__value_ranges[] = {
+{0, 0},{0, 7}
+};
+static const ProtobufCEnumValueIndex pb__key_purpose__enum_values_by_name[7] =
+{
+  { "KEY_PURPOSE_AGENTS", 2 },
+  { "KEY_PURPOSE_AUDIT", 4 },
+  { "KEY_PURPOSE_LISTS", 3 },
+  { "KEY_PURPOSE_PSK", 5 },
+  { "KEY_PURPOSE_SESSIONS", 1 },
+  { "KEY_PURPOSE_TLS", 6 },
+  { "KEY_PURPOSE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor pb__key_purpose__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.KeyPurpose",
+  "KeyPurpose",
+  "Pb__KeyPurpose",
+  "quazzar.mesh.v1",
+  7,
+  pb__key_purpose__enum_values_by_number,
+  7,
+  pb__key_purpose__enum_values_by_name,
+  1,
+  pb__key_purpose__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue pb__key_state__enum_values_by_number[5] =
+{
+  { "KEY_STATE_UNSPECIFIED", "PB__KEY_STATE__KEY_STATE_UNSPECIFIED", 0 },
+  { "KEY_STATE_NEXT", "PB__KEY_STATE__KEY_STATE_NEXT", 1 },
+  { "KEY_STATE_ACTIVE", "PB__KEY_STATE__KEY_STATE_ACTIVE", 2 },
+  { "KEY_STATE_RETIRING", "PB__KEY_STATE__KEY_STATE_RETIRING", 3 },
+  { "KEY_STATE_RETIRED", "PB__KEY_STATE__KEY_STATE_RETIRED", 4 },
+};
+static const ProtobufCIntRange pb__key_state__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex pb__key_state__enum_values_by_name[5] =
+{
+  { "KEY_STATE_ACTIVE", 2 },
+  { "KEY_STATE_NEXT", 1 },
+  { "KEY_STATE_RETIRED", 4 },
+  { "KEY_STATE_RETIRING", 3 },
+  { "KEY_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor pb__key_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.KeyState",
+  "KeyState",
+  "Pb__KeyState",
+  "quazzar.mesh.v1",
+  5,
+  pb__key_state__enum_values_by_number,
+  5,
+  pb__key_state__enum_values_by_name,
+  1,
+  pb__key_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -52,6 +52,11 @@ typedef struct Pb__InstallLicenceRequest Pb__InstallLicenceRequest;
 typedef struct Pb__InstallLicenceResponse Pb__InstallLicenceResponse;
 typedef struct Pb__VerifyLicenceRequest Pb__VerifyLicenceRequest;
 typedef struct Pb__VerifyLicenceResponse Pb__VerifyLicenceResponse;
+typedef struct Pb__RootKey Pb__RootKey;
+typedef struct Pb__ListKeysRequest Pb__ListKeysRequest;
+typedef struct Pb__ListKeysResponse Pb__ListKeysResponse;
+typedef struct Pb__RotateKeyRequest Pb__RotateKeyRequest;
+typedef struct Pb__RotateKeyResponse Pb__RotateKeyResponse;
 typedef struct Pb__CreateBackupRequest Pb__CreateBackupRequest;
 typedef struct Pb__CreateBackupResponse Pb__CreateBackupResponse;
 
@@ -85,6 +90,60 @@ typedef enum _Pb__AuditFault {
   PB__AUDIT_FAULT__AUDIT_FAULT_HEAD = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__AUDIT_FAULT)
 } Pb__AuditFault;
+/*
+ * What a root key is for.
+ */
+typedef enum _Pb__KeyPurpose {
+  PB__KEY_PURPOSE__KEY_PURPOSE_UNSPECIFIED = 0,
+  /*
+   * Signs sessions of people.
+   */
+  PB__KEY_PURPOSE__KEY_PURPOSE_SESSIONS = 1,
+  /*
+   * Signs CC-agent tokens of nodes.
+   */
+  PB__KEY_PURPOSE__KEY_PURPOSE_AGENTS = 2,
+  /*
+   * Signs heads of member lists.
+   */
+  PB__KEY_PURPOSE__KEY_PURPOSE_LISTS = 3,
+  /*
+   * Signs heads of audit chains.
+   */
+  PB__KEY_PURPOSE__KEY_PURPOSE_AUDIT = 4,
+  /*
+   * Preshared keys derive from it.
+   */
+  PB__KEY_PURPOSE__KEY_PURPOSE_PSK = 5,
+  /*
+   * The listener's, pinned by nodes and join tokens.
+   */
+  PB__KEY_PURPOSE__KEY_PURPOSE_TLS = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__KEY_PURPOSE)
+} Pb__KeyPurpose;
+/*
+ * Where a root key is in its life.
+ */
+typedef enum _Pb__KeyState {
+  PB__KEY_STATE__KEY_STATE_UNSPECIFIED = 0,
+  /*
+   * Told to nodes, signs nothing yet.
+   */
+  PB__KEY_STATE__KEY_STATE_NEXT = 1,
+  /*
+   * Signs; one of each purpose.
+   */
+  PB__KEY_STATE__KEY_STATE_ACTIVE = 2,
+  /*
+   * Signs no more; what it signed is good until then.
+   */
+  PB__KEY_STATE__KEY_STATE_RETIRING = 3,
+  /*
+   * Its private half is gone.
+   */
+  PB__KEY_STATE__KEY_STATE_RETIRED = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__KEY_STATE)
+} Pb__KeyState;
 
 /* --- messages --- */
 
@@ -616,6 +675,115 @@ struct  Pb__VerifyLicenceResponse
 #define PB__VERIFY_LICENCE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__verify_licence_response__descriptor) \
     , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * A root key; its public side.
+ */
+struct  Pb__RootKey
+{
+  ProtobufCMessage base;
+  Pb__KeyPurpose purpose;
+  /*
+   * From 1, one more with each rotation.
+   */
+  uint32_t version;
+  Pb__KeyState state;
+  /*
+   * As in headers of tokens and heads; of TLS the first 8 bytes of its pin; of
+   * PSK empty.
+   */
+  char *kid;
+  /*
+   * Ed25519; of TLS its pin; of PSK empty.
+   */
+  ProtobufCBinaryData public_key;
+  Google__Protobuf__Timestamp *made_at;
+  Google__Protobuf__Timestamp *active_at;
+  /*
+   * RETIRING: what it signed is good until then; absent for PSK, which lives
+   * until no device needs it.
+   */
+  Google__Protobuf__Timestamp *until;
+  Google__Protobuf__Timestamp *retired_at;
+  /*
+   * It was ended before its time: what it signed is good no more.
+   */
+  protobuf_c_boolean cut;
+  /*
+   * PSK: device keys that derive from it.
+   */
+  uint32_t devices;
+};
+#define PB__ROOT_KEY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__root_key__descriptor) \
+    , PB__KEY_PURPOSE__KEY_PURPOSE_UNSPECIFIED, 0, PB__KEY_STATE__KEY_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, {0,NULL}, NULL, NULL, NULL, NULL, 0, 0 }
+
+
+struct  Pb__ListKeysRequest
+{
+  ProtobufCMessage base;
+};
+#define PB__LIST_KEYS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__list_keys_request__descriptor) \
+     }
+
+
+struct  Pb__ListKeysResponse
+{
+  ProtobufCMessage base;
+  /*
+   * In the order of purposes and versions.
+   */
+  size_t n_keys;
+  Pb__RootKey **keys;
+};
+#define PB__LIST_KEYS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__list_keys_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Pb__RotateKeyRequest
+{
+  ProtobufCMessage base;
+  Pb__KeyPurpose purpose;
+  /*
+   * What the keys before signed is good no more, from now on: for a key that has
+   * leaked. SESSIONS: everybody signs in again. AGENTS: nodes renew by
+   * themselves. TLS, with switch_over: nodes that have not been told of it must
+   * join anew. Not for PSK: rotate the devices' keys.
+   */
+  protobuf_c_boolean immediate;
+  /*
+   * TLS: the second step.
+   */
+  protobuf_c_boolean switch_over;
+};
+#define PB__ROTATE_KEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__rotate_key_request__descriptor) \
+    , PB__KEY_PURPOSE__KEY_PURPOSE_UNSPECIFIED, 0, 0 }
+
+
+struct  Pb__RotateKeyResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Those of the purpose that live, and those that this call retired.
+   */
+  size_t n_keys;
+  Pb__RootKey **keys;
+  /*
+   * Sessions that this call ended.
+   */
+  uint32_t sessions_ended;
+  /*
+   * TLS: nodes that have not been told of the next key.
+   */
+  uint32_t nodes_untold;
+};
+#define PB__ROTATE_KEY_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__rotate_key_response__descriptor) \
+    , 0,NULL, 0, 0 }
 
 
 struct  Pb__CreateBackupRequest
@@ -1199,6 +1367,101 @@ Pb__VerifyLicenceResponse *
 void   pb__verify_licence_response__free_unpacked
                      (Pb__VerifyLicenceResponse *message,
                       ProtobufCAllocator *allocator);
+/* Pb__RootKey methods */
+void   pb__root_key__init
+                     (Pb__RootKey         *message);
+size_t pb__root_key__get_packed_size
+                     (const Pb__RootKey   *message);
+size_t pb__root_key__pack
+                     (const Pb__RootKey   *message,
+                      uint8_t             *out);
+size_t pb__root_key__pack_to_buffer
+                     (const Pb__RootKey   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__RootKey *
+       pb__root_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__root_key__free_unpacked
+                     (Pb__RootKey *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__ListKeysRequest methods */
+void   pb__list_keys_request__init
+                     (Pb__ListKeysRequest         *message);
+size_t pb__list_keys_request__get_packed_size
+                     (const Pb__ListKeysRequest   *message);
+size_t pb__list_keys_request__pack
+                     (const Pb__ListKeysRequest   *message,
+                      uint8_t             *out);
+size_t pb__list_keys_request__pack_to_buffer
+                     (const Pb__ListKeysRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ListKeysRequest *
+       pb__list_keys_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__list_keys_request__free_unpacked
+                     (Pb__ListKeysRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__ListKeysResponse methods */
+void   pb__list_keys_response__init
+                     (Pb__ListKeysResponse         *message);
+size_t pb__list_keys_response__get_packed_size
+                     (const Pb__ListKeysResponse   *message);
+size_t pb__list_keys_response__pack
+                     (const Pb__ListKeysResponse   *message,
+                      uint8_t             *out);
+size_t pb__list_keys_response__pack_to_buffer
+                     (const Pb__ListKeysResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ListKeysResponse *
+       pb__list_keys_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__list_keys_response__free_unpacked
+                     (Pb__ListKeysResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__RotateKeyRequest methods */
+void   pb__rotate_key_request__init
+                     (Pb__RotateKeyRequest         *message);
+size_t pb__rotate_key_request__get_packed_size
+                     (const Pb__RotateKeyRequest   *message);
+size_t pb__rotate_key_request__pack
+                     (const Pb__RotateKeyRequest   *message,
+                      uint8_t             *out);
+size_t pb__rotate_key_request__pack_to_buffer
+                     (const Pb__RotateKeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__RotateKeyRequest *
+       pb__rotate_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__rotate_key_request__free_unpacked
+                     (Pb__RotateKeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__RotateKeyResponse methods */
+void   pb__rotate_key_response__init
+                     (Pb__RotateKeyResponse         *message);
+size_t pb__rotate_key_response__get_packed_size
+                     (const Pb__RotateKeyResponse   *message);
+size_t pb__rotate_key_response__pack
+                     (const Pb__RotateKeyResponse   *message,
+                      uint8_t             *out);
+size_t pb__rotate_key_response__pack_to_buffer
+                     (const Pb__RotateKeyResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__RotateKeyResponse *
+       pb__rotate_key_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__rotate_key_response__free_unpacked
+                     (Pb__RotateKeyResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Pb__CreateBackupRequest methods */
 void   pb__create_backup_request__init
                      (Pb__CreateBackupRequest         *message);
@@ -1326,6 +1589,21 @@ typedef void (*Pb__VerifyLicenceRequest_Closure)
 typedef void (*Pb__VerifyLicenceResponse_Closure)
                  (const Pb__VerifyLicenceResponse *message,
                   void *closure_data);
+typedef void (*Pb__RootKey_Closure)
+                 (const Pb__RootKey *message,
+                  void *closure_data);
+typedef void (*Pb__ListKeysRequest_Closure)
+                 (const Pb__ListKeysRequest *message,
+                  void *closure_data);
+typedef void (*Pb__ListKeysResponse_Closure)
+                 (const Pb__ListKeysResponse *message,
+                  void *closure_data);
+typedef void (*Pb__RotateKeyRequest_Closure)
+                 (const Pb__RotateKeyRequest *message,
+                  void *closure_data);
+typedef void (*Pb__RotateKeyResponse_Closure)
+                 (const Pb__RotateKeyResponse *message,
+                  void *closure_data);
 typedef void (*Pb__CreateBackupRequest_Closure)
                  (const Pb__CreateBackupRequest *message,
                   void *closure_data);
@@ -1339,6 +1617,8 @@ typedef void (*Pb__CreateBackupResponse_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    pb__audit_fault__descriptor;
+extern const ProtobufCEnumDescriptor    pb__key_purpose__descriptor;
+extern const ProtobufCEnumDescriptor    pb__key_state__descriptor;
 extern const ProtobufCMessageDescriptor pb__tenant__descriptor;
 extern const ProtobufCMessageDescriptor pb__create_tenant_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__create_tenant_response__descriptor;
@@ -1368,6 +1648,11 @@ extern const ProtobufCMessageDescriptor pb__install_licence_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__install_licence_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_licence_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_licence_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__root_key__descriptor;
+extern const ProtobufCMessageDescriptor pb__list_keys_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__list_keys_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__rotate_key_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__rotate_key_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__create_backup_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__create_backup_response__descriptor;
 

@@ -100,6 +100,14 @@ void keyring_free(struct keyring *k)
 
 /* --- looking --- */
 
+static int compare(const void *a, const void *b)
+{
+	const struct keyring_info *x = a, *y = b;
+
+	return x->use != y->use ? (int)x->use - (int)y->use
+				: (x->version > y->version) - (x->version < y->version);
+}
+
 int keyring_list(struct keyring *k, struct keyring_info **ret_infos, size_t *ret_n)
 {
 	struct keyring_info *infos;
@@ -110,6 +118,8 @@ int keyring_list(struct keyring *k, struct keyring_info **ret_infos, size_t *ret
 		return -ENOMEM;
 	for (size_t i = 0; i < k->ring.n; i++)
 		infos[i] = k->ring.rows[i].info;
+	/* Not the rows themselves: sorting would leave copies of what is secret. */
+	qsort(infos, k->ring.n, sizeof(*infos), compare);
 	*ret_infos = infos;
 	*ret_n = k->ring.n;
 	return 0;

@@ -242,8 +242,10 @@ int ringfile_make(const char *state_dir, struct ring *ring, enum keyring_use use
 	}
 	row->info = (struct keyring_info){.use = use, .version = version + 1, .made_ms = now_ms};
 	r = make_key(state_dir, row);
-	if (r)
+	if (r) {
+		key_wipe_bytes(row, sizeof(*row));
 		return err_trace(r);
+	}
 	KILL_POINT("ring.key_written");
 	ring->n++;
 	return 0;
@@ -574,14 +576,6 @@ static int complete(const char *state_dir, int64_t now_ms, enum keyring_use use,
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const struct keyring_info *x = a, *y = b;
-
-	return x->use != y->use ? (int)x->use - (int)y->use
-				: (x->version > y->version) - (x->version < y->version);
-}
-
 static int load(const char *state_dir, int64_t now_ms, struct ring *ring)
 {
 	bool is_new;
@@ -599,7 +593,6 @@ static int load(const char *state_dir, int64_t now_ms, struct ring *ring)
 		r = complete(state_dir, now_ms, (enum keyring_use)use, ring);
 	if (r)
 		return err_trace(r);
-	qsort(ring->rows, ring->n, sizeof(*ring->rows), compare);
 	return ringfile_save(state_dir, ring);
 }
 

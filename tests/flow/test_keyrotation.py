@@ -238,6 +238,39 @@ def what_was_signed_ends_by_itself(lab):
     assert "agents 1" in rows and "lists 1" in rows, rows
 
 
+def first_events(agent, **hello):
+    """What a stream begins with: the keys, and the first event of a list."""
+    mesh = agent.mesh()
+    stream = mesh.stream("Subscribe", timeout=60, **hello)
+    keys = next(stream).event.keys
+    update = next(event.event.peers_updated for event in stream
+                  if event.event.WhichOneof("body") == "peers_updated")
+    return mesh, stream, keys, update
+
+
+def what_is_kept_is_signed_anew(lab):
+    """A node that was away goes on from where it was, by events of before the rotation."""
+    agent = Agent(lab, "follower")
+    mesh, stream, keys, update = first_events(agent)
+    assert update.kid in [key.kid for key in keys.list_keys]
+    head = msg("PeersHead")
+    head.ParseFromString(update.head)
+    lab.device()
+    old = update.kid
+    lab.rotate("lists")
+    assert until(lambda: lab.states("lists")[-2:] == ["retired", "active"]), lab.states("lists")
+    stream.cancel()
+    mesh.close()
+    agent.renew()
+    mesh, stream, keys, update = first_events(
+        agent, epoch=head.epoch, generation=head.to_generation, head=update.head,
+        head_signature=update.signature, kid=update.kid)
+    assert update.kid != old and update.kid in [key.kid for key in keys.list_keys], update.kid
+    stream.cancel()
+    mesh.close()
+    lab.qmesh("admin", "node", "remove", "home", "follower", "--force")
+
+
 def there_is_an_end(lab):
     lab.rotate("sessions")
     text = lab.rotate("sessions", code=CONFLICT)
@@ -442,7 +475,8 @@ def a_backup_has_all_of_it(lab):
     assert lab.qmesh("audit", "verify", "home").startswith("whole")
 
 
-TESTS = [all_are_shown, under_traffic, what_was_signed_ends_by_itself, there_is_an_end,
+TESTS = [all_are_shown, under_traffic, what_was_signed_ends_by_itself,
+         what_is_kept_is_signed_anew, there_is_an_end,
          a_leaked_session_key, a_leaked_agent_key, a_leaked_list_key,
          devices_keep_their_preshared_keys, kills_in_between, the_listener_too,
          a_backup_has_all_of_it]

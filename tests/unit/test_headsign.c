@@ -293,8 +293,9 @@ static void by_each_key_in_its_time(void **state)
 		at(MORNING + day * DAY_MS);
 		add_rows(&a, 1);
 		headsign_tick(cp.headsign);
-		assert_int_equal(keyring_prepare(cp.keyring, KEYRING_AUDIT, MORNING + day * DAY_MS),
-				 0);
+		assert_int_equal(
+			keyring_prepare(cp.keyring, KEYRING_AUDIT, MORNING + day * DAY_MS, false),
+			0);
 		assert_int_equal(
 			keyring_switch(cp.keyring, KEYRING_AUDIT, MORNING + day * DAY_MS, 0, false),
 			0);

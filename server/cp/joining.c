@@ -371,6 +371,7 @@ int joining_enroll(struct call *call, const Pb__EnrollRequest *in, Pb__EnrollRes
 	if (r)
 		return explain_entry(call, &e, r);
 	ipam_address6(tenant, e.node.ip4, ip6);
+	progress_know(cp->progress, &tenant->id, &e.node.id);
 	progress_header(call, &tenant->id, tenant->generation);
 	out->node_id = fields_uuid(call, &e.node.id);
 	out->tenant_id = fields_uuid(call, &tenant->id);

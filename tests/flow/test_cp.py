@@ -954,7 +954,7 @@ def bad_start():
         d.start()
         raise AssertionError("a key that others may read was taken")
     except RuntimeError as error:
-        assert "0600" in str(error)
+        assert "sessions.key has mode 0640" in str(error) and "chmod 600" in str(error), error
     d.remove()
 
 

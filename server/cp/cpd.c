@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/sdnotify.h"
 #include "base/sign.h"
 #include "gateway/gateway.h"
 #include "server/cp/cp.h"
@@ -96,6 +97,7 @@ static void wait_for_end(struct cp *cp, const sigset_t *signals)
 		licensing_reload(cp->licensing);
 	}
 	log_info("cpd", "%s: draining", strsignal(sig));
+	sdnotify_tell("STOPPING=1");
 	sigdelset(&ends, SIGHUP);
 	pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 }
@@ -134,6 +136,7 @@ static int serve(struct cp *cp, const sigset_t *signals)
 		r = gauge_new(cp->conf.metrics, server, metrics_add, cp, &gauge);
 	if (!r) {
 		log_info("cpd", "ready");
+		sdnotify_tell("READY=1\nSTATUS=ready");
 		wait_for_end(cp, signals);
 		health_drain(cp->health);
 		hub_drain(cp->hub, RECONNECT_MS);

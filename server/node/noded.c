@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/sdnotify.h"
 #include "base/sign.h"
 #include "gateway/gateway.h"
 #include "server/node/applier.h"
@@ -173,9 +174,11 @@ static int serve(struct node *n, const sigset_t *waiting)
 	if (r)
 		return err_trace(r);
 	log_info("node", "ready");
+	sdnotify_tell("READY=1\nSTATUS=ready");
 	while (!stop_asked)
 		sigsuspend(waiting);
 	log_info("node", "stopping; the interface stays");
+	sdnotify_tell("STOPPING=1");
 	health_drain(n->health);
 	server_stop(server, DRAIN_MS);
 	return 0;
@@ -196,6 +199,7 @@ static int run(struct node *n, const sigset_t *waiting)
 {
 	int r = health_new(nodehealth_probe, n, &n->health);
 
+	sdnotify_tell("STATUS=starting; a new node joins at the Control Panel first");
 	if (!r)
 		r = node_start(n, must_stop);
 	if (!r)

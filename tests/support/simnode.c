@@ -131,6 +131,7 @@ int __wrap_qm_subscribe_start(struct qm_client *client, const struct qm_call_opt
 		return -ENOMEM;
 	*c = (struct simcall){.node = n, .handler = *handler, .arg = arg};
 	n->n_hellos++;
+	n->n_asked_all += in->head.len && !in->generation;
 	if (request.len > sizeof(bytes))
 		abort();
 	protobuf_c_message_pack(&in->base, bytes);
@@ -349,8 +350,20 @@ void simnode_kill(struct simnode *n)
 void simnode_done(struct simnode *n)
 {
 	simnode_kill(n);
+	frame_unref(TAKE(n->kept));
 	fakewg_free(TAKE(n->wg));
 	nodes[n->index] = NULL;
+}
+
+static bool is_list(const struct frame *frame)
+{
+	Pb__SubscribeResponse *pb = pb__subscribe_response__unpack(
+		NULL, frame->len - FRAME_HEAD_LEN, frame->bytes + FRAME_HEAD_LEN);
+	bool is = pb && pb->event && pb->event->body_case == PB__AGENT_EVENT__BODY_PEERS_UPDATED;
+
+	if (pb)
+		pb__subscribe_response__free_unpacked(pb, NULL);
+	return is;
 }
 
 /* Frames first, as a socket has them; the end of the stream behind the last. */
@@ -368,6 +381,8 @@ static bool take_frames(struct simnode *n)
 		return true;
 	}
 	while ((frame = inproc_take(c->stream))) {
+		if (!n->kept && is_list(frame))
+			n->kept = frame_ref(frame);
 		c->handler.message(c->arg, frame->bytes + FRAME_HEAD_LEN,
 				   frame->len - FRAME_HEAD_LEN);
 		frame_unref(frame);
@@ -421,4 +436,33 @@ bool simnode_lose(struct simnode *n)
 
 	frame_unref(frame);
 	return frame != NULL;
+}
+
+bool simnode_replay(struct simnode *n)
+{
+	struct simcall *c = n->stream;
+
+	if (!n->kept || !c || c->told)
+		return false;
+	c->handler.message(c->arg, n->kept->bytes + FRAME_HEAD_LEN, n->kept->len - FRAME_HEAD_LEN);
+	frame_unref(TAKE(n->kept));
+	n->due_ms = 0;
+	return true;
+}
+
+bool simnode_spoil(struct simnode *n)
+{
+	const struct wg_options o = {.interface = n->wg->interface};
+	struct members *list = n->is_up ? n->node.replica.list : NULL;
+	bool done = false;
+
+	for (size_t i = 0; list && !done && i < members_count(list); i++) {
+		struct uuid id = members_at(list, i)->id;
+
+		if (members_at(list, i)->kind == MEMBER_DEVICE)
+			done = members_remove(list, &id);
+	}
+	if (done)
+		fakewg_backend.destroy(&o);
+	return done;
 }

@@ -9,6 +9,7 @@
 #ifndef QM_SIMNODE_H
 #define QM_SIMNODE_H
 
+#include "base/frame.h"
 #include "server/node/node.h"
 #include "server/rpc/service.h"
 #include "tests/support/fakewg.h"
@@ -29,6 +30,8 @@ struct simnode {
 	bool is_slow;               /* it takes nothing from its stream */
 	uint64_t due_ms;
 	unsigned n_hellos, n_reports, n_refused;
+	unsigned n_asked_all; /* hellos that show a head and ask for everything all the same */
+	struct frame *kept;   /* a list it was sent once */
 	size_t most_waiting;
 };
 
@@ -47,5 +50,10 @@ bool simnode_run(struct simnode *n);
 void simnode_break(struct simnode *n);
 /* Takes one frame away that the node never sees. False: none waits. */
 bool simnode_lose(struct simnode *n);
+/* Gives it an old list again, signed and all. False: none was kept. */
+bool simnode_replay(struct simnode *n);
+/* A record of its list is gone from its memory, and the interface is made anew of the rest. False:
+ * it has no device. */
+bool simnode_spoil(struct simnode *n);
 
 #endif

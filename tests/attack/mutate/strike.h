@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include "tests/attack/mutate/edges.h"
 #include "tests/attack/mutate/octets.h"
 #include "tests/attack/mutate/seeds.h"
 
@@ -21,10 +22,13 @@ enum strike_outcome {
 	STRIKE_SILENT,   /* nothing came, and the bytes wanted no answer or more bytes */
 	STRIKE_CUT,      /* the case itself left without waiting */
 	STRIKE_STUCK,    /* the server kept a connection whose other side was closed */
+	STRIKE_LENIENT,  /* beyond a limit, and answered as if it were not */
 	STRIKE_GONE,     /* nobody listens */
 	STRIKE_AGAIN,    /* no room just now */
 	STRIKE_N,
 };
+
+#define CODE_NONE 99
 
 struct strike_target {
 	struct sockaddr_storage address;
@@ -52,8 +56,11 @@ struct strike {
 	size_t sent, scanned;
 	size_t n_requests, n_ended;
 	enum strike_ending ending;
+	enum edge edge;
+	unsigned code; /* of gRPC, the last that came; CODE_NONE */
 	bool done_sending, answered, reset, goaway;
-	uint64_t silence_ms; /* so long nothing, and no more is waited for; the caller's */
+	/* So long nothing, or not yet all, and no more is waited for; the caller's. */
+	uint64_t silence_ms, stream_ms;
 	uint64_t began_ms, moved_ms, finished_ms;
 	struct dice dice;
 };

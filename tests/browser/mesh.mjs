@@ -5,7 +5,7 @@
  * the machine may be slow, the aim (green 2 s after the handshake) is printed.
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { axe_findings, check, equal, finish, group, launch, overflow_px, person } from "./browser.mjs";
 
@@ -13,6 +13,7 @@ const { PAGE, TMP, MESH_USER, MESH_PASSWORD, MESH_PHONE, MESH_ADMIN } = process.
 const GREEN_MS = 20_000;
 const NODE_IP = "10.71.0.1";
 let cpd = Number(process.env.MESH_CPD);
+let noded = Number(process.env.MESH_NODED);
 
 const on_phone = (...command) =>
 	spawnSync("nsenter", ["-t", MESH_PHONE, "-n", "-m", "-r", "-w", ...command], {
@@ -426,6 +427,38 @@ async function remove() {
 	await other.close();
 }
 
+/* The node is started anew with so much left of its lease. */
+async function restart_node(left_s) {
+	const gone = () => {
+		try {
+			process.kill(noded, 0);
+			return false;
+		} catch {
+			return true;
+		}
+	};
+	process.kill(noded, "SIGTERM");
+	await until("the node ends", 60_000, gone);
+	writeFileSync(join(TMP, "node/lease"), `qmesh-lease/1 ${left_s * 1000} ${Date.now()} 0\n`);
+	const back = spawn(join(TMP, "start-noded"), { stdio: "ignore" });
+	noded = back.pid;
+	back.unref();
+}
+
+/* The Control Panel is away: what is left of the lease, and its end. */
+async function lease() {
+	check("a long lease is not told", (await page.locator("[data-banner^=lease]").count()) === 0);
+	await restart_node(6 * 3600);
+	await page.waitForSelector("[data-banner=lease]", { timeout: 60_000 });
+	const told = await page.locator("[data-banner=lease] strong").textContent();
+	check("the lease counts down", /^Devices are served for [65] hours more$/.test(told), told);
+	check("axe: lease", (await axe_findings(page)).length === 0);
+	await restart_node(0);
+	await page.waitForSelector("[data-banner=lease-over]", { timeout: 60_000 });
+	check("the list stays past the lease", (await page.locator("tr[data-device]").count()) > 0);
+	check("axe: lease over", (await axe_findings(page)).length === 0);
+}
+
 async function control_panel_away() {
 	process.kill(cpd, "SIGKILL");
 	await page.waitForSelector("[data-banner=cp]", { timeout: 30_000 });
@@ -434,10 +467,12 @@ async function control_panel_away() {
 	await page.waitForSelector(".failure[data-reason=CP_UNREACHABLE]", { timeout: 40_000 });
 	equal("the form is kept", await page.inputValue("#add-label"), "While away");
 	await button("Cancel").click();
+	await lease();
 	const back = spawn(join(TMP, "start-cpd"), { stdio: "ignore" });
 	cpd = back.pid;
 	back.unref();
 	await page.locator("[data-banner=cp]").waitFor({ state: "detached", timeout: 60_000 });
+	await page.locator("[data-banner^=lease]").waitFor({ state: "detached", timeout: 60_000 });
 	check("the banner goes by itself", true);
 }
 

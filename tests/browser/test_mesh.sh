@@ -134,11 +134,18 @@ PASSWORD=$(head -c 12 /dev/urandom | base64 | tr '+/' 'xy')
 admin tenant add home --plan pro --range 10.71.0.0/16 >/dev/null
 printf '%s' "$PASSWORD" | admin user add alice --tenant home --role admin --password-file - >/dev/null
 (umask 077 && admin join-token --tenant home --quiet >"$TMP/join.token")
-"$bin/qmesh-noded" --config "$TMP/noded.conf" >>"$TMP/noded.log" 2>&1 &
+cat >"$TMP/start-noded" <<SH
+#!/bin/sh
+exec "$bin/qmesh-noded" --config "$TMP/noded.conf" >>"$TMP/noded.log" 2>&1
+SH
+chmod +x "$TMP/start-noded"
+"$TMP/start-noded" &
+NODED=$!
+disown $NODED
 wait_for qmesh-noded 30 curl -fs http://localhost:7480/readyz
 
 rc=0
-PAGE=http://localhost:7480/vpn/mesh MESH_USER=alice MESH_PASSWORD=$PASSWORD MESH_PHONE=$PHONE MESH_CPD=$CPD \
+PAGE=http://localhost:7480/vpn/mesh MESH_USER=alice MESH_PASSWORD=$PASSWORD MESH_PHONE=$PHONE MESH_CPD=$CPD MESH_NODED=$NODED \
 	MESH_ADMIN="$bin/qmesh --server unix:$TMP/cpd.sock admin" \
 	"$NODE" $here/mesh.mjs || rc=$?
 exit $rc

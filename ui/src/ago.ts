@@ -11,6 +11,13 @@ export function ago(time: string | null | undefined, now_ms: number): string {
 	return t("ago.days", { n: Math.floor(s / 86400) });
 }
 
+/* What is left, told a little short rather than long. */
+export function left(s: number): string {
+	if (s < 60) return t("left.soon");
+	if (s < 7200) return t("left.minutes", { n: Math.floor(s / 60) });
+	return t("left.hours", { n: Math.floor(s / 3600) });
+}
+
 const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
 const hour = new Intl.DateTimeFormat(language, { timeStyle: "short" });
 

@@ -5,7 +5,7 @@
  * its written steps.
  */
 import { signal, useSignal } from "@preact/signals";
-import { clock_time } from "./ago";
+import { clock_time, left } from "./ago";
 import { notice } from "./changes";
 import { fail_body, fail_title } from "./failure";
 import { CloseButton, Modal } from "./modal";
@@ -25,6 +25,8 @@ import {
 import { t } from "./words";
 
 const STALE_MS = 60_000;
+/* The lease is told of when so much of it is left, or half of a short one. */
+const LEASE_LOW_S = 86400;
 export const migrating = signal(false);
 
 function RetryButton() {
@@ -77,6 +79,30 @@ function Stale() {
 	return (
 		<div class="banner warn" role="status" data-banner="stale">
 			<strong>{t("banner.stale", { n: Math.floor(age_ms / 60_000) })}</strong>
+		</div>
+	);
+}
+
+/* The node goes on without the Control Panel for as long as its lease lasts. */
+function Lease() {
+	const s = state.value;
+	if (!s || trouble.value) return null;
+	if (s.lease_over)
+		return (
+			<div class="banner bad" role="alert" data-banner="lease-over">
+				<div>
+					<strong>{t("banner.lease_over")}</strong> {t("banner.lease_over_body")}
+				</div>
+			</div>
+		);
+	const left_s = Number(s.lease_left_s);
+	if (!left_s || left_s >= Math.min(LEASE_LOW_S, Number(s.lease_s) / 2)) return null;
+	/* No role: a countdown that speaks up each minute helps nobody. */
+	return (
+		<div class="banner warn" data-banner="lease">
+			<div>
+				<strong>{t("banner.lease", { left: left(left_s) })}</strong> {t("banner.lease_body")}
+			</div>
 		</div>
 	);
 }
@@ -151,6 +177,7 @@ export function Banners() {
 		<div class="banners">
 			{!signed_out.value && <Down />}
 			<Stale />
+			<Lease />
 			<NodesAway />
 			{forwarding && (
 				<div class="banner warn" role="status" data-banner="forwarding">

@@ -74,6 +74,10 @@ export interface State {
 	notices?: string[];
 	forwarding: string;
 	endpoint: string;
+	/* How long devices are served without the Control Panel, and what is left of it; 0: for ever. */
+	lease_s: string;
+	lease_left_s: string;
+	lease_over: boolean;
 }
 
 export interface Me {

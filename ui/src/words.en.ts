@@ -60,6 +60,9 @@ export const en = {
 	"ago.minutes": "{n} min ago",
 	"ago.hours": "{n} h ago",
 	"ago.days": { one: "{n} day ago", other: "{n} days ago" },
+	"left.soon": "less than a minute",
+	"left.minutes": { one: "{n} minute", other: "{n} minutes" },
+	"left.hours": "{n} hours",
 
 	"list.title": "Devices",
 	"list.add": "Add device",
@@ -192,6 +195,11 @@ export const en = {
 	"banner.lost": "This node is not answering",
 	"banner.lost_body": "The list may be out of date; we retry every {n} s.",
 	"banner.stale": { one: "Showing data from {n} min ago", other: "Showing data from {n} min ago" },
+	"banner.lease": "Devices are served for {left} more",
+	"banner.lease_body": "This node needs to hear from the control panel before then.",
+	"banner.lease_over": "This node serves no devices",
+	"banner.lease_over_body":
+		"It has not heard from the control panel for too long. They are served again as soon as it answers.",
 	"banner.node": "{node} is not answering",
 	"banner.node_body": "Devices on it may be offline. Phones fall back to the relay.",
 	"banner.forwarding": "Traffic between nodes is held up",

@@ -3,7 +3,7 @@
  * Serves ui/dist with canned answers, with the page's real headers, for looking
  * at the page while working on it. It proves nothing about the daemons: that is
  * tests/browser. Usage: node canned.mjs PORT; steer it by POST /canned with
- * JSON {fail, plan, count, cp, role, delay_ms, green_ms}.
+ * JSON {fail, plan, count, cp, role, delay_ms, green_ms, lease_left_s}.
  */
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -176,6 +176,7 @@ function api(req, res, url, body) {
 			range: "10.71.0.0/16", node_id: node1, node_label: "node-01", cp_connected: steer.cp,
 			cp_lost_at: steer.cp ? null : ago(190), plan: steer.plan, devices_used: devices.length,
 			devices_cap: caps[steer.plan], forwarding: "", endpoint: "198.51.100.7:51820",
+			lease_s: "604800", lease_left_s: steer.lease_left_s ?? "604800", lease_over: steer.lease_left_s === "0",
 		});
 	if (route === "GET /api/mesh/nodes")
 		return send(res, 200, [

@@ -98,6 +98,19 @@ static int send(struct qm_call *call, const ProtobufCMessage *in)
 	return r;
 }
 
+int qm_dns_query(struct qm_client *client, const struct qm_call_options *options,
+		const Coredns__Dns__DnsPacket *in, struct qm_reply *ret_reply,
+		Coredns__Dns__DnsPacket **ret_out)
+{
+	int r = unary(client, "/coredns.dns.DnsService/Query", IDEMPOTENT, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&coredns__dns__dns_packet__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
 int qm_health_check(struct qm_client *client, const struct qm_call_options *options,
 		const Grpc__Health__V1__HealthCheckRequest *in, struct qm_reply *ret_reply,
 		Grpc__Health__V1__HealthCheckResponse **ret_out)

@@ -22,6 +22,7 @@
  * qm_*_send is qm_call_send with a typed request, qm_call_end ends them.
  */
 #include "client/qmesh.h"
+#include "coredns/dns.pb-c.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
@@ -34,6 +35,10 @@
 extern "C" {
 #endif
 
+/* /coredns.dns.DnsService/Query */
+int qm_dns_query(struct qm_client *client, const struct qm_call_options *options,
+		const Coredns__Dns__DnsPacket *in, struct qm_reply *ret_reply,
+		Coredns__Dns__DnsPacket **ret_out);
 /* /grpc.health.v1.Health/Check */
 int qm_health_check(struct qm_client *client, const struct qm_call_options *options,
 		const Grpc__Health__V1__HealthCheckRequest *in, struct qm_reply *ret_reply,

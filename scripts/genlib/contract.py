@@ -302,7 +302,7 @@ class Contract:
     def call_messages(self):
         """Every message that may travel: ours, and what they hold."""
         own = [m for m in self.messages.values()
-               if m.file.package.startswith(("quazzar.", "grpc."))
+               if m.file.package.startswith(("quazzar.", "grpc.", "coredns."))
                and m.full_name not in OPTION_MESSAGES]
         roots = [m for method in self.methods() for m in (method.input, method.output)]
         return self.reachable(own + roots)

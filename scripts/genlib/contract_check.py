@@ -165,7 +165,8 @@ def check_equal_routes(contract, complain):
         seen.setdefault(shape, route)
 
 
-STUB_PREFIXES = {"grpc.health.v1.Health": "health_",
+STUB_PREFIXES = {"coredns.dns.DnsService": "dns_",
+                 "grpc.health.v1.Health": "health_",
                  "grpc.reflection.v1.ServerReflection": "reflection_v1_",
                  "grpc.reflection.v1alpha.ServerReflection": "reflection_v1alpha_"}
 

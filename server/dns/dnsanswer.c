@@ -264,7 +264,7 @@ static int fill(const struct zone *z, const struct dnswire_question *q, const st
 
 /* --- packets --- */
 
-static ldns_pkt *start(const struct zone *z, const ldns_pkt *query)
+static ldns_pkt *start(const ldns_pkt *query, bool forwards)
 {
 	ldns_pkt *answer = ldns_pkt_new();
 	ldns_rr *question = ldns_rr_clone(ldns_rr_list_rr(ldns_pkt_question(query), 0));
@@ -278,7 +278,7 @@ static ldns_pkt *start(const struct zone *z, const ldns_pkt *query)
 	ldns_pkt_set_qr(answer, true);
 	ldns_pkt_set_rd(answer, ldns_pkt_rd(query));
 	ldns_pkt_set_cd(answer, ldns_pkt_cd(query));
-	ldns_pkt_set_ra(answer, zone_head(z)->forwards);
+	ldns_pkt_set_ra(answer, forwards);
 	if (ldns_pkt_edns(query)) {
 		ldns_pkt_set_edns_udp_size(answer, DNSWIRE_UDP_MAX);
 		ldns_pkt_set_edns_do(answer, ldns_pkt_edns_do(query));
@@ -320,17 +320,17 @@ static enum dnsanswer fail(const uint8_t *query, size_t len, unsigned rcode,
 }
 
 static enum dnsanswer answer_read(const struct zone *z, const struct dnswire_question *q,
-				  const ldns_pkt *query, struct dnsanswer_packet *ret)
+				  const ldns_pkt *query, bool forwards,
+				  struct dnsanswer_packet *ret)
 {
 	struct place place;
 	ldns_pkt *answer;
 	bool ours = find_place(z, q, &place);
 	int r = 0;
 
-	if (q->class == LDNS_RR_CLASS_IN && !ours && ldns_pkt_edns_version(query) == 0 &&
-	    zone_head(z)->forwards)
+	if (q->class == LDNS_RR_CLASS_IN && !ours && ldns_pkt_edns_version(query) == 0 && forwards)
 		return DNSANSWER_FORWARD;
-	answer = start(z, query);
+	answer = start(query, forwards);
 	if (!answer)
 		return DNSANSWER_DROP;
 	if (ldns_pkt_edns(query) && ldns_pkt_edns_version(query) != 0)
@@ -345,14 +345,15 @@ static enum dnsanswer answer_read(const struct zone *z, const struct dnswire_que
 	return r ? DNSANSWER_DROP : DNSANSWER_SEND;
 }
 
-enum dnsanswer dnsanswer_make(const struct zone *z, const uint8_t *query, size_t len, size_t max,
-			      struct dnsanswer_packet *ret)
+enum dnsanswer dnsanswer_make(const struct zone *z, const uint8_t *query, size_t len,
+			      const struct dnsanswer_terms *terms, struct dnsanswer_packet *ret)
 {
 	struct dnswire_question q;
 	ldns_pkt *read = NULL;
 	enum dnsanswer result;
 
-	ret->limit = max ? max : DNSWIRE_UDP_LEAST;
+	ret->limit = terms->max ? terms->max : DNSWIRE_UDP_LEAST;
+	ret->has_edns = ret->wants_dnssec = false;
 	/* An answer is never answered: two servers would talk for ever. */
 	if (len < DNSWIRE_HEAD_LEN || query[2] & 0x80)
 		return DNSANSWER_DROP;
@@ -366,8 +367,10 @@ enum dnsanswer dnsanswer_make(const struct zone *z, const uint8_t *query, size_t
 		ldns_pkt_free(read);
 		return fail(query, len, DNSWIRE_FORMERR, ret);
 	}
-	ret->limit = limit_of(read, max);
-	result = answer_read(z, &q, read, ret);
+	ret->limit = limit_of(read, terms->max);
+	ret->has_edns = ldns_pkt_edns(read);
+	ret->wants_dnssec = ldns_pkt_edns_do(read);
+	result = answer_read(z, &q, read, terms->forwards, ret);
 	ldns_pkt_free(read);
 	return result;
 }

@@ -8,7 +8,7 @@
 
 enum dnsanswer {
 	DNSANSWER_SEND,    /* ret is the answer */
-	DNSANSWER_FORWARD, /* not our names: ask elsewhere; ret->limit is set */
+	DNSANSWER_FORWARD, /* not our names: ask elsewhere; limit, has_edns, wants_dnssec are set */
 	DNSANSWER_DROP,    /* no query, or nothing that one could answer */
 };
 
@@ -16,10 +16,16 @@ struct dnsanswer_packet {
 	uint8_t bytes[DNSWIRE_UDP_MAX];
 	size_t len;
 	size_t limit; /* what the client takes in one packet */
+	bool has_edns, wants_dnssec;
 };
 
-/* max: 0 for UDP, where the query says what the client takes; else the transport's limit. */
-enum dnsanswer dnsanswer_make(const struct zone *z, const uint8_t *query, size_t len, size_t max,
-			      struct dnsanswer_packet *ret);
+/* By which way the query came. */
+struct dnsanswer_terms {
+	size_t max;    /* the transport's limit; 0 for UDP, where the query says what is taken */
+	bool forwards; /* foreign names are asked elsewhere; else REFUSED */
+};
+
+enum dnsanswer dnsanswer_make(const struct zone *z, const uint8_t *query, size_t len,
+			      const struct dnsanswer_terms *terms, struct dnsanswer_packet *ret);
 
 #endif

@@ -79,6 +79,12 @@ static void end_task(struct task *t)
 	free(t);
 }
 
+/* Its own words, not an upstream's. */
+static size_t finish(const struct dnsclient *to, uint8_t *answer, size_t len)
+{
+	return to->has_edns ? dnswire_add_opt(answer, len, to->wants_dnssec) : len;
+}
+
 static void fail_task(struct task *t)
 {
 	struct dnsforward *f = t->f;
@@ -89,7 +95,7 @@ static void fail_task(struct task *t)
 	dnswire_set_u16(t->query + PREFIX, t->id);
 	len = dnswire_fail(t->query + PREFIX, t->query_len, DNSWIRE_SERVFAIL, answer);
 	end_task(t);
-	f->send(f->arg, &from, answer, len);
+	f->send(f->arg, &from, answer, finish(&from, answer, len));
 }
 
 /* Whether it is the answer to our question; then the task is over. */
@@ -111,7 +117,7 @@ static bool take_answer(struct task *t, uint8_t *answer, size_t len)
 		f->good = (unsigned)((t->first + t->n_tries - 1) % f->upstreams.n);
 	end_task(t);
 	if (len > from.limit)
-		len = dnswire_cut(answer, len);
+		len = finish(&from, answer, dnswire_cut(answer, len));
 	f->send(f->arg, &from, answer, len);
 	return true;
 }
@@ -322,7 +328,8 @@ void dnsforward_ask(struct dnsforward *f, const struct dnsclient *from, const ui
 	if (verdict == ADMITTED && f->upstreams.n)
 		t = calloc(1, sizeof(*t) + PREFIX + len);
 	if (!t) {
-		f->send(f->arg, from, answer, dnswire_fail(query, len, DNSWIRE_SERVFAIL, answer));
+		len = dnswire_fail(query, len, DNSWIRE_SERVFAIL, answer);
+		f->send(f->arg, from, answer, finish(from, answer, len));
 		return;
 	}
 	t->event = (struct dnsevent){.fn = on_event, .fd = -1};

@@ -31,6 +31,7 @@ struct dnsclient {
 	int fd;
 	size_t limit; /* what it takes in one answer */
 	bool is_self; /* this host */
+	bool has_edns, wants_dnssec;
 };
 
 struct dnsforward;

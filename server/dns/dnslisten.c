@@ -88,12 +88,16 @@ static void serve(struct dnslisten *l, struct dnsclient *from, const uint8_t *qu
 {
 	struct dnsanswer_packet answer;
 	struct cidr address = upstreams_address(&from->address);
+	const struct dnsanswer_terms terms = {.max = from->connection ? TCP_MAX : 0,
+					      .forwards = true};
 	enum dnsanswer what;
 
 	pthread_mutex_lock(&l->lock);
-	what = dnsanswer_make(l->zone, query, len, from->connection ? TCP_MAX : 0, &answer);
+	what = dnsanswer_make(l->zone, query, len, &terms, &answer);
 	pthread_mutex_unlock(&l->lock);
 	from->limit = answer.limit;
+	from->has_edns = answer.has_edns;
+	from->wants_dnssec = answer.wants_dnssec;
 	from->is_self = is_own(l, &address);
 	if (what == DNSANSWER_SEND)
 		send_answer(l, from, answer.bytes, answer.len);

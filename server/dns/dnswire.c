@@ -6,12 +6,14 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FLAGS = 2, QDCOUNT = 4, ANCOUNT = 6 };
+enum { FLAGS = 2, QDCOUNT = 4, ANCOUNT = 6, ARCOUNT = 10 };
+enum { TYPE_OPT = 41 };
 #define QR 0x80
 #define TC 0x02
 #define RA 0x80
 /* Opcode and RD. */
 #define KEPT_2 0x79
+#define DO 0x80
 /* CD. */
 #define KEPT_3 0x10
 
@@ -100,4 +102,17 @@ size_t dnswire_cut(uint8_t *answer, size_t len)
 	dnswire_set_u16(answer + QDCOUNT, end > DNSWIRE_HEAD_LEN);
 	memset(answer + ANCOUNT, 0, 6);
 	return end;
+}
+
+size_t dnswire_add_opt(uint8_t *answer, size_t len, bool dnssec_ok)
+{
+	uint8_t *opt = answer + len;
+
+	/* Root, type, what we take, no extended rcode, version 0, flags, no options. */
+	memset(opt, 0, DNSWIRE_OPT_LEN);
+	dnswire_set_u16(opt + 1, TYPE_OPT);
+	dnswire_set_u16(opt + 3, DNSWIRE_UDP_MAX);
+	opt[7] = dnssec_ok ? DO : 0;
+	dnswire_set_u16(answer + ARCOUNT, 1);
+	return len + DNSWIRE_OPT_LEN;
 }

@@ -20,6 +20,7 @@
 /* What goes over UDP without fragments. */
 #define DNSWIRE_UDP_MAX 1232
 #define DNSWIRE_UDP_LEAST 512
+#define DNSWIRE_OPT_LEN 11
 
 enum { DNSWIRE_FORMERR = 1, DNSWIRE_SERVFAIL = 2, DNSWIRE_NOTIMP = 4, DNSWIRE_REFUSED = 5 };
 
@@ -42,5 +43,7 @@ bool dnswire_same(const uint8_t *a, const uint8_t *b, size_t end);
 size_t dnswire_fail(const uint8_t *query, size_t len, unsigned rcode, uint8_t *ret);
 /* Leaves head and question, "ask by TCP". The new length. */
 size_t dnswire_cut(uint8_t *answer, size_t len);
+/* Puts an OPT behind what one of those two left: who asked with one expects one. The new length. */
+size_t dnswire_add_opt(uint8_t *answer, size_t len, bool dnssec_ok);
 
 #endif

@@ -2,9 +2,11 @@
 /* Hosts once, and two lists of them sorted by address. */
 #include "server/dns/zone.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 struct zone {
+	atomic_uint refs;
 	struct zone_head head;
 	struct zone_host *hosts; /* by name */
 	const struct zone_host **by_ip4, **by_ip6;
@@ -79,6 +81,7 @@ struct zone *zone_new(const struct zone_head *head, const struct zone_host *host
 
 	if (!z)
 		return NULL;
+	z->refs = 1;
 	z->head = *head;
 	z->hosts = calloc(n + 1, sizeof(*z->hosts));
 	z->by_ip4 = calloc(n + 1, sizeof(*z->by_ip4));
@@ -89,9 +92,15 @@ struct zone *zone_new(const struct zone_head *head, const struct zone_host *host
 	return TAKE(z);
 }
 
+struct zone *zone_ref(struct zone *z)
+{
+	z->refs++;
+	return z;
+}
+
 void zone_free(struct zone *z)
 {
-	if (!z)
+	if (!z || --z->refs)
 		return;
 	free(z->hosts);
 	free(z->by_ip4);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who has which name: a snapshot that never changes. Whoever makes a newer one
- * swaps it in and frees the old one; how readers are kept out is theirs.
+ * swaps it in and gives up the old one; who still reads that has a reference.
  */
 #ifndef QM_ZONE_H
 #define QM_ZONE_H
@@ -23,13 +23,15 @@ struct zone_head {
 	uint32_t serial;
 	const char *self;           /* the name of this name server */
 	struct cidr range4, range6; /* sources that are answered; families with reverse names */
-	bool forwards;              /* foreign names are asked elsewhere */
 };
 
 struct zone;
 
 /* Copies all of it; the first of two hosts with one name counts. NULL: out of memory. */
 struct zone *zone_new(const struct zone_head *head, const struct zone_host *hosts, size_t n);
+/* One more owner, from any thread. */
+struct zone *zone_ref(struct zone *z);
+/* One owner less; the last one frees it. */
 void zone_free(struct zone *z);
 CLEANUP_DEFINE(struct zone, zone_free);
 

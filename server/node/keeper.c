@@ -66,6 +66,7 @@ struct keeper {
 	unsigned stream;
 	bool stop, must_apply, must_save, must_name, has_snapshot;
 	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms, look_at_ms, name_at_ms;
+	uint64_t dns_look_at_ms;
 	uint64_t lease_save_at_ms;
 	struct waiters on_snapshot, on_status;
 
@@ -366,6 +367,8 @@ static uint64_t next_deadline(const struct keeper *k)
 		at = k->retry_at_ms;
 	if (k->lease_save_at_ms < at)
 		at = k->lease_save_at_ms;
+	if (k->node->conf.dns == NODE_DNS_COREDNS && k->dns_look_at_ms < at)
+		at = k->dns_look_at_ms;
 	return at;
 }
 
@@ -383,13 +386,20 @@ static void name(struct keeper *k, uint64_t now)
 /* Firewall and name server: what others on this host do to them. */
 static void look_around(struct keeper *k, uint64_t now)
 {
-	bool changed = applier_look(&k->applier), dns_changed = nodedns_look(&k->dns);
+	if (now >= k->look_at_ms) {
+		k->look_at_ms = now + LOOK_EVERY_MS;
+		if (applier_look(&k->applier))
+			watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
+	}
+	if (now >= k->dns_look_at_ms) {
+		bool changed = nodedns_look(&k->dns);
 
-	k->look_at_ms = now + LOOK_EVERY_MS;
-	if (dns_changed)
+		k->dns_look_at_ms = now + nodedns_look_in_ms(&k->dns);
+		if (!changed)
+			return;
 		link_report(k->node->link, LINK_REPORT_STATUS_MS);
-	if (changed || dns_changed)
 		watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
+	}
 }
 
 /* The remainder, so that the next start goes on with it. */
@@ -438,8 +448,7 @@ uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 		poll_interface(k);
 	if (k->must_name && now >= k->name_at_ms)
 		name(k, now);
-	if (now >= k->look_at_ms)
-		look_around(k, now);
+	look_around(k, now);
 	if (k->trim_at_ms && now >= k->trim_at_ms && k->applier.is_up) {
 		k->trim_at_ms = 0;
 		trim_startup();
@@ -457,6 +466,7 @@ void keeper_begin(struct keeper *k)
 	k->poll_at_ms = clock_boot_ms() + (k->must_apply ? 0 : KEEPER_POLL_FAST_MS);
 	k->trim_at_ms = clock_boot_ms() + TRIM_AFTER_MS;
 	k->look_at_ms = clock_boot_ms() + LOOK_EVERY_MS;
+	k->dns_look_at_ms = clock_boot_ms() + nodedns_look_in_ms(&k->dns);
 	k->lease_save_at_ms = clock_boot_ms();
 }
 

@@ -8,7 +8,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "gen/rpc/auth_service.h"
+#include "gen/rpc/dns_service.h"
 #include "gen/rpc/mesh_service.h"
+#include "server/node/dnsservice.h"
 #include "server/node/enrol.h"
 #include "server/node/forward.h"
 #include "server/node/keeper.h"
@@ -39,6 +41,8 @@ static const struct mesh_service mesh_handlers = {
 /* All of it is the Control Panel's. */
 static const struct auth_service auth_handlers = {0};
 
+static const struct dns_service dns_handlers = {.query = dnsservice_query};
+
 struct services *node_services(struct node *n)
 {
 	const struct service_hooks hooks = {
@@ -53,6 +57,7 @@ struct services *node_services(struct node *n)
 		return NULL;
 	if (service_add(s, &mesh_service_desc, mesh_service_handlers(&mesh_handlers), n) ||
 	    service_add(s, &auth_service_desc, auth_service_handlers(&auth_handlers), n) ||
+	    service_add(s, &dns_service_desc, dns_service_handlers(&dns_handlers), n) ||
 	    health_add(s, n->health) || reflection_add(s)) {
 		services_free(s);
 		return NULL;

@@ -55,8 +55,9 @@ static const struct conf_key keys[] = {
 	 "what of this host members may reach: every port, or mesh services only"},
 	{"mesh_port", CONF_U64, AT(mesh_port), "8443", 1, 65535, NULL,
 	 "port of the mesh services that mesh-only lets in"},
-	{"dns", CONF_BOOL, AT(dns), "on", 0, 0, NULL,
-	 "names of the mesh on port 53 of the mesh addresses, for members only"},
+	{"dns", CONF_ENUM, AT(dns), "on", 0, 0, "off|on|coredns",
+	 "names of the mesh on port 53 of the mesh addresses, for members only; coredns: a CoreDNS "
+	 "has the port and asks this node"},
 	{"dns_upstream", CONF_STRING, AT(dns_upstream), "", 0, 190, NULL,
 	 "addresses that are asked for other names; empty: those of /etc/resolv.conf"},
 	{"metrics", CONF_STRING, AT(metrics), "", 0, 255, NULL,

@@ -12,6 +12,7 @@
 enum { NODE_FIREWALL_OFF, NODE_FIREWALL_ON };
 enum { NODE_WG_AUTO, NODE_WG_KERNEL, NODE_WG_USERSPACE };
 enum { NODE_INPUT_ALL, NODE_INPUT_MESH_ONLY };
+enum { NODE_DNS_OFF, NODE_DNS_ON, NODE_DNS_COREDNS };
 
 struct node_conf {
 	char *listen, *listen_plain, *admin_socket, *admin_group;
@@ -20,12 +21,11 @@ struct node_conf {
 	char *cors_origins;
 	char *wg_interface, *wireguard_go;
 	uint64_t wg_port, mtu, mesh_port;
-	bool dns;
 	char *dns_upstream;
 	char *endpoint;
 	char *cp, *cp_pin;
 	char *state_dir, *join_token_file, *name;
-	int firewall, mesh_input, wg_backend;
+	int firewall, mesh_input, wg_backend, dns;
 	char *metrics, *log_level;
 	uint64_t loops, workers;
 	uint64_t conn_age_ms, conn_grace_ms;

@@ -8,12 +8,24 @@
 #include "base/log.h"
 #include "server/dns/dnslisten.h"
 
+#define LOOK_EVERY_MS 30000
+/* CoreDNS: one small question. */
+#define ASK_EVERY_MS 5000
+#define ASK_SOON_MS 1000
+#define UNHEARD_MAX 3
+
 static void say(char ret[REPLICA_DNS_LEN], const struct nodedns *d)
 {
 	char why[DNSFORWARD_REASON_LEN] = "", address[CIDR_TEXT_LEN + 1];
 
-	if (!d->conf->dns) {
+	if (d->conf->dns == NODE_DNS_OFF) {
 		snprintf(ret, REPLICA_DNS_LEN, "off");
+	} else if (d->conf->dns == NODE_DNS_COREDNS && d->n_unheard < UNHEARD_MAX) {
+		snprintf(ret, REPLICA_DNS_LEN, "coredns");
+	} else if (d->conf->dns == NODE_DNS_COREDNS && d->own[0].family) {
+		snprintf(ret, REPLICA_DNS_LEN,
+			 "degraded: no CoreDNS on port %u of %s that asks this node",
+			 DNSLISTEN_PORT, cidr_addr_text(&d->own[0], address));
 	} else if (d->listen) {
 		dnslisten_why(d->listen, why);
 		snprintf(ret, REPLICA_DNS_LEN, why[0] ? "degraded: %s" : "serving", why);
@@ -51,7 +63,9 @@ static bool note_status(struct nodedns *d)
 
 void nodedns_init(struct nodedns *d, const struct node_conf *conf, struct replica *replica)
 {
-	*d = (struct nodedns){.conf = conf, .replica = replica};
+	/* Silent until heard. */
+	*d = (struct nodedns){.conf = conf, .replica = replica, .n_unheard = UNHEARD_MAX};
+	dnsprobe_init(&d->probe);
 	say(replica->interface.dns_status, d);
 }
 
@@ -59,6 +73,7 @@ void nodedns_done(struct nodedns *d)
 {
 	dnslisten_free(d->listen);
 	d->listen = NULL;
+	dnsprobe_done(&d->probe);
 }
 
 static struct zone *make_zone(const struct nodedns *d, const struct member *self)
@@ -70,7 +85,6 @@ static struct zone *make_zone(const struct nodedns *d, const struct member *self
 		.self = self->slug,
 		.range4 = t->range4,
 		.range6 = t->range6,
-		.forwards = true,
 	};
 	size_t count = members_count(list), n = 0;
 	struct zone_host *hosts = calloc(count + 1, sizeof(*hosts));
@@ -112,13 +126,25 @@ static void start(struct nodedns *d, struct zone *zone)
 	d->refused = dnslisten_new(&options, zone, &d->listen);
 }
 
+/* For who asks by gRPC. Takes the zone. */
+static void show_zone(struct nodedns *d, struct zone *zone)
+{
+	struct zone *old;
+
+	pthread_rwlock_wrlock(&d->replica->lock);
+	old = d->replica->zone;
+	d->replica->zone = zone;
+	pthread_rwlock_unlock(&d->replica->lock);
+	zone_free(old);
+}
+
 bool nodedns_apply(struct nodedns *d)
 {
 	const struct member *self = members_get(d->replica->list, &d->replica->self);
 	struct cidr own[2] = {0};
 	struct zone *zone;
 
-	if (!d->conf->dns || !self || !self->ip4)
+	if (d->conf->dns == NODE_DNS_OFF || !self || !self->ip4)
 		return note_status(d);
 	own[0] = cidr_v4(self->ip4, 32);
 	if (self->has_ip6)
@@ -130,14 +156,43 @@ bool nodedns_apply(struct nodedns *d)
 		nodedns_done(d);
 		memcpy(d->own, own, sizeof(own));
 	}
-	if (d->listen)
+	show_zone(d, zone_ref(zone));
+	if (d->conf->dns == NODE_DNS_COREDNS)
+		zone_free(zone);
+	else if (d->listen)
 		dnslisten_publish(d->listen, zone);
 	else
 		start(d, zone);
 	return note_status(d);
 }
 
+/* What the last question came to, and the next one. */
+static void ask_coredns(struct nodedns *d)
+{
+	const struct member *self = members_get(d->replica->list, &d->replica->self);
+
+	if (dnsprobe_heard(&d->probe))
+		d->n_unheard = 0;
+	else if (d->n_unheard < UNHEARD_MAX)
+		d->n_unheard++;
+	dnsprobe_done(&d->probe);
+	if (self && d->own[0].family &&
+	    dnsprobe_ask(&d->probe, &d->own[0], DNSLISTEN_PORT, self->slug, &d->own[0]))
+		log_debug("dns", "CoreDNS is not asked: %s", strerror(errno));
+}
+
 bool nodedns_look(struct nodedns *d)
 {
-	return d->refused ? nodedns_apply(d) : note_status(d);
+	if (d->conf->dns == NODE_DNS_COREDNS)
+		ask_coredns(d);
+	if (d->refused)
+		return nodedns_apply(d);
+	return note_status(d);
+}
+
+uint64_t nodedns_look_in_ms(const struct nodedns *d)
+{
+	if (d->conf->dns != NODE_DNS_COREDNS)
+		return LOOK_EVERY_MS;
+	return d->n_unheard ? ASK_SOON_MS : ASK_EVERY_MS;
 }

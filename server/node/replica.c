@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "quazzar/mesh/v1/member.pb-c.h"
+#include "server/dns/zone.h"
 
 #define HEAD_CONTEXT "qmesh-head/1"
 #define REVOKED_MAX 65536
@@ -37,6 +38,7 @@ void replica_done(struct replica *r)
 	free(r->interface.failed);
 	free(r->nodes_down);
 	free(r->revoked);
+	zone_free(r->zone);
 	pthread_rwlock_destroy(&r->lock);
 }
 

@@ -18,6 +18,8 @@
 #include "server/node/trust.h"
 #include "server/peers/view.h"
 
+struct zone;
+
 #define REPLICA_HEAD_MAX 512
 #define REPLICA_REASON_LEN 300
 #define REPLICA_DNS_LEN 200
@@ -43,7 +45,7 @@ struct replica_interface {
 	uint32_t n_peers;
 	const char *backend, *backend_why;
 	char forwarding[REPLICA_REASON_LEN];
-	char dns_status[REPLICA_DNS_LEN]; /* off, serving, "degraded: why" */
+	char dns_status[REPLICA_DNS_LEN]; /* off, serving, coredns, "degraded: why" */
 	uint64_t epoch, generation;       /* applied */
 	bool lease_over;                  /* no device peers for that */
 	struct digest list_digest;        /* of the list as it was then */
@@ -62,6 +64,7 @@ struct replica {
 	size_t n_promoted;
 	struct pill_table pills;
 	struct replica_interface interface;
+	struct zone *zone; /* names, for who asks by gRPC; NULL: dns is off, or no list yet */
 
 	struct lease lease; /* of device peers */
 	bool cp_connected;

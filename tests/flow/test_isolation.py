@@ -83,6 +83,8 @@ ROWS = {
     "AdminService.ListKeys": (None, lambda lab, _: {}, "OK"),
     "AdminService.RotateKey": (None, lambda lab, _: {"purpose": 5, "immediate": True}, "FIELD_INVALID"),
     "AdminService.CreateBackup": (None, lambda lab, _: {"public_key": bytes(32)}, "FIELD_INVALID"),
+    "DnsService.Query": (None, lambda lab, _: {"msg": bytes.fromhex("1234010000010000000000000471756f6e0771"
+                                                                     "75617a7a6172046d6573680000010001")}, "OK"),
     "MeshService.GetState": (None, lambda lab, _: {}, "OK"),
     "MeshService.ListDevices": (None, lambda lab, _: {}, "OK"),
     "MeshService.GetDevice": ("device", device, "OK"),
@@ -110,6 +112,8 @@ ROWS = {
 }
 # An auditor sees all and changes nothing; what a device carries is its owner's and the admins' (design 4.2).
 AUDITOR_SEES = {"MeshService.GetDevice", "MeshService.ExplainDevice"}
+# Services that the Control Panel has not at all: nobody is asked who they are.
+NODES_OWN = {"DnsService.Query"}
 # What the call uses up.
 CONSUMES = {"MeshService.DeleteDevice", "AuthService.RevokeServiceToken"}
 
@@ -121,6 +125,8 @@ def guard(name, caller, at, route):
     policy = METHODS[name].policy
     audience, place = AUDIENCES[policy.audience], PLACES[policy.runs_on]
     if at == "node" and (place == "CP" or (route and route[1].startswith("/cp/"))):
+        return "UNIMPLEMENTED"
+    if at == "CP" and name in NODES_OWN:
         return "UNIMPLEMENTED"
     if caller.kind == "bad" or (at == "node" and caller.kind == "agent"):
         return "TOKEN_INVALID"

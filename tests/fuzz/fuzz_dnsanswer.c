@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct zone *make_zone(void)
 {
-	struct zone_head head = {.serial = 1, .self = "n1", .forwards = true};
+	struct zone_head head = {.serial = 1, .self = "n1"};
 	struct zone_host hosts[] = {{.name = "n1"}, {.name = "phone"}};
 	uint8_t ip6[16] = {0xfd, 0, 0, 0x77};
 
@@ -28,7 +28,8 @@ static struct zone *make_zone(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const size_t limits[] = {0, 65535, 64};
+	static const struct dnsanswer_terms ways[] = {
+		{.forwards = true}, {.max = 65535, .forwards = true}, {.max = 64}};
 	static struct zone *z;
 	uint8_t copy[DNSWIRE_QUERY_MAX];
 
@@ -37,21 +38,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	assert(z);
 	if (len > DNSWIRE_QUERY_MAX)
 		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
 		struct dnsanswer_packet ret;
 		struct dnswire_question q;
-		enum dnsanswer what = dnsanswer_make(z, data, len, limits[i], &ret);
+		enum dnsanswer what = dnsanswer_make(z, data, len, &ways[i], &ret);
 
 		if (what == DNSANSWER_FORWARD)
-			assert(dnswire_read(data, len, &q) == 0 && ret.limit >= 64);
+			assert(ways[i].forwards && dnswire_read(data, len, &q) == 0 &&
+			       ret.limit >= 64);
 		if (what != DNSANSWER_SEND)
 			continue;
 		assert(ret.len >= DNSWIRE_HEAD_LEN && ret.len <= sizeof(ret.bytes));
 		assert(ret.len <= len + GROWTH_MAX);
 		assert(ret.bytes[0] == data[0] && ret.bytes[1] == data[1] && ret.bytes[2] & 0x80);
 		/* Nobody answers an answer. */
-		assert(dnsanswer_make(z, ret.bytes, ret.len, 0, &(struct dnsanswer_packet){0}) ==
-		       DNSANSWER_DROP);
+		assert(dnsanswer_make(z, ret.bytes, ret.len, &ways[0],
+				      &(struct dnsanswer_packet){0}) == DNSANSWER_DROP);
 	}
 	/* What an upstream may send is cut and compared in place. */
 	memcpy(copy, data, len);

@@ -51,7 +51,7 @@ def _options(method):
 def _methods():
     found = {}
     for file in FDS.file:
-        if file.package != meshrpc.PACKAGE[:-1]:
+        if file.package not in (meshrpc.PACKAGE[:-1], "coredns.dns"):
             continue
         for service in file.service:
             for m in service.method:

@@ -30,6 +30,7 @@ REASONS_DOMAIN = "mesh.quazzar"
 
 def _load():
     files = sorted(glob.glob(os.path.join(ROOT, "proto", "quazzar", "mesh", "v1", "*.proto")))
+    files.append(os.path.join(ROOT, "proto", "coredns", "dns.proto"))
     files.append(os.path.join(ROOT, "proto", "google", "rpc", "status.proto"))
     files.append(os.path.join(ROOT, "proto", "google", "rpc", "error_details.proto"))
     with tempfile.TemporaryDirectory() as tmp:

@@ -27,13 +27,12 @@ static struct cidr at(const char *s)
 	return c;
 }
 
-static struct zone *make_zone(bool forwards)
+static struct zone *make_zone(void)
 {
 	const struct zone_head head = {.serial = 7,
 				       .self = "n1",
 				       .range4 = at("10.77.0.0/16"),
-				       .range6 = at("fd00:77::/48"),
-				       .forwards = forwards};
+				       .range6 = at("fd00:77::/48")};
 	const struct zone_host hosts[] = {
 		{.name = "phone", .ip4 = at("10.77.0.9"), .ip6 = at("fd00:77::9")},
 		{.name = "n1", .ip4 = at("10.77.0.1"), .ip6 = at("fd00:77::1")},
@@ -107,12 +106,13 @@ static size_t skip_name(const uint8_t *p, size_t i)
 
 static struct seen look(const struct query *q, size_t max, bool forwards)
 {
-	_cleanup_(zone_freep) struct zone *z = make_zone(forwards);
+	_cleanup_(zone_freep) struct zone *z = make_zone();
+	const struct dnsanswer_terms terms = {.max = max, .forwards = forwards};
 	struct seen s = {0};
 	const uint8_t *p = s.packet.bytes;
 	size_t i;
 
-	s.what = dnsanswer_make(z, q->bytes, q->len, max, &s.packet);
+	s.what = dnsanswer_make(z, q->bytes, q->len, &terms, &s.packet);
 	if (s.what != DNSANSWER_SEND)
 		return s;
 	assert_in_range(s.packet.len, 12, sizeof(s.packet.bytes));

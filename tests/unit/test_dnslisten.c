@@ -62,8 +62,7 @@ static uint16_t port_of(int fd)
 
 static struct zone *make_zone(const char *range)
 {
-	const struct zone_head head = {
-		.serial = 1, .self = "n1", .range4 = at(range), .forwards = true};
+	const struct zone_head head = {.serial = 1, .self = "n1", .range4 = at(range)};
 	const struct zone_host host = {.name = "n1", .ip4 = at("127.0.0.9")};
 
 	return zone_new(&head, &host, 1);

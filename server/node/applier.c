@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "server/node/statefile.h"
 #include "server/wg/firewall.h"
+#include "server/wg/foreign.h"
 #include "server/wg/netif.h"
 #include "server/wg/sync.h"
 #include "server/wg/sysctl.h"
@@ -72,6 +73,8 @@ int applier_teardown(const struct node_conf *conf)
 		return err_trace(first);
 	first = wg_destroy(wg);
 	r = firewall_remove();
+	first = first ? first : r;
+	r = foreign_clear(conf->wg_interface);
 	first = first ? first : r;
 	r = sysctl_restore(conf->state_dir);
 	return first ? first : r;
@@ -279,15 +282,24 @@ static int set_addresses(struct applier *a, const struct member *self)
 /* True: our table is missing. */
 static bool note_look(struct applier *a)
 {
-	struct firewall_look look;
+	const struct tenantrec *t = members_tenant(a->replica->list);
+	const struct foreign_wish wish = {
+		.interface = a->conf->wg_interface,
+		.range4 = t->range4,
+		.range6 = t->range6,
+		.wg_port = (uint16_t)a->conf->wg_port,
+		.mesh_ports = {(uint16_t)a->conf->mesh_port},
+		.dns = a->conf->dns,
+		.integrate = a->conf->firewall == NODE_FIREWALL_INTEGRATE,
+	};
+	struct foreign_look look = {0};
 
-	if (firewall_look(a->conf->wg_interface, &look))
+	if (foreign_look(&wish, &look))
 		return false;
 	if (look.blocked[0] && strcmp(look.blocked, a->forwarding) != 0)
-		log_warn("wg", "traffic between members is %s; what helps: %s", look.blocked,
-			 look.helps);
+		log_warn("wg", "traffic of members: %s", look.blocked);
 	memcpy(a->forwarding, look.blocked, sizeof(a->forwarding));
-	return !look.is_ours_there;
+	return !look.is_table_there;
 }
 
 static void set_firewall(struct applier *a)
@@ -303,12 +315,16 @@ static void set_firewall(struct applier *a)
 	int r;
 
 	a->forwarding[0] = '\0';
-	if (a->conf->firewall == NODE_FIREWALL_OFF)
+	if (a->conf->firewall == NODE_FIREWALL_OFF) {
+		if (foreign_clear(a->conf->wg_interface))
+			log_warn("wg", "rules of an earlier start are left");
 		return;
+	}
 	r = firewall_apply(&rules);
 	if (r) {
 		snprintf(a->forwarding, sizeof(a->forwarding), "no firewall table: %s",
-			 r == -ENOENT ? "nft is not installed" : "nft refused it");
+			 r == -ENOENT ? "nft is not installed: install nftables"
+				      : "nft refused it: see the log");
 		log_warn("wg", "%s", a->forwarding);
 		return;
 	}

@@ -276,6 +276,8 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 		/* Only the next stream counts. */
 		k->has_snapshot = false;
 		k->stream = 0;
+		/* Whoever asks for all of it means what this host has to say, too. */
+		k->look_at_ms = 0;
 		link_refresh(k->node->link);
 		break;
 	case NOTE_ON_STATUS:

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules go in as JSON on nft's standard input; what others have is read as
- * text. An accept in our chain cannot overrule a drop in another one: that is
- * why foreign chains are looked at and named.
+ * Rules go in as JSON on nft's standard input, the whole table in one
+ * transaction.
  */
 #include "server/wg/firewall.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/err.h"
-#include "base/log.h"
-#include "server/wg/spawn.h"
+#include "base/text.h"
+#include "server/wg/nft.h"
 
 #define JSON_MAX 65536
-#define RULESET_MAX (4u << 20)
-#define OUTPUT_MAX 4096
 
 static void add_match_name(struct text *t, const char *key, const char *interface)
 {
@@ -133,22 +129,6 @@ static void add_input(struct text *t, const struct firewall_rules *f)
 	close_rule(t, "drop");
 }
 
-static int run_nft(const char *json)
-{
-	char *argv[] = {(char *)"nft", (char *)"-j", (char *)"-f", (char *)"-", NULL};
-	_cleanup_(text_done) struct text out = TEXT_INIT(OUTPUT_MAX);
-	int r;
-
-	r = spawn_run(argv, json, &out);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		log_warn("wg", "nft ended with %d: %s", r, out.s ? out.s : "");
-		return err_origin(-EIO);
-	}
-	return 0;
-}
-
 /* Add, then delete, then add: a delete of a table that is not there would be an error. */
 static const char fresh_table[] =
 	"{\"nftables\":["
@@ -168,7 +148,7 @@ int firewall_apply(const struct firewall_rules *rules)
 	text_adds(&t, "]}");
 	if (t.failed)
 		return err_origin(-ENOMEM);
-	return run_nft(t.s);
+	return nft_json(t.s);
 }
 
 int firewall_remove(void)
@@ -180,88 +160,6 @@ int firewall_remove(void)
 	text_adds(&t, "]}");
 	if (t.failed)
 		return err_origin(-ENOMEM);
-	r = run_nft(t.s);
+	r = nft_json(t.s);
 	return r == -ENOENT ? 0 : r;
-}
-
-struct chain {
-	char table[80], name[80];
-	bool drops, names_us;
-};
-
-/* "table ip filter {" and "chain FORWARD {": the words before the brace. */
-static bool read_opening(const char *line, const char *word, char *ret, size_t size)
-{
-	size_t skip = strlen(word), len = strlen(line);
-
-	if (strncmp(line, word, skip) != 0 || len < skip + 3 || line[len - 1] != '{')
-		return false;
-	len -= skip + 2;
-	if (len >= size)
-		len = size - 1;
-	memcpy(ret, line + skip, len);
-	ret[len] = '\0';
-	return true;
-}
-
-static void note_block(const struct chain *c, const char *interface, struct firewall_look *look)
-{
-	snprintf(look->blocked, sizeof(look->blocked), "blocked by chain %s in table %s", c->name,
-		 c->table);
-	snprintf(look->helps, sizeof(look->helps),
-		 "nft insert rule %s %s iifname %s oifname %s accept", c->table, c->name, interface,
-		 interface);
-}
-
-static void read_line(struct chain *c, const char *line, const char *interface,
-		      struct firewall_look *look)
-{
-	if (read_opening(line, "table ", c->table, sizeof(c->table))) {
-		look->is_ours_there |= strcmp(c->table, "inet " FIREWALL_TABLE) == 0;
-	} else if (read_opening(line, "chain ", c->name, sizeof(c->name))) {
-		c->drops = c->names_us = false;
-	} else if (strstr(line, "hook forward") && strstr(line, "policy drop")) {
-		c->drops = true;
-	} else if (strstr(line, interface) && strstr(line, "accept")) {
-		c->names_us = true;
-	} else if (strcmp(line, "}") == 0) {
-		if (c->drops && !c->names_us && !look->blocked[0] &&
-		    strcmp(c->table, "inet " FIREWALL_TABLE) != 0)
-			note_block(c, interface, look);
-		c->drops = false;
-	}
-}
-
-void firewall_read(const char *ruleset, const char *interface, struct firewall_look *ret)
-{
-	struct chain c = {0};
-	char line[1024];
-
-	*ret = (struct firewall_look){0};
-	while (*ruleset) {
-		size_t blanks = strspn(ruleset, " \t");
-		size_t len = strcspn(ruleset + blanks, "\n");
-		size_t kept = len < sizeof(line) ? len : sizeof(line) - 1;
-
-		memcpy(line, ruleset + blanks, kept);
-		line[kept] = '\0';
-		read_line(&c, line, interface, ret);
-		ruleset += blanks + len;
-		ruleset += *ruleset == '\n';
-	}
-}
-
-int firewall_look(const char *interface, struct firewall_look *ret)
-{
-	char *argv[] = {(char *)"nft", (char *)"list", (char *)"ruleset", NULL};
-	_cleanup_(text_done) struct text out = TEXT_INIT(RULESET_MAX);
-	int r = spawn_run(argv, NULL, &out);
-
-	if (r < 0)
-		return r;
-	/* More rules than we read, or none to be seen in this container: nothing to tell. */
-	if (r > 0 || out.failed)
-		return -EIO;
-	firewall_read(out.s ? out.s : "", interface, ret);
-	return 0;
 }

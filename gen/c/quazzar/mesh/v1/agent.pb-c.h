@@ -550,7 +550,7 @@ struct  Pb__ReportRequest
    */
   char *backend;
   /*
-   * Empty, or what stops the node forwarding.
+   * Empty, or which rule of others stops its traffic, and what helps.
    */
   char *forwarding;
   uint32_t listen_port;

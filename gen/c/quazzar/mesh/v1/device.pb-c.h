@@ -270,7 +270,8 @@ struct  Pb__Node
    */
   uint32_t failed_peers;
   /*
-   * Empty, or what stops it forwarding, e.g. "blocked by chain FORWARD".
+   * Empty, or which rule of others stops its traffic, and what helps, e.g.
+   * "blocked by chain FORWARD in table ip filter; what helps: nft insert rule …".
    */
   char *forwarding;
   Google__Protobuf__Timestamp *created_at;
@@ -350,8 +351,8 @@ struct  Pb__State
   uint32_t devices_used;
   uint32_t devices_cap;
   /*
-   * Empty, or why devices of other nodes are not reached, e.g.
-   * "blocked by chain FORWARD in table filter".
+   * Empty, or which rule of others stops traffic here, and what helps, e.g.
+   * "blocked by chain FORWARD in table ip filter; what helps: nft insert rule …".
    */
   char *forwarding;
   /*

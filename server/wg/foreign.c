@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An accept in our own chain cannot overrule a drop in another one: every base
+ * chain of a hook has its say. So what others have is held against the packets
+ * that a mesh needs, most important first.
+ */
+#include "server/wg/foreign.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "server/wg/firewall.h"
+#include "server/wg/nft.h"
+#include "server/wg/ruleset.h"
+
+#define OWN_TABLE "inet " FIREWALL_TABLE
+#define MARK_LEN 40
+#define MATCH_LEN 120
+#define LINE_LEN 512
+#define MAX_NEEDS 8
+/* An accept in DOCKER-USER may not be enough: then one in the chain itself. */
+#define MAX_ROUNDS 4
+#define BATCH_MAX 65536
+
+/* A packet that must come through, and the match of an accept for it. */
+struct need {
+	struct ruleset_packet packet;
+	const char *what; /* "" or what is blocked */
+	char match[MATCH_LEN];
+};
+
+struct needs {
+	struct need rows[MAX_NEEDS];
+	size_t n;
+};
+
+static void mark_of(const char *interface, char ret[MARK_LEN])
+{
+	snprintf(ret, MARK_LEN, "qmesh %s", interface);
+}
+
+static void need_port(struct needs *needs, const struct foreign_wish *w, const char *protocol,
+		      unsigned port, bool from_members)
+{
+	struct need *need = &needs->rows[needs->n++];
+
+	need->packet = (struct ruleset_packet){.hook = "input",
+					       .family = CIDR_V4,
+					       .iif = from_members ? w->interface : NULL,
+					       .not_iif = w->interface,
+					       .protocol = protocol,
+					       .port = (uint16_t)port};
+	if (from_members)
+		need->packet.range = w->range4;
+	need->what = from_members ? "a port for members is " : "the port of WireGuard is ";
+	snprintf(need->match, sizeof(need->match), "%s%s%s%s dport %u",
+		 from_members ? "iifname " : "", from_members ? w->interface : "",
+		 from_members ? " " : "", protocol, port);
+}
+
+static void need_forward(struct needs *needs, const struct foreign_wish *w,
+			 const struct cidr *range)
+{
+	struct need *need = &needs->rows[needs->n];
+
+	if (!range->family)
+		return;
+	needs->n++;
+	need->packet = (struct ruleset_packet){.hook = "forward",
+					       .family = range->family,
+					       .iif = w->interface,
+					       .oif = w->interface,
+					       .not_iif = w->interface,
+					       .protocol = "tcp",
+					       .range = *range};
+	need->what = "";
+	snprintf(need->match, sizeof(need->match), "iifname %s oifname %s", w->interface,
+		 w->interface);
+}
+
+static void make_needs(const struct foreign_wish *w, struct needs *ret)
+{
+	ret->n = 0;
+	need_port(ret, w, "udp", w->wg_port, false);
+	need_forward(ret, w, &w->range4);
+	need_forward(ret, w, &w->range6);
+	if (w->dns) {
+		need_port(ret, w, "udp", 53, true);
+		need_port(ret, w, "tcp", 53, true);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(w->mesh_ports); i++)
+		if (w->mesh_ports[i])
+			need_port(ret, w, "tcp", w->mesh_ports[i], true);
+}
+
+/* What iptables made may have names that nft takes for something else. */
+static bool is_plain(const char *name)
+{
+	return name[0] && !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					     "0123456789_-. ")];
+}
+
+/* The rules as they are after a batch. */
+static int change(struct ruleset **rules, const struct text *batch)
+{
+	int r;
+
+	if (batch->failed)
+		return err_origin(-ENOMEM);
+	r = nft_batch(batch->s);
+	if (r)
+		return r;
+	ruleset_free(TAKE(*rules));
+	return nft_rules(rules);
+}
+
+static int withdraw(struct ruleset **rules, const char *mark)
+{
+	_cleanup_(text_done) struct text batch = TEXT_INIT(BATCH_MAX);
+	struct ruleset_mark found;
+	size_t at = 0, n = 0;
+
+	for (; ruleset_marked(*rules, mark, &at, &found); n++)
+		text_addf(&batch, "delete rule %s %s handle %lu\n", found.table, found.chain,
+			  found.handle);
+	if (!n)
+		return 0;
+	log_info("wg", "%zu accepts of ours leave the rules of others", n);
+	return change(rules, &batch);
+}
+
+/* Nothing on the interface but what our own table lets through. */
+static bool is_table_for(const struct ruleset *rules, const char *interface)
+{
+	const struct ruleset_packet stranger = {.hook = "forward",
+						.family = CIDR_V4,
+						.iif = interface,
+						.oif = "lo",
+						.not_iif = interface,
+						.protocol = "tcp"};
+	struct ruleset_block block;
+
+	return ruleset_drops(rules, &stranger, "", "", &block) &&
+	       strcmp(block.table, OWN_TABLE) == 0;
+}
+
+int foreign_clear(const char *interface)
+{
+	_cleanup_(ruleset_freep) struct ruleset *rules = NULL;
+	char mark[MARK_LEN];
+	int r = nft_rules(&rules), first = 0;
+
+	if (r)
+		return 0;
+	if (is_table_for(rules, interface))
+		first = firewall_remove();
+	mark_of(interface, mark);
+	r = withdraw(&rules, mark);
+	return first ? first : r;
+}
+
+/* One accept for each need that is dropped. Their number. */
+static size_t add_accepts(const struct ruleset *rules, const struct needs *needs, const char *mark,
+			  struct text *batch)
+{
+	char line[LINE_LEN];
+	struct ruleset_block b;
+	size_t n = 0;
+
+	for (size_t i = 0; i < needs->n; i++) {
+		const struct need *need = &needs->rows[i];
+
+		if (!ruleset_drops(rules, &need->packet, OWN_TABLE, mark, &b) ||
+		    !is_plain(b.table) || !is_plain(b.place))
+			continue;
+		snprintf(line, sizeof(line), "insert rule %s %s %s counter accept comment \"%s\"\n",
+			 b.table, b.place, need->match, mark);
+		/* A table of both families needs it once. */
+		if (batch->s && strstr(batch->s, line))
+			continue;
+		text_adds(batch, line);
+		log_info("wg", "integrated: %s accepted in chain %s of table %s", need->match,
+			 b.place, b.table);
+		n++;
+	}
+	return n;
+}
+
+static int integrate(struct ruleset **rules, const struct needs *needs, const char *mark)
+{
+	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+		_cleanup_(text_done) struct text batch = TEXT_INIT(BATCH_MAX);
+		int r;
+
+		if (!add_accepts(*rules, needs, mark, &batch))
+			return 0;
+		r = change(rules, &batch);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* The command only whole: a name may be so long that both have no room. */
+static void say_block(const struct need *need, const struct ruleset_block *b,
+		      char ret[FOREIGN_WORDS_LEN])
+{
+	_cleanup_(text_done) struct text words = TEXT_INIT(FOREIGN_WORDS_LEN - 1);
+	size_t len;
+
+	text_addf(&words, "%sblocked by chain %.79s in table %.79s", need->what, b->chain,
+		  b->table);
+	len = words.len;
+	text_addf(&words, "; what helps: nft insert rule %s %s %s accept", b->table, b->place,
+		  need->match);
+	if (words.s)
+		memcpy(ret, words.s, words.failed ? len : words.len);
+}
+
+static void name_block(const struct ruleset *rules, const struct needs *needs, const char *mark,
+		       char ret[FOREIGN_WORDS_LEN])
+{
+	struct ruleset_block b;
+
+	memset(ret, 0, FOREIGN_WORDS_LEN);
+	for (size_t i = 0; i < needs->n && !ret[0]; i++)
+		if (ruleset_drops(rules, &needs->rows[i].packet, OWN_TABLE, mark, &b))
+			say_block(&needs->rows[i], &b, ret);
+}
+
+int foreign_look(const struct foreign_wish *wish, struct foreign_look *ret_look)
+{
+	_cleanup_(ruleset_freep) struct ruleset *rules = NULL;
+	struct needs needs;
+	char mark[MARK_LEN];
+	int r = nft_rules(&rules);
+
+	if (r)
+		return r;
+	make_needs(wish, &needs);
+	mark_of(wish->interface, mark);
+	ret_look->is_table_there = ruleset_has_table(rules, OWN_TABLE);
+	r = wish->integrate ? integrate(&rules, &needs, mark) : withdraw(&rules, mark);
+	if (r)
+		log_warn("wg", "rules of others not changed: %s", strerror(-r));
+	if (!rules)
+		return -EIO;
+	name_block(rules, &needs, mark, ret_look->blocked);
+	return 0;
+}

@@ -232,9 +232,11 @@ static enum strike_outcome verdict(const struct strike *s, bool closed)
 		return STRIKE_LENIENT;
 	if (s->answered)
 		return STRIKE_ANSWERED;
+	if (s->goaway)
+		return STRIKE_CLOSED;
 	if (s->reset)
 		return STRIKE_REFUSED;
-	if (closed || s->goaway)
+	if (closed)
 		return STRIKE_CLOSED;
 	return s->done_sending && s->ending != STRIKE_WAIT ? STRIKE_CUT : STRIKE_SILENT;
 }

@@ -149,7 +149,8 @@ void h2conn_fault(struct h2conn *h, int error, const char *words)
 	for (size_t i = 0; i < H2CONN_BUCKETS; i++)
 		for (struct h2stream *s = h->streams[i], *next; s; s = next) {
 			next = s->next;
-			h2send_reset(s, (uint32_t)-error);
+			/* No reset: of its code clients make a status, of the end UNAVAILABLE. */
+			h2send_drop(s);
 			h2stream_gone(s);
 		}
 	h->look.fn = on_look;

@@ -170,7 +170,7 @@ void h2send_kick(struct h2stream *s)
 	h2o_http2_conn_register_for_proceed_callback(h2engine_conn(s->h), stream);
 }
 
-void h2send_reset(struct h2stream *s, uint32_t code)
+void h2send_drop(struct h2stream *s)
 {
 	h2o_http2_stream_t *stream = h2engine_stream(s);
 	h2o_http2_scheduler_openref_t *ref;
@@ -185,8 +185,15 @@ void h2send_reset(struct h2stream *s, uint32_t code)
 	}
 	stream->_data.size = 0;
 	unlink_stream(stream);
-	h2o_http2__encode_rst_stream_frame(&h2engine_conn(s->h)->_write.buf, s->id, (int)code);
 	s->ended = s->finished = true;
 	h2o_http2_stream_set_state(h2engine_conn(s->h), stream, H2O_HTTP2_STREAM_STATE_END_STREAM);
 	close_after_write(s);
+}
+
+void h2send_reset(struct h2stream *s, uint32_t code)
+{
+	if (!can_send(s))
+		return;
+	h2o_http2__encode_rst_stream_frame(&h2engine_conn(s->h)->_write.buf, s->id, (int)code);
+	h2send_drop(s);
 }

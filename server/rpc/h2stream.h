@@ -60,5 +60,7 @@ void h2send_headers(struct h2stream *s, const uint8_t *block, size_t len, bool e
 /* There is something to send: body, or the end. */
 void h2send_kick(struct h2stream *s);
 void h2send_reset(struct h2stream *s, uint32_t code);
+/* Nothing more of it is sent, and no word about it: the connection ends, which says it all. */
+void h2send_drop(struct h2stream *s);
 
 #endif

@@ -23,8 +23,10 @@ struct connection {
 	struct connection *next;
 	struct dnsclient client;
 	uint64_t end_at_ms;
-	bool is_busy, is_dead; /* a question is out; closed */
-	uint8_t *out;
+	uint32_t watched;
+	unsigned n_asked;       /* questions that are out */
+	bool is_ended, is_dead; /* nothing more comes; closed */
+	uint8_t *out;           /* answers that the client has not taken yet */
 	size_t out_len, sent, got;
 	uint8_t in[PREFIX + DNSWIRE_QUERY_MAX];
 };
@@ -45,25 +47,32 @@ static void end_connection(struct connection *c)
 	c->owner->hooks.gone(c->owner->hooks.arg, c);
 }
 
-static void wish(struct connection *c, uint32_t events)
+/* What the socket is watched for: answers go first, so that who never reads asks nothing more. */
+static void watch_connection(struct connection *c)
 {
-	struct epoll_event e = {.events = events, .data.ptr = &c->event};
+	struct epoll_event e = {.data.ptr = &c->event};
 
-	if (!c->is_dead && epoll_ctl(c->owner->epoll_fd, EPOLL_CTL_MOD, c->event.fd, &e))
+	if (c->is_dead)
+		return;
+	if (c->out)
+		e.events = EPOLLOUT;
+	else if (!c->is_ended && c->n_asked < DNSTCP_MAX_ASKED)
+		e.events = EPOLLIN;
+	if (e.events == c->watched)
+		return;
+	c->watched = e.events;
+	if (epoll_ctl(c->owner->epoll_fd, EPOLL_CTL_MOD, c->event.fd, &e))
 		end_connection(c);
 }
 
-/* Sends what is left; then the next question may come. */
 static void flush(struct connection *c)
 {
 	while (c->sent < c->out_len) {
 		ssize_t len =
 			send(c->event.fd, c->out + c->sent, c->out_len - c->sent, MSG_NOSIGNAL);
 
-		if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
-			wish(c, EPOLLOUT);
+		if (len < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-		}
 		if (len < 0) {
 			end_connection(c);
 			return;
@@ -72,31 +81,32 @@ static void flush(struct connection *c)
 	}
 	free(c->out);
 	c->out = NULL;
-	c->is_busy = false;
+	c->out_len = c->sent = 0;
 	c->end_at_ms = clock_boot_ms() + DNSTCP_IDLE_MS;
-	wish(c, EPOLLIN);
+	if (c->is_ended && c->n_asked == 0)
+		end_connection(c);
 }
 
-/* Questions that are whole, one after the other. */
+/* Questions that are whole, while not too many are out. Answers may come at once. */
 static void ask_next(struct connection *c)
 {
-	while (!c->is_dead && !c->is_busy && c->got >= PREFIX) {
+	while (!c->is_dead && !c->out && c->n_asked < DNSTCP_MAX_ASKED && c->got >= PREFIX) {
 		size_t len = dnswire_u16(c->in);
 		uint8_t query[DNSWIRE_QUERY_MAX];
 
-		if (len > DNSWIRE_QUERY_MAX) {
+		if (len < DNSWIRE_HEAD_LEN || len > DNSWIRE_QUERY_MAX) {
 			end_connection(c);
 			return;
 		}
 		if (c->got < PREFIX + len)
-			return;
+			break;
 		memcpy(query, c->in + PREFIX, len);
 		c->got -= PREFIX + len;
 		memmove(c->in, c->in + PREFIX + len, c->got);
-		c->is_busy = true;
-		wish(c, 0);
+		c->n_asked++;
 		c->owner->hooks.ask(c->owner->hooks.arg, &c->client, query, len);
 	}
+	watch_connection(c);
 }
 
 static void on_event(struct dnsevent *event, uint32_t events)
@@ -106,21 +116,25 @@ static void on_event(struct dnsevent *event, uint32_t events)
 
 	if (c->is_dead)
 		return;
-	if (c->out && events & EPOLLOUT) {
-		flush(c);
-	} else if (c->is_busy) {
-		/* Only a hang-up is told while a question is out. */
+	if (events & (EPOLLHUP | EPOLLERR)) {
 		end_connection(c);
 		return;
-	} else {
+	}
+	if (c->out) {
+		flush(c);
+	} else if (c->got < sizeof(c->in)) {
 		len = recv(c->event.fd, c->in + c->got, sizeof(c->in) - c->got, 0);
-		if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR)) {
+		if (len < 0 && errno != EAGAIN && errno != EINTR) {
 			end_connection(c);
 			return;
 		}
+		/* It may still read what it asked for. */
+		c->is_ended = len == 0;
 		c->got += len > 0 ? (size_t)len : 0;
 	}
 	ask_next(c);
+	if (c->is_ended && c->n_asked == 0 && !c->out)
+		end_connection(c);
 }
 
 struct dnstcp *dnstcp_new(int epoll_fd, const struct dnstcp_hooks *hooks)
@@ -184,6 +198,7 @@ void dnstcp_add(struct dnstcp *t, int fd, const struct sockaddr_storage *address
 	}
 	c->event = (struct dnsevent){.fn = on_event, .fd = fd};
 	c->owner = t;
+	c->watched = e.events;
 	c->client = (struct dnsclient){
 		.address = *address, .connection = c, .fd = fd, .limit = ANSWER_MAX};
 	c->end_at_ms = clock_boot_ms() + DNSTCP_IDLE_MS;
@@ -201,19 +216,22 @@ void dnstcp_add(struct dnstcp *t, int fd, const struct sockaddr_storage *address
 void dnstcp_send(void *connection, const uint8_t *answer, size_t len)
 {
 	struct connection *c = connection;
+	uint8_t *out;
 
-	if (c->is_dead || !c->is_busy || c->out)
+	if (c->is_dead || c->n_asked == 0)
 		return;
-	c->out = malloc(PREFIX + len);
-	if (!c->out) {
+	out = realloc(c->out, c->out_len + PREFIX + len);
+	if (!out) {
 		end_connection(c);
 		return;
 	}
-	dnswire_set_u16(c->out, (uint16_t)len);
-	memcpy(c->out + PREFIX, answer, len);
-	c->out_len = PREFIX + len;
-	c->sent = 0;
+	c->n_asked--;
+	c->out = out;
+	dnswire_set_u16(out + c->out_len, (uint16_t)len);
+	memcpy(out + c->out_len + PREFIX, answer, len);
+	c->out_len += PREFIX + len;
 	flush(c);
+	watch_connection(c);
 }
 
 uint64_t dnstcp_tick(struct dnstcp *t, uint64_t now_ms)
@@ -221,8 +239,9 @@ uint64_t dnstcp_tick(struct dnstcp *t, uint64_t now_ms)
 	uint64_t next = UINT64_MAX;
 
 	for (struct connection *c = t->connections; c; c = c->next) {
-		/* An answer came since, and more was there already. */
-		ask_next(c);
+		/* An answer went since, and more was there already. */
+		if (!c->is_dead)
+			ask_next(c);
 		if (c->end_at_ms <= now_ms)
 			end_connection(c);
 		else if (c->end_at_ms < next)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clients that ask by TCP: their connections, one question of each at a time.
- * All of it belongs to the DNS thread.
+ * Clients that ask by TCP: their connections, some questions of each at a time,
+ * answered in the order that answers come. All of it belongs to the DNS thread.
  */
 #ifndef QM_DNSTCP_H
 #define QM_DNSTCP_H
@@ -10,12 +10,14 @@
 
 #define DNSTCP_MAX 64
 #define DNSTCP_MAX_CLIENT 8
+/* Questions of one connection that are out at once. */
+#define DNSTCP_MAX_ASKED 8
 #define DNSTCP_IDLE_MS 10000
 
 struct dnstcp;
 
 struct dnstcp_hooks {
-	/* A whole query; dnstcp_send answers it, now or later. */
+	/* A whole query; dnstcp_send answers it, once, now or later. */
 	void (*ask)(void *arg, const struct dnsclient *from, const uint8_t *query, size_t len);
 	/* Nobody waits on this connection any more. */
 	void (*gone)(void *arg, const void *connection);

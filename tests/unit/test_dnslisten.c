@@ -347,6 +347,83 @@ static void tcp_in_pieces(void **state)
 	end(&lab);
 }
 
+/* One slow question holds up no other of the same connection; half closed, it still reads. */
+static void tcp_side_by_side(void **state)
+{
+	static const uint8_t own[] =
+		"\0\x21\xab\xcd\1\0\0\1\0\0\0\0\0\0\2n1\7quazzar\4mesh\0\0\1\0\1";
+	const size_t own_len = 2 + 0x21 + 16;
+	struct lab lab;
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	uint8_t q[66], got[512], answer[66];
+	size_t len = make_query(q + 2, 0x7788, "slow"), n = 0;
+	int fd, asked, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	start(&lab, "127.0.0.0/16");
+	/* The upstream's TCP side. */
+	to.sin_port = htons(port_of(lab.upstream));
+	inet_pton(AF_INET, "127.0.1.1", &to.sin_addr);
+	assert_int_equal(bind(listener, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	dnswire_set_u16(q, (uint16_t)len);
+	fd = client(&lab, "127.0.0.5", SOCK_STREAM);
+	send(fd, q, 2 + len, MSG_NOSIGNAL);
+	send(fd, own, sizeof(own) - 1, MSG_NOSIGNAL);
+	while (n < own_len)
+		n += take(fd, got + n, sizeof(got) - n);
+	assert_int_equal(n, own_len);
+	assert_memory_equal(got + 2, "\xab\xcd", 2);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_true(comes(listener, WAIT_MS));
+	asked = accept(listener, NULL, NULL);
+	assert_true(asked >= 0);
+	for (n = 0; n < 2 + len;)
+		n += take(asked, answer + n, 2 + len - n);
+	answer[4] |= 0x80;
+	assert_int_equal(send(asked, answer, 2 + len, MSG_NOSIGNAL), 2 + len);
+	for (n = 0; n < 2 + len;)
+		n += take(fd, got + n, sizeof(got) - n);
+	assert_memory_equal(got + 2, "\x77\x88\x81", 3);
+	assert_true(comes(fd, WAIT_MS));
+	assert_int_equal(recv(fd, got, sizeof(got), 0), 0);
+	close(asked);
+	close(fd);
+	close(listener);
+	end(&lab);
+}
+
+/* An OPT in the query is one in what we say ourselves: cut and failed. */
+static void opt_is_kept(void **state)
+{
+	static const uint8_t opt[] = {0, 0, 41, 0x04, 0xd0, 0, 0, 0x80, 0, 0, 0};
+	struct lab lab;
+	struct asked a;
+	uint8_t q[64], got[4096];
+	size_t len = make_query(q, 7, "long");
+	int fd;
+
+	(void)state;
+	start(&lab, "127.0.0.0/16");
+	fd = client(&lab, "127.0.0.5", SOCK_DGRAM);
+	memcpy(q + len, opt, sizeof(opt));
+	q[11] = 1;
+	for (unsigned tries = 0; tries < 2; tries++) {
+		q[1] = (uint8_t)tries;
+		send(fd, q, len + sizeof(opt), 0);
+		take_asked(&lab, &a);
+		if (tries == 0)
+			reply(lab.upstream, &a, 1300);
+		assert_int_equal(take(fd, got, sizeof(got)), len + sizeof(opt));
+		assert_int_equal(got[2] & 2, tries == 0 ? 2 : 0);
+		assert_int_equal(got[3] & 15, tries == 0 ? 0 : DNSWIRE_SERVFAIL);
+		assert_int_equal(got[11], 1);
+		assert_memory_equal(got + len, opt, sizeof(opt));
+	}
+	close(fd);
+	end(&lab);
+}
+
 static void taken_port(void **state)
 {
 	struct dnslisten_options options = {.own = {at("127.0.0.9")}, .interface = "lo"};
@@ -369,7 +446,8 @@ int main(void)
 		cmocka_unit_test(forged_answers),      cmocka_unit_test(long_answer_is_cut),
 		cmocka_unit_test(silence_is_servfail), cmocka_unit_test(circle_is_broken),
 		cmocka_unit_test(many_questions),      cmocka_unit_test(strangers),
-		cmocka_unit_test(tcp_in_pieces),       cmocka_unit_test(taken_port),
+		cmocka_unit_test(tcp_in_pieces),       cmocka_unit_test(tcp_side_by_side),
+		cmocka_unit_test(opt_is_kept),         cmocka_unit_test(taken_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

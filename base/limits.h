@@ -70,6 +70,8 @@
 	ROW(EVENT_QUEUE, 128, "events",                                                            \
 	    "that wait for a node which does not read; then they are dropped and it is resynced")  \
 	ROW(EVENT_QUEUE_BYTES, 1 << 20, "bytes", "of them together; they are shared by all nodes") \
+	ROW(REPORT_DEVICES, 32, "devices",                                                        \
+	    "of a report; about more it counts as so many reports, for each is looked up")        \
 	/* sign-in, creation */                                                                    \
 	ROW(REFUSED_PER_MIN, 300, "attempts",                                                      \
 	    "that were refused, of one user and one address in a minute; a guesser needs more")    \

@@ -163,7 +163,8 @@ int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResp
 	bool differs;
 	int r;
 
-	wait_ms = manners_admit(cp->manners, node, MANNERS_REPORT);
+	wait_ms = manners_admit(cp->manners, node, MANNERS_REPORT,
+				manners_weight(in->n_statuses + in->n_promoted));
 	if (wait_ms)
 		return too_often(call, wait_ms);
 	r = store_read(cp->store, look_up, &l);

@@ -16,20 +16,14 @@
 #include "base/sign.h"
 #include "server/cp/epoch.h"
 #include "server/cp/events.h"
+#include "server/cp/interest.h"
 #include "server/cp/manners.h"
 #include "server/cp/misdeeds.h"
-#include "server/cp/presence.h"
 #include "server/cp/progress.h"
 #include "server/cp/room.h"
 #include "server/cp/watch.h"
 
-enum {
-	INTEREST_MS = 60000,
-	TICK_MS = 1000,
-	RETRY_MS = 2000,
-	SPREAD_FROM = 64,
-	SPREAD_MAX_MS = 30000
-};
+enum { TICK_MS = 1000, RETRY_MS = 2000, SPREAD_FROM = 64, SPREAD_MAX_MS = 30000 };
 
 enum kind {
 	TOUCH,
@@ -203,49 +197,6 @@ static void on_gone(struct hub *hub, struct message *m)
 		leave_room(hub, s);
 }
 
-static void send_interest(struct room *room, const struct uuid *except)
-{
-	_cleanup_(frame_unrefp) struct frame *frame = events_interest(INTEREST_MS);
-
-	for (struct stream *s = room->streams; frame && s; s = s->next) {
-		if (!uuid_equal(&s->node, except))
-			room_send(s, frame);
-	}
-}
-
-static void on_interest(struct hub *hub, struct room *room, const struct uuid *node)
-{
-	struct stream *s = rooms_stream(hub->rooms, &room->tenant, node);
-	uint64_t now = clock_boot_ms();
-	struct frame *full;
-
-	if (!s) {
-		send_interest(room, node);
-		return;
-	}
-	/* Asserted again only when half of it is over. */
-	if (s->interest_until_ms > now + INTEREST_MS / 2)
-		return;
-	if (s->interest_until_ms <= now) {
-		full = presence_update(hub->cp, &room->tenant, NULL, 0, true);
-		if (full)
-			room_send(s, full);
-		frame_unref(full);
-	}
-	s->interest_until_ms = now + INTEREST_MS;
-	send_interest(room, node);
-}
-
-static void on_relay(struct room *room, const struct uuid *from, struct frame *frame)
-{
-	uint64_t now = clock_boot_ms();
-
-	for (struct stream *s = room->streams; s; s = s->next) {
-		if (s->interest_until_ms > now && !uuid_equal(&s->node, from))
-			room_send(s, frame);
-	}
-}
-
 static void on_stream(struct stream *s, struct message *m)
 {
 	if (!s)
@@ -313,10 +264,10 @@ static void handle_room(struct hub *hub, struct message *m)
 		touch_one(room, NULL);
 		break;
 	case RELAY:
-		on_relay(room, &m->node, m->frame);
+		interest_relay(room, &m->node, m->frame);
 		break;
 	case INTEREST:
-		on_interest(hub, room, &m->node);
+		interest_shown(room, &m->node);
 		break;
 	case CONVERGED:
 		room_tell_convergence(room);
@@ -488,7 +439,7 @@ int hub_subscribe(struct call *call, const Pb__SubscribeRequest *in)
 	uint64_t wait_ms;
 	int r;
 
-	wait_ms = manners_admit(cp->manners, &m.node, MANNERS_HELLO);
+	wait_ms = manners_admit(cp->manners, &m.node, MANNERS_HELLO, 1);
 	if (wait_ms)
 		misdeeds_note(cp->misdeeds, call, "node.streams", "begins streams too often");
 	if (wait_ms || atomic_fetch_add(&cp->hub->n_hellos, 1) >= LIMIT_HELLOS) {

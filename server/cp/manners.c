@@ -73,7 +73,12 @@ static struct row *row_of(struct manners *m, const struct uuid *node)
 	return row;
 }
 
-uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask)
+uint32_t manners_weight(size_t n_devices)
+{
+	return 1 + (uint32_t)(n_devices / LIMIT_REPORT_DEVICES);
+}
+
+uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask, uint32_t n)
 {
 	uint64_t now = clock_boot_ms(), wait = 0;
 	struct row *row;
@@ -81,9 +86,9 @@ uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_
 	pthread_mutex_lock(&m->lock);
 	row = row_of(m, node);
 	if (row && ask == MANNERS_HELLO)
-		wait = quota_take(&row->hellos, LIMIT_RATE(NODE_HELLOS), now);
+		wait = quota_take(&row->hellos, n, LIMIT_RATE(NODE_HELLOS), now);
 	else if (row)
-		wait = quota_take(&row->reports, LIMIT_RATE(NODE_REPORTS), now);
+		wait = quota_take(&row->reports, n, LIMIT_RATE(NODE_REPORTS), now);
 	pthread_mutex_unlock(&m->lock);
 	return wait;
 }

@@ -20,8 +20,14 @@ void manners_free(struct manners *m);
 
 enum manners_ask { MANNERS_HELLO, MANNERS_REPORT };
 
-/* 0: it may; else it asks too often: ms until it may again. */
-uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask);
+/*
+ * 0: it may; else it asks too often: ms until it may again. n: how much at a time, 1 of
+ * hellos; of reports see manners_weight.
+ */
+uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask,
+		       uint32_t n);
+/* A report that is about so many devices counts as so many: each of them is looked up. */
+uint32_t manners_weight(size_t n_devices);
 /* A report's list digest. True: resync the node now. */
 bool manners_digest(struct manners *m, const struct uuid *node, bool differs, uint64_t generation);
 /* Nodes for which a resync did not help. */

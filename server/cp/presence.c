@@ -297,6 +297,24 @@ static Pb__Convergence *make_convergence(struct cp *cp, struct arena *arena,
 	return c->named ? c : NULL;
 }
 
+static int add_nodes(struct cp *cp, struct arena *arena, const struct uuid *tenant,
+		     Pb__DeviceStatusUpdate *update)
+{
+	struct uuid *down = arena_alloc(arena, DOWN_MAX * sizeof(*down));
+
+	update->convergence = make_convergence(cp, arena, tenant);
+	if (!down || !update->convergence)
+		return -ENOMEM;
+	update->n_nodes_down = progress_down(cp->progress, tenant, down, DOWN_MAX);
+	update->nodes_down =
+		arena_alloc(arena, (update->n_nodes_down + 1) * sizeof(*update->nodes_down));
+	if (!update->nodes_down)
+		return -ENOMEM;
+	for (size_t i = 0; i < update->n_nodes_down; i++)
+		update->nodes_down[i] = (ProtobufCBinaryData){.data = down[i].b, .len = 16};
+	return 0;
+}
+
 struct frame *presence_update(struct cp *cp, const struct uuid *tenant,
 			      Pb__PeerStatus *const *statuses, size_t n, bool full)
 {
@@ -304,12 +322,8 @@ struct frame *presence_update(struct cp *cp, const struct uuid *tenant,
 	Pb__DeviceStatusUpdate update = PB__DEVICE_STATUS_UPDATE__INIT;
 	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
 	struct all all = {.arena = &arena};
-	struct uuid *down;
 
 	arena_init(&arena, 4 << 20);
-	down = arena_alloc(&arena, DOWN_MAX * sizeof(*down));
-	if (!down)
-		return NULL;
 	if (full) {
 		all.statuses = arena_alloc(&arena, FULL_MAX * sizeof(*all.statuses));
 		if (!all.statuses)
@@ -319,20 +333,11 @@ struct frame *presence_update(struct cp *cp, const struct uuid *tenant,
 	update.statuses = full ? all.statuses : (Pb__PeerStatus **)statuses;
 	update.n_statuses = full ? all.n : n;
 	update.full = full;
-	/* What a node reported of its devices changes nothing of this. */
-	if (full || !n) {
-		update.convergence = make_convergence(cp, &arena, tenant);
-		if (!update.convergence)
-			return NULL;
-	}
-	update.converged_generation = progress_converged(cp->progress, tenant);
-	update.n_nodes_down = progress_down(cp->progress, tenant, down, DOWN_MAX);
-	update.nodes_down =
-		arena_alloc(&arena, (update.n_nodes_down + 1) * sizeof(*update.nodes_down));
-	if (!update.nodes_down)
+	/* What a node reported of its devices changes nothing of this, and costs no look at all
+	 * nodes. */
+	if ((full || !n) && add_nodes(cp, &arena, tenant, &update))
 		return NULL;
-	for (size_t i = 0; i < update.n_nodes_down; i++)
-		update.nodes_down[i] = (ProtobufCBinaryData){.data = down[i].b, .len = 16};
+	update.converged_generation = progress_converged(cp->progress, tenant);
 	event.type = (char *)"mesh.device.status";
 	event.body_case = PB__AGENT_EVENT__BODY_DEVICE_STATUS;
 	event.device_status = &update;

@@ -10,7 +10,7 @@ struct quota {
 	uint64_t at_ms;
 };
 
-/* Takes one and returns 0; or ms until there is one, nothing taken. */
-uint64_t quota_take(struct quota *q, uint32_t at_once, uint32_t per_s, uint64_t now_ms);
+/* Takes n of them, at_once at most, and returns 0; or ms until there are so many, nothing taken. */
+uint64_t quota_take(struct quota *q, uint32_t n, uint32_t at_once, uint32_t per_s, uint64_t now_ms);
 
 #endif

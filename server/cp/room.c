@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/killpoint.h"
 #include "server/cp/census.h"
+#include "server/cp/interest.h"
 #include "server/cp/presence.h"
 #include "server/cp/watch.h"
 
@@ -139,6 +140,11 @@ size_t rooms_streams(const struct rooms *rooms)
 size_t rooms_behind(const struct rooms *rooms)
 {
 	return rooms->n_behind;
+}
+
+struct cp *room_cp(const struct room *room)
+{
+	return room->all->cp;
 }
 
 /* --- who is in --- */
@@ -439,7 +445,11 @@ int room_greet(struct stream *stream)
 	r = send_keys(stream);
 	if (!r)
 		r = send_revocations(stream);
-	return r ? r : send_list(stream);
+	if (!r)
+		r = send_list(stream);
+	if (!r)
+		interest_greet(stream);
+	return r;
 }
 
 /* --- publishing --- */

@@ -51,6 +51,7 @@ struct room {
 	uint64_t liveness_due_ms, liveness_sent_ms; /* 0: none due */
 	bool liveness_to_all;                       /* else to those that show interest */
 	uint64_t census_ms, census_mark;            /* who is up to date, as looked at last */
+	uint64_t asked_until_ms;                    /* nodes are asked for statuses; 0: never */
 	struct room *next;
 };
 
@@ -74,6 +75,7 @@ void rooms_turn(struct rooms *rooms);
 
 /* --- one --- */
 
+struct cp *room_cp(const struct room *room);
 /* Takes the call. NULL: out of memory, the call is still the caller's. */
 struct stream *room_enter(struct room *room, struct call *call, const struct uuid *node);
 void room_leave(struct stream *stream);

@@ -70,7 +70,8 @@ struct keeper {
 	uint64_t lease_save_at_ms;
 	struct waiters on_snapshot, on_status;
 
-	atomic_uint_fast64_t interest_until_ms;
+	atomic_uint_fast64_t interest_until_ms; /* somebody looks here */
+	atomic_uint_fast64_t asked_until_ms;    /* the Control Panel asks, for others */
 };
 
 static void wake(void *arg)
@@ -186,6 +187,25 @@ static void take_status(struct keeper *k, const Pb__DeviceStatusUpdate *event)
 		run_waiters(&k->on_status, 0);
 }
 
+/* States are looked at somewhere, and are read more often for it. */
+static bool is_looked_at(struct keeper *k)
+{
+	return keeper_has_interest(k) || atomic_load(&k->asked_until_ms) > clock_boot_ms();
+}
+
+static void take_interest(struct keeper *k, uint64_t for_ms)
+{
+	bool is_new = !is_looked_at(k);
+
+	if (for_ms > KEEPER_INTEREST_MS)
+		for_ms = KEEPER_INTEREST_MS;
+	atomic_store(&k->asked_until_ms, clock_boot_ms() + for_ms);
+	if (!is_new)
+		return;
+	k->poll_at_ms = 0;
+	link_report(k->node->link, 0);
+}
+
 static void dispatch_event(struct keeper *k, const Pb__AgentEvent *event)
 {
 	switch (event->body_case) {
@@ -203,7 +223,7 @@ static void dispatch_event(struct keeper *k, const Pb__AgentEvent *event)
 			   event->drain->spread_ms);
 		break;
 	case PB__AGENT_EVENT__BODY_INTEREST:
-		keeper_interest(k);
+		take_interest(k, event->interest->for_ms);
 		break;
 	case PB__AGENT_EVENT__BODY_DEVICE_STATUS:
 		take_status(k, event->device_status);
@@ -352,9 +372,8 @@ static void poll_interface(struct keeper *k)
 		link_report(k->node->link, LINK_REPORT_STATUS_MS);
 		watchers_publish(k->node->watchers, WATCH_DEVICES);
 	}
-	k->poll_at_ms =
-		clock_boot_ms() + (result.waiting || keeper_has_interest(k) ? KEEPER_POLL_FAST_MS
-									    : KEEPER_POLL_SLOW_MS);
+	k->poll_at_ms = clock_boot_ms() + (result.waiting || is_looked_at(k) ? KEEPER_POLL_FAST_MS
+									     : KEEPER_POLL_SLOW_MS);
 }
 
 static uint64_t next_deadline(const struct keeper *k)

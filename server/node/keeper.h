@@ -40,8 +40,12 @@ void keeper_event(struct keeper *k, unsigned stream, const void *p, size_t len);
 void keeper_link(struct keeper *k, unsigned stream, bool up);
 /* The lease was renewed: devices are served again, if they were not. */
 void keeper_lease(struct keeper *k);
-/* Somebody looks at states: poll fast for a while. True: nobody did before. */
+/* Somebody looks at states here: poll fast for a while. True: nobody did before. */
 bool keeper_interest(struct keeper *k);
+/*
+ * Somebody looks here. Not so where the Control Panel asked on behalf of others: a node
+ * that passed that on as its own interest would keep all others asking for ever.
+ */
 bool keeper_has_interest(struct keeper *k);
 /* fn runs on the keeper's thread after the next whole snapshot was applied, or with an error
  * (enum err) when the link is lost; once. */

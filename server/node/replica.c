@@ -331,24 +331,34 @@ static void take_pill(struct replica *r, const Pb__PeerStatus *s)
 	row->tx_bytes = s->tx_bytes;
 }
 
-int replica_take_status(struct replica *r, const Pb__DeviceStatusUpdate *event)
+static int take_nodes_down(struct replica *r, const Pb__DeviceStatusUpdate *event)
 {
-	WRITE_LOCKED(r);
 	struct uuid *down = calloc(event->n_nodes_down + 1, sizeof(*down));
 	size_t n = 0;
 
 	if (!down)
-		return err_origin(-ENOMEM);
+		return -ENOMEM;
 	for (size_t i = 0; i < event->n_nodes_down; i++)
 		if (event->nodes_down[i].len == sizeof(struct uuid))
 			memcpy(down[n++].b, event->nodes_down[i].data, sizeof(struct uuid));
 	free(r->nodes_down);
 	r->nodes_down = down;
 	r->n_nodes_down = n;
+	return 0;
+}
+
+int replica_take_status(struct replica *r, const Pb__DeviceStatusUpdate *event)
+{
+	WRITE_LOCKED(r);
+
+	/* An update about some devices says nothing of nodes: what was told of them stands. */
+	if (event->convergence) {
+		if (take_nodes_down(r, event))
+			return err_origin(-ENOMEM);
+		standing_take(&r->standing, event->convergence);
+	}
 	if (event->converged_generation)
 		r->converged_generation = event->converged_generation;
-	if (event->convergence)
-		standing_take(&r->standing, event->convergence);
 	for (size_t i = 0; i < event->n_statuses; i++)
 		take_pill(r, event->statuses[i]);
 	return 0;

@@ -74,18 +74,24 @@ static void test_quota(void **state)
 
 	(void)state;
 	for (int i = 0; i < 30; i++)
-		assert_int_equal(quota_take(&q, 30, 2, now), 0);
-	wait = quota_take(&q, 30, 2, now);
+		assert_int_equal(quota_take(&q, 1, 30, 2, now), 0);
+	wait = quota_take(&q, 1, 30, 2, now);
 	assert_int_equal(wait, 500);
-	assert_int_not_equal(quota_take(&q, 30, 2, now + 499), 0);
-	assert_int_equal(quota_take(&q, 30, 2, now + 500), 0);
-	assert_int_not_equal(quota_take(&q, 30, 2, now + 500), 0);
+	assert_int_not_equal(quota_take(&q, 1, 30, 2, now + 499), 0);
+	assert_int_equal(quota_take(&q, 1, 30, 2, now + 500), 0);
+	assert_int_not_equal(quota_take(&q, 1, 30, 2, now + 500), 0);
 	/* Who asks all the time gets so many a second, no fewer. */
 	for (int ms = 0; ms < 10000; ms++)
-		taken += quota_take(&q, 30, 2, now + 500 + (uint64_t)ms) == 0;
+		taken += quota_take(&q, 1, 30, 2, now + 500 + (uint64_t)ms) == 0;
 	assert_in_range(taken, 19, 20);
 	/* A clock that stands or goes back gives nothing away. */
-	assert_int_not_equal(quota_take(&q, 30, 2, 0), 0);
+	assert_int_not_equal(quota_take(&q, 1, 30, 2, 0), 0);
+	/* Many at a time: all of them or none. */
+	now += 100000;
+	assert_int_equal(quota_take(&q, 20, 30, 2, now), 0);
+	assert_int_equal(quota_take(&q, 20, 30, 2, now), 5000);
+	assert_int_equal(quota_take(&q, 10, 30, 2, now), 0);
+	assert_int_equal(quota_take(&q, 1, 30, 2, now), 500);
 }
 
 int main(void)

@@ -379,7 +379,8 @@ struct  Pb__DeviceStatusUpdate
   size_t n_statuses;
   Pb__PeerStatus **statuses;
   /*
-   * Homes whose agent stream is down: their devices are UNKNOWN.
+   * Homes whose agent stream is down: their devices are UNKNOWN. Told beside convergence;
+   * without it what was told last stands.
    */
   size_t n_nodes_down;
   ProtobufCBinaryData *nodes_down;
@@ -392,7 +393,8 @@ struct  Pb__DeviceStatusUpdate
    */
   protobuf_c_boolean full;
   /*
-   * To nodes that showed interest, when it changed.
+   * When nodes came or went, to all; when who is up to date changed, to nodes that showed
+   * interest.
    */
   Pb__Convergence *convergence;
 };

@@ -62,22 +62,26 @@ void applier_done(struct applier *a)
 	free(a->failed);
 }
 
-int applier_teardown(const struct node_conf *conf)
+static int take_back(const struct node_conf *conf, struct wg *wg, bool has_firewall)
 {
-	_cleanup_(wg_freep) struct wg *wg = NULL;
-	int r, first;
+	int r, first = wg_destroy(wg);
 
-	/* What is there goes, whoever is configured now. */
-	first = make_wg(conf, NULL, &wg);
-	if (first)
-		return err_trace(first);
-	first = wg_destroy(wg);
-	r = firewall_remove();
+	r = has_firewall ? firewall_remove() : 0;
 	first = first ? first : r;
 	r = foreign_clear(conf->wg_interface);
 	first = first ? first : r;
 	r = sysctl_restore(conf->state_dir);
 	return first ? first : r;
+}
+
+int applier_teardown(const struct node_conf *conf)
+{
+	_cleanup_(wg_freep) struct wg *wg = NULL;
+	int r;
+
+	/* What is there goes, whoever is configured now. */
+	r = make_wg(conf, NULL, &wg);
+	return r ? err_trace(r) : take_back(conf, wg, true);
 }
 
 static void add_failed(struct applier *a, const struct uuid *id, int error)
@@ -92,6 +96,14 @@ static void add_failed(struct applier *a, const struct uuid *id, int error)
 		return;
 	a->failed = failed;
 	failed[a->n_failed++] = (struct replica_failed){.id = *id, .error = error};
+}
+
+/* An address of anybody else's would be let in by WireGuard, and cut off from where it is. */
+static bool is_in_range(const struct applier *a, const struct cidr *prefix)
+{
+	const struct tenantrec *t = members_tenant(a->replica->list);
+
+	return cidr_contains(prefix->family == CIDR_V4 ? &t->range4 : &t->range6, prefix);
 }
 
 static int add_wanted(struct applier *a, struct wg_list *wanted, const struct view_peer *p)
@@ -112,8 +124,14 @@ static int add_wanted(struct applier *a, struct wg_list *wanted, const struct vi
 	endpoints_look(a->endpoints, &p->id, p->endpoint, a->from_cache, &peer->endpoint,
 		       &peer->endpoint_is_new);
 	for (size_t i = 0; i < p->n_prefixes; i++) {
-		int r = wglist_add_prefix(wanted, &a->view.prefixes[p->first_prefix + i]);
+		const struct cidr *prefix = &a->view.prefixes[p->first_prefix + i];
+		int r;
 
+		if (!is_in_range(a, prefix)) {
+			add_failed(a, &p->id, ERANGE);
+			continue;
+		}
+		r = wglist_add_prefix(wanted, prefix);
 		if (r)
 			return r;
 	}
@@ -209,14 +227,23 @@ static int push(struct applier *a)
 	return read_running(a);
 }
 
-/* A peer that no error named may still be missing: WireGuard takes no peer with our own key. */
+/*
+ * A peer that no error named may still be missing: WireGuard takes no peer with our own key. Or
+ * have less than it should: an address with two owners is the first one's.
+ */
 static void note_missing(struct applier *a)
 {
-	for (size_t i = 0; i < a->view.n_peers; i++)
-		if (!wglist_find(&a->running, &a->view.peers[i].public_key))
-			add_failed(a, &a->view.peers[i].id, EADDRNOTAVAIL);
-		else if (a->view.peers[i].kind == VIEW_NODE)
-			endpoints_was_set(a->endpoints, &a->view.peers[i].id);
+	for (size_t i = 0; i < a->view.n_peers; i++) {
+		const struct view_peer *p = &a->view.peers[i];
+		const struct wg_peer *running = wglist_find(&a->running, &p->public_key);
+
+		if (!running)
+			add_failed(a, &p->id, EADDRNOTAVAIL);
+		else if (running->n_prefixes < p->n_prefixes)
+			add_failed(a, &p->id, EADDRINUSE);
+		if (running && p->kind == VIEW_NODE)
+			endpoints_was_set(a->endpoints, &p->id);
+	}
 }
 
 static void publish(struct applier *a, bool active)
@@ -342,11 +369,14 @@ static int raise_interface(struct applier *a)
 	if (r)
 		return err_trace(r);
 	r = wg_set_device(a->wg, &a->identity->wg_private, (uint16_t)a->conf->wg_port);
-	if (r) {
+	if (r == -EADDRINUSE)
+		log_error("wg", "another program has UDP port %u: end it, or give wg_port another",
+			  (unsigned)a->conf->wg_port);
+	else if (r)
 		log_error("wg", "%s: key or port %u refused: %s", a->conf->wg_interface,
 			  (unsigned)a->conf->wg_port, strerror(-r));
+	if (r)
 		return r;
-	}
 	if (!made)
 		log_info("wg", "%s adopted", a->conf->wg_interface);
 	return read_running(a);
@@ -374,17 +404,25 @@ static bool addresses_differ(const struct applier *a, const struct member *self)
 	return a->addresses[0].family == CIDR_V4 && cidr_host4(&a->addresses[0]) != self->ip4;
 }
 
-/* A list that came from the Control Panel and does not name us. */
-static void note_removed(struct applier *a)
+/*
+ * A list that the Control Panel signed and that does not name us: nobody here is to be served any
+ * more. Only its word counts; a refused token may mean an old backup, and changes nothing.
+ */
+static void close_removed(struct applier *a)
 {
 	static const char words[] = "this node was removed at the Control Panel: join it anew with "
 				    "a new join token and an empty state directory";
 
-	if (!a->replica->head.generation || strcmp(a->forwarding, words) == 0)
+	if (!a->replica->head.generation || a->is_removed)
 		return;
-	log_error("node", "%s", words);
+	if (strcmp(a->forwarding, words) != 0)
+		log_error("node", "%s", words);
 	strcpy(a->forwarding, words);
 	a->is_up = false;
+	a->is_removed = take_back(a->conf, a->wg, a->conf->firewall != NODE_FIREWALL_OFF) == 0;
+	if (a->is_removed)
+		log_info("node", "interface, firewall table and switches are taken back");
+	wglist_done(&a->running);
 	publish(a, false);
 }
 
@@ -409,9 +447,10 @@ int applier_apply(struct applier *a)
 	int r = 0;
 
 	if (!self) {
-		note_removed(a);
+		close_removed(a);
 		return -ENODATA;
 	}
+	a->is_removed = false;
 	look_at_lease(a);
 	if (was_up && addresses_differ(a, self))
 		was_up = false;
@@ -430,20 +469,30 @@ int applier_apply(struct applier *a)
 	return r;
 }
 
+/* Each peer of the member runs with all that it should have. */
+static bool is_whole(const struct applier *a, const struct uuid *id)
+{
+	for (size_t i = 0; i < a->view.n_peers; i++) {
+		const struct view_peer *p = &a->view.peers[i];
+		const struct wg_peer *running;
+
+		if (!uuid_equal(&p->id, id))
+			continue;
+		running = wglist_find(&a->running, &p->public_key);
+		if (!running || running->n_prefixes < p->n_prefixes)
+			return false;
+	}
+	return true;
+}
+
 /* Refused peers that are there by now. */
 static bool forget_mended(struct applier *a)
 {
 	size_t kept = 0, before = a->n_failed;
 
-	for (size_t i = 0; i < before; i++) {
-		bool there = false;
-
-		for (size_t k = 0; k < a->view.n_peers && !there; k++)
-			there = uuid_equal(&a->view.peers[k].id, &a->failed[i].id) &&
-				wglist_find(&a->running, &a->view.peers[k].public_key);
-		if (!there)
+	for (size_t i = 0; i < before; i++)
+		if (!is_whole(a, &a->failed[i].id))
 			a->failed[kept++] = a->failed[i];
-	}
 	a->n_failed = kept;
 	return kept != before;
 }

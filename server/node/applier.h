@@ -28,6 +28,7 @@ struct applier {
 	size_t n_failed;
 	bool is_up;               /* interface, key, addresses, firewall stand */
 	bool lease_over;          /* as of the last apply: no device peers */
+	bool is_removed;          /* the list does not name us: all is taken back */
 	bool from_cache;          /* the list is what an earlier run applied */
 	struct cidr addresses[2]; /* as set last */
 	char forwarding[REPLICA_REASON_LEN];

@@ -26,6 +26,7 @@
 #include "server/node/watchers.h"
 
 #define SAVE_EVERY_MS 1000
+#define SAVE_AGAIN_MS 5000
 #define NAME_EVERY_MS 100
 #define RETRY_MS 3000
 #define TRIM_AFTER_MS 5000
@@ -320,6 +321,8 @@ static void apply(struct keeper *k)
 	if (r) {
 		if (r != -ENODATA)
 			log_error("node", "list not applied: %s", strerror(-r));
+		else
+			k->must_name = true;
 		k->retry_at_ms = clock_boot_ms() + RETRY_MS;
 		return;
 	}
@@ -336,10 +339,22 @@ static void apply(struct keeper *k)
 
 static void save(struct keeper *k)
 {
-	k->save_at_ms = clock_boot_ms() + SAVE_EVERY_MS;
-	k->must_save = false;
-	if (nodecache_save(k->node->conf.state_dir, &k->node->replica))
-		log_error("node", "the list could not be saved");
+	struct replica *replica = &k->node->replica;
+	int r = nodecache_save(k->node->conf.state_dir, replica);
+
+	if (r && !replica->cache_error)
+		log_error("node",
+			  "the list could not be saved in %s: %s; make room or put it right: a "
+			  "start would begin with an older list",
+			  k->node->conf.state_dir, strerror(-r));
+	else if (!r && replica->cache_error)
+		log_info("node", "the list is saved again");
+	pthread_rwlock_wrlock(&replica->lock);
+	replica->cache_error = -r;
+	pthread_rwlock_unlock(&replica->lock);
+	/* At the end there is no later. */
+	k->must_save = r && !k->stop;
+	k->save_at_ms = clock_boot_ms() + (r ? SAVE_AGAIN_MS : SAVE_EVERY_MS);
 }
 
 /*

@@ -123,7 +123,11 @@ static int listen_all(struct node *n, struct server *s)
 		r = server_listen(s, &local, NULL);
 	}
 	if (r)
-		log_error("node", "a listener could not be opened: %s", strerror(-r));
+		log_error("node", "a listener could not be opened: %s%s", strerror(-r),
+			  r == -EADDRINUSE
+				  ? "; end the other program, or give listen, listen_plain "
+				    "or admin_socket another address, or none"
+				  : "");
 	return r;
 }
 

@@ -144,8 +144,11 @@ bool nodedns_apply(struct nodedns *d)
 	struct cidr own[2] = {0};
 	struct zone *zone;
 
-	if (d->conf->dns == NODE_DNS_OFF || !self || !self->ip4)
+	if (d->conf->dns == NODE_DNS_OFF || !self || !self->ip4) {
+		/* Removed: its address is gone. */
+		nodedns_done(d);
 		return note_status(d);
+	}
 	own[0] = cidr_v4(self->ip4, 32);
 	if (self->has_ip6)
 		own[1] = cidr_v6(self->ip6, 128);

@@ -36,6 +36,11 @@ static void say_what_ails(const struct replica *r, struct health_report *report)
 			   "Generation %llu of the list is applied, %llu is known.",
 			   (unsigned long long)interface->generation,
 			   (unsigned long long)r->head.generation);
+	if (r->cache_error)
+		health_say(report, "LIST_NOT_SAVED", false,
+			   "The list on disk is older than the one in force: %s. A start would "
+			   "begin with it.",
+			   strerror(r->cache_error));
 	if (interface->n_failed)
 		health_say(report, "PEERS_REFUSED", false,
 			   "The interface refused %zu of its peers.", interface->n_failed);

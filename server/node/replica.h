@@ -69,6 +69,7 @@ struct replica {
 	struct lease lease; /* of device peers */
 	bool cp_connected;
 	int64_t cp_lost_at_ms;
+	int cache_error; /* positive errno: the list on disk is older than this one */
 	struct uuid *nodes_down;
 	size_t n_nodes_down;
 	uint64_t converged_generation;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "server/wg/netif.h"
 #include "server/wg/wg.h"
+#include "server/wg/wgneeds.h"
 #include "server/wg/wgnl.h"
 
 #define KIND "wireguard"
@@ -26,13 +27,13 @@ static int open_kernel(const struct wg_options *o, bool *ret_made)
 		return 0;
 	}
 	if (r == 0) {
-		log_error("wg", "%s is there already and no kernel one; --teardown removes it",
-			  o->interface);
+		wgneeds_say_taken(o, wg_kernel.name);
 		return err_origin(-EEXIST);
 	}
 	r = netif_create(o->interface, KIND);
 	if (r) {
-		log_error("wg", "the kernel makes no WireGuard interface: %s", strerror(-r));
+		log_error("wg", "the kernel makes no WireGuard interface: %s%s", strerror(-r),
+			  r == -EPERM ? "; run this as root or with CAP_NET_ADMIN" : "");
 		return r;
 	}
 	log_info("wg", "%s made by the kernel", o->interface);
@@ -48,8 +49,10 @@ static int destroy_kernel(const struct wg_options *o)
 	r = netif_kind(o->interface, kind);
 	if (r == -ENODEV)
 		return 0;
-	if (!r && strcmp(kind, KIND) != 0)
+	if (!r && strcmp(kind, KIND) != 0) {
+		wgneeds_say_taken(o, wg_kernel.name);
 		r = err_origin(-EBUSY);
+	}
 	if (!r)
 		r = wgnl_clear(o->interface);
 	return r ? r : netif_delete(o->interface);
@@ -78,6 +81,9 @@ static int set_device(const struct wg_options *o, const struct key *private_key,
 	same_key = key_equal(&now.private_key, &wanted);
 	if (same_key && now.listen_port == port)
 		return 0;
+	r = now.listen_port == port ? 0 : wgneeds_port(port);
+	if (r)
+		return r;
 	return wgnl_set_device(o->interface, same_key ? NULL : &wanted,
 			       now.listen_port == port ? 0 : port);
 }

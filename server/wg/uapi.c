@@ -54,7 +54,7 @@ static int send_all(int fd, const char *p, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_origin(-errno);
+			return err_origin(errno == EAGAIN ? -ETIMEDOUT : -errno);
 		p += n;
 		len -= (size_t)n;
 	}
@@ -83,8 +83,9 @@ static int fill(struct reader *r)
 	do
 		n = read(r->fd, r->buf + r->len, sizeof(r->buf) - r->len);
 	while (n < 0 && errno == EINTR);
+	/* The time is up: a daemon that hangs is none that is merely busy. */
 	if (n < 0)
-		return err_origin(-errno);
+		return err_origin(errno == EAGAIN ? -ETIMEDOUT : -errno);
 	if (n == 0)
 		return err_origin(-ECONNRESET);
 	r->len += (size_t)n;

@@ -20,6 +20,7 @@
 #include "server/wg/spawn.h"
 #include "server/wg/uapi.h"
 #include "server/wg/wg.h"
+#include "server/wg/wgneeds.h"
 
 #define START_TIMEOUT_MS 10000
 #define END_TIMEOUT_MS 5000
@@ -79,8 +80,7 @@ static int wait_until_up(const struct wg_options *o, pid_t pid)
 		if (uapi_answers(o->interface))
 			return 0;
 		if (waitpid(pid, &status, WNOHANG) == pid) {
-			log_error("wg", "%s ended at its start, see %s/%s.log", o->userspace,
-				  o->state_dir, o->interface);
+			wgneeds_say_userspace(o, -EIO);
 			return err_origin(-EIO);
 		}
 		nap();
@@ -104,14 +104,13 @@ static int open_userspace(const struct wg_options *o, bool *ret_made)
 		return 0;
 	}
 	if (netif_kind(o->interface, kind) == 0) {
-		log_error("wg", "%s is there already and no userspace one; --teardown removes it",
-			  o->interface);
+		wgneeds_say_taken(o, wg_userspace.name);
 		return err_origin(-EEXIST);
 	}
 	log_path(o, log_file, sizeof(log_file));
 	r = spawn_daemon(argv, log_file, &pid);
 	if (r) {
-		log_error("wg", "cannot start %s: %s", o->userspace, strerror(-r));
+		wgneeds_say_userspace(o, r);
 		return r;
 	}
 	r = write_pid(o, pid);
@@ -125,11 +124,35 @@ static int open_userspace(const struct wg_options *o, bool *ret_made)
 	return 0;
 }
 
+/* The link goes a moment after its process. */
+static int wait_until_gone(const struct wg_options *o, uint64_t until)
+{
+	char kind[NETIF_KIND_LEN];
+
+	while (netif_kind(o->interface, kind) != -ENODEV) {
+		if (uapi_answers(o->interface)) {
+			log_error(
+				"wg",
+				"%s is run by a %s that this node did not start, or whose pid file "
+				"is gone: end that process",
+				o->interface, o->userspace);
+			return err_origin(-EBUSY);
+		}
+		if (clock_boot_ms() >= until) {
+			wgneeds_say_taken(o, wg_userspace.name);
+			return err_origin(-EBUSY);
+		}
+		nap();
+	}
+	return 0;
+}
+
 static int destroy_userspace(const struct wg_options *o)
 {
 	uint64_t until = clock_boot_ms() + END_TIMEOUT_MS;
 	pid_t pid = read_pid(o);
 	char path[512];
+	int r;
 
 	if (pid && kill(pid, SIGTERM) && errno != ESRCH)
 		return err_origin(-errno);
@@ -145,8 +168,12 @@ static int destroy_userspace(const struct wg_options *o)
 	log_path(o, path, sizeof(path));
 	if (unlink(path) && errno != ENOENT)
 		return err_origin(-errno);
-	/* One that somebody else started, or whose pid file is gone: not ours to end. */
-	return uapi_answers(o->interface) ? err_origin(-EBUSY) : 0;
+	/* One that somebody else started, or whose pid file is gone, is not ours to end. */
+	r = wait_until_gone(o, until);
+	/* One of this very process: nothing is left of it. */
+	if (pid)
+		waitpid(pid, NULL, WNOHANG);
+	return r;
 }
 
 static int set_device(const struct wg_options *o, const struct key *private_key, uint16_t port)
@@ -161,6 +188,9 @@ static int set_device(const struct wg_options *o, const struct key *private_key,
 	same_key = key_equal(&now.private_key, private_key);
 	if (same_key && now.listen_port == port)
 		return 0;
+	r = now.listen_port == port ? 0 : wgneeds_port(port);
+	if (r)
+		return r;
 	return uapi_set_device(o->interface, same_key ? NULL : private_key,
 			       now.listen_port == port ? 0 : port);
 }

@@ -14,7 +14,10 @@ ok() { passed=$((passed + 1)); printf 'ok %d - %s\n' $passed "$*"; }
 lab_up cp n1 phone
 lab_cp
 lab_tenant pro
-before=$(at n1 sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv6/conf/eth0/accept_ra')
+switches() {
+	at n1 sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv6/conf/eth0/accept_ra'
+}
+before=$(switches)
 at n1 nft 'add table ip foreign; add chain ip foreign forward { type filter hook forward priority 0; policy drop; }'
 lab_node n1
 lab_until 20 "node n1" lab_node_ready n1
@@ -31,19 +34,27 @@ lab_client phone
 lab_until 10 "the phone's green status" lab_has_status n1 "$phone" CONNECTED
 stamps=$(lab_stamp n1)
 
-at phone ping -q -i 0.1 -c 80 -W 2 "$n1_ip" >"$LAB/ping.txt" &
-ping_pid=$!
+# A hundred a second, until told to stop.
+lab_start ping phone ping -q -i 0.01 -W 20 "$n1_ip"
 for signal in TERM KILL TERM KILL; do
-	sleep 0.7
 	lab_stop noded-n1 $signal
 	sleep 0.3
 	lab_node_start n1
-	lab_until 10 "node n1 after $signal" lab_state n1
+	lab_until 10 "node n1 after $signal" lab_node_ready n1
 done
-wait $ping_pid
-[ "$(lab_lost "$LAB/ping.txt")" = 0 ] || lab_fail "pings lost: $(cat "$LAB/ping.txt")"
+# An upgrade: the next one is another file.
+cp "$BIN/qmesh-noded" "$LAB/qmesh-noded"
+lab_stop noded-n1
+lab_start noded-n1 n1 "$LAB/qmesh-noded" --config "$LAB/n1.conf"
+lab_until 10 "node n1 after its upgrade" lab_node_ready n1
+lab_stop ping INT
+mv "$LAB/ping.log" "$LAB/ping.txt"
+sent=$(sed -n 's/^\([0-9]*\) packets transmitted.*/\1/p' "$LAB/ping.txt")
+[ "$sent" -ge 100 ] || lab_fail "pings sent: $(cat "$LAB/ping.txt")"
+# The last one may have been under way when it ended.
+[ "$(lab_lost "$LAB/ping.txt")" -le 1 ] || lab_fail "pings lost: $(cat "$LAB/ping.txt")"
 [ "$(lab_stamp n1)" = "$stamps" ] || lab_fail "sessions were made anew"
-ok "four restarts under ping: none of 80 lost, same sessions"
+ok "two stops, two kill -9 and an upgrade under $sent pings, 100 a second: none lost, same sessions"
 
 lab_stop cpd
 lab_stop noded-n1 KILL
@@ -77,22 +88,38 @@ lab_until 20 "the foreign chain is named no more" unblocked
 at n1 nft 'add table ip foreign; add chain ip foreign forward { type filter hook forward priority 0; }'
 ok "our table is put back when somebody flushes all rules"
 
-lab_admin node remove acme n1 --force >/dev/null || lab_fail "remove n1"
-lab_until 10 "a removed node that says so" sh -c "curl -sS --unix-socket '$LAB/n1.sock' http://localhost/api/mesh/state |
-	jq -e '(.active | not) and (.forwarding | test(\"was removed at the Control Panel\"))'"
-lab_until 20 "words of the refusal" \
-	grep -q 'knows no such node: it was removed' "$LAB/noded-n1.log"
-ok "a node that was removed says so in its state and its log"
-
 lab_stop noded-n1
 at n1 "$BIN/qmesh-noded" --config "$LAB/n1.conf" --teardown >>"$LAB/noded-n1.log" 2>&1 || lab_fail "teardown"
 ! at n1 ip link show "$LAB_IF" >/dev/null 2>&1 || lab_fail "the interface is still there"
 at n1 nft list tables | grep -q qmesh && lab_fail "our table is still there"
 at n1 nft list tables | grep -q foreign || lab_fail "the foreign table is gone"
-after=$(at n1 sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv6/conf/eth0/accept_ra')
+after=$(switches)
 [ "$before" = "$after" ] || lab_fail "switches differ: $before / $after"
 at n1 "$BIN/qmesh-noded" --config "$LAB/n1.conf" --teardown >>"$LAB/noded-n1.log" 2>&1 || lab_fail "teardown again"
 ok "teardown leaves nothing, foreign rules stay, a second one is fine"
+
+lab_node_start n1
+lab_until 20 "n1 after its teardown" lab_node_ready n1
+go=$(cut -d' ' -f1 "$LAB/n1/$LAB_IF.pid")
+at n1 wg show "$LAB_IF" peers | grep -q . || lab_fail "no peer before the removal"
+lab_admin node remove acme n1 --force >/dev/null || lab_fail "remove n1"
+says_removed() {
+	lab_state n1 | jq -e '(.active | not) and .peer_count == 0 and (.forwarding | test("was removed at the Control Panel"))'
+}
+lab_until 20 "a removed node that says so" says_removed
+lab_until 20 "words of the refusal" \
+	grep -q 'knows no such node: it was removed' "$LAB/noded-n1.log"
+is_closed() {
+	! at n1 ip link show "$LAB_IF" && ! kill -0 "$go" && ! at n1 nft list table inet qmesh &&
+		[ "$(switches)" = "$before" ] && [ ! -e "$LAB/n1/$LAB_IF.pid" ]
+}
+lab_until 20 "a removed node that takes everything back" is_closed
+lab_stop noded-n1
+lab_node_start n1
+lab_until 20 "a removed node that says so after a start" says_removed
+is_closed 2>/dev/null || lab_fail "a removed node made its interface anew"
+at n1 "$BIN/qmesh-noded" --config "$LAB/n1.conf" --teardown >>"$LAB/noded-n1.log" 2>&1 || lab_fail "teardown of a removed node"
+ok "a node that was removed says so, serves nobody and takes interface, rules and switches back"
 
 lab_check_logs
 printf 'passed %d failed 0 skipped 0\n' "$passed"

@@ -55,11 +55,6 @@ static inline struct h2stream *h2engine_owner(h2o_generator_t *generator)
 
 /* --- h2wipe.c --- */
 /*
- * Before more is read behind the beginning of a frame: h2o would move that beginning to the front
- * and leave it where it was, too.
- */
-void h2wipe_make_room(struct st_h2o_buffer_t *buffer);
-/*
  * Those of the decoded fields that say who calls are wiped when nobody uses them any more: neither
  * the request nor the table of the connection, in which the peer may have put them.
  */

@@ -337,8 +337,6 @@ static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const
 		h2conn_drop(h, len);
 	if (r != H2O_HTTP2_ERROR_INCOMPLETE)
 		explicit_bzero(p, r > 0 ? (size_t)r : len);
-	else
-		h2wipe_make_room(conn->sock->input);
 	return r;
 }
 

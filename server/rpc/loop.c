@@ -60,7 +60,8 @@ static void config_make(void)
 	h2o_handler_t *handler;
 
 	/* A program that does not export ours would leave secrets behind without a word. */
-	if (dlsym(RTLD_DEFAULT, "h2o_buffer__do_free") != (void *)h2o_buffer__do_free)
+	if (dlsym(RTLD_DEFAULT, "h2o_buffer__do_free") != (void *)h2o_buffer__do_free ||
+	    dlsym(RTLD_DEFAULT, "h2o_buffer_reserve") != (void *)h2o_buffer_reserve)
 		log_error("rpc",
 			  "the engine's buffers are not wiped: h2wipe.c is not linked in front");
 	h2o_config_init(&config);
@@ -103,8 +104,6 @@ void conn_consume(struct conn *c, size_t len)
 	if (len)
 		explicit_bzero(sock_of(c)->input->bytes, len);
 	h2o_buffer_consume(&sock_of(c)->input, len);
-	if (sock_of(c)->input->size)
-		h2wipe_make_room(sock_of(c)->input);
 }
 
 static void on_written(h2o_socket_t *sock, const char *err)

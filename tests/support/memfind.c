@@ -29,7 +29,8 @@
 #define AROUND 48u
 #define KEY 8u
 #define NEEDLE_MAX 512u
-#define HASHES 65536u
+#define HASH_BITS 20
+#define HASHES (1u << HASH_BITS)
 #define DEEP 32768 /* out of the way of what the thread calls next */
 
 struct needle {
@@ -54,7 +55,7 @@ static inline uint32_t hash(const uint8_t *p)
 	uint64_t v;
 
 	memcpy(&v, p, KEY);
-	return (uint32_t)((v * 0x9e3779b97f4a7c15u) >> 48);
+	return (uint32_t)((v * 0x9e3779b97f4a7c15u) >> (64 - HASH_BITS));
 }
 
 static void tell(const uint8_t *low, const uint8_t *high, const uint8_t *at, uint64_t address,

@@ -21,6 +21,7 @@ struct proof {
 	uint64_t epoch, generation;
 	uint8_t digest[32];
 	bool has_digest;
+	bool forgotten; /* the store remembers neither its digest nor what was removed since */
 	uint64_t begun; /* the new epoch; 0: another call began it */
 	int64_t now_ms;
 	struct audit_row audit;
@@ -60,7 +61,7 @@ static bool read_head(struct call *call, const Pb__SubscribeRequest *hello, stru
 }
 
 /* It was ahead of this store, or this store has told it otherwise. */
-static int is_other(struct txn *txn, const struct proof *p, const struct tenant_row *tenant,
+static int is_other(struct txn *txn, struct proof *p, const struct tenant_row *tenant,
 		    bool *ret_other)
 {
 	uint8_t digest[32];
@@ -73,12 +74,13 @@ static int is_other(struct txn *txn, const struct proof *p, const struct tenant_
 	r = tenant_row_digest(txn, &tenant->id, p->generation, digest);
 	if (!r)
 		*ret_other = memcmp(digest, p->digest, sizeof(digest)) != 0;
-	return r == ERR_NOT_FOUND ? 0 : r;
+	p->forgotten = r == ERR_NOT_FOUND;
+	return p->forgotten ? 0 : r;
 }
 
 static int compare(struct txn *txn, void *ctx)
 {
-	const struct proof *p = ctx;
+	struct proof *p = ctx;
 	struct tenant_row tenant;
 	bool other;
 	int r;
@@ -163,7 +165,7 @@ int epoch_check(struct call *call, const Pb__SubscribeRequest *hello,
 	if (r == ERR_OUTCOME_UNKNOWN)
 		return renew(call, &p);
 	/* Generation 0: the head is shown, and everything asked for. */
-	if (!r && hello->generation)
+	if (!r && hello->generation && !p.forgotten)
 		*ret_from = (struct epoch_position){.epoch = p.epoch, .generation = p.generation};
 	return err_trace(r);
 }

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "server/cp/audit.h"
 
-/* Beyond them a minute's news go to the log alone. */
+/* So many nodes and kinds are told in a minute; who comes later is counted by the metrics alone. */
 enum { MISDEEDS_MAX = 1024 };
 
 struct misdeed {

@@ -33,9 +33,9 @@ void lease_set_length(struct lease *l, uint64_t length_ms)
 	l->loaded = l->loaded && length_ms;
 }
 
-void lease_renew(struct lease *l)
+void lease_renew(struct lease *l, uint64_t asked_ms)
 {
-	l->until_ms = clock_boot_ms() + l->length_ms;
+	l->until_ms = asked_ms + l->length_ms;
 }
 
 uint64_t lease_left_ms(const struct lease *l)

@@ -23,8 +23,11 @@ struct lease {
 
 /* As the tenant record has it. A shorter one takes effect at once, a longer one when renewed. */
 void lease_set_length(struct lease *l, uint64_t length_ms);
-/* The Control Panel answered, from its store. */
-void lease_renew(struct lease *l);
+/*
+ * The Control Panel answered, from its store, what it was asked at asked_ms (boot time): an
+ * answer that lay here while the machine slept is as old as its question.
+ */
+void lease_renew(struct lease *l, uint64_t asked_ms);
 /* UINT64_MAX: for ever; 0: it is over. */
 uint64_t lease_left_ms(const struct lease *l);
 bool lease_is_over(const struct lease *l);

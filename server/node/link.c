@@ -23,12 +23,11 @@
 #include "server/node/node.h"
 #include "server/node/pace.h"
 #include "server/node/report.h"
+#include "server/node/silence.h"
 
 #define CALL_TIMEOUT_MS 10000
 #define REPORT_AGAIN_MS 1000
 #define RENEW_CONTEXT "renew/1"
-/* A stream that says nothing while reports tell of newer generations is broken. */
-#define BEHIND_MS 5000
 /* The CP tells its time in whole seconds, and the answer takes its time too. */
 #define CLOCK_SLACK_MS 2000
 #define REPORT_PATH "/quazzar.mesh.v1.AgentService/Report"
@@ -53,7 +52,7 @@ struct link {
 	/* The thread's own. */
 	struct qm_call *call;
 	int64_t time_offset_ms; /* the CP's clock minus ours */
-	uint64_t behind_since_ms;
+	struct silence silence;
 	bool report_all;
 };
 
@@ -440,28 +439,54 @@ static void end_stream(struct link *l)
 	l->call = NULL;
 }
 
-/*
- * Other generations exist, and the stream is silent about them. Fewer than ours: the store went
- * back; the hello that follows proves it.
- */
-static void compare_generation(struct link *l, const Pb__ReportResponse *out)
+static struct silence_at newest(struct link *l)
 {
 	struct replica *r = &l->node->replica;
-	bool behind;
+	struct silence_at at;
 
 	pthread_rwlock_rdlock(&r->lock);
-	behind = out->generation != r->head.generation || out->epoch != r->head.epoch;
+	at = (struct silence_at){.epoch = r->head.epoch, .generation = r->head.generation};
 	pthread_rwlock_unlock(&r->lock);
-	if (!behind) {
-		l->behind_since_ms = 0;
-	} else if (!l->behind_since_ms) {
-		l->behind_since_ms = clock_boot_ms();
-		link_report(l, BEHIND_MS + 100);
-	} else if (clock_boot_ms() - l->behind_since_ms >= BEHIND_MS) {
+	return at;
+}
+
+/* Fewer than ours: the store went back; the hello that follows proves it. */
+static void compare_generation(struct link *l, struct silence_at had, const Pb__ReportResponse *out)
+{
+	const struct silence_at told = {.epoch = out->epoch, .generation = out->generation};
+
+	switch (silence_note(&l->silence, had, told, newest(l), clock_boot_ms())) {
+	case SILENCE_WATCH:
+		link_report(l, SILENCE_MS + 100);
+		break;
+	case SILENCE_BROKEN:
 		log_warn("node", "not at generation %llu and not told of it, asking for all",
 			 (unsigned long long)out->generation);
-		l->behind_since_ms = 0;
 		link_resync(l);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What the answer says: it was made from the store after the report was sent, at asked_ms. */
+static void take_answer(struct link *l, const struct qm_reply *reply, uint64_t asked_ms,
+			struct silence_at had)
+{
+	Pb__ReportResponse *out = (Pb__ReportResponse *)unpack_message(
+		&pb__report_response__descriptor, NULL, reply->message, reply->len);
+
+	l->report_all = false;
+	replica_renew_lease(&l->node->replica, asked_ms);
+	keeper_lease(l->node->keeper);
+	pthread_mutex_lock(&l->lock);
+	pace_well(&l->pace);
+	if (out)
+		l->pace.spread_ms = out->reconnect_spread_ms;
+	pthread_mutex_unlock(&l->lock);
+	if (out) {
+		compare_generation(l, had, out);
+		pb__report_response__free_unpacked(out, NULL);
 	}
 }
 
@@ -476,6 +501,7 @@ static int send_report(struct link *l)
 	bool interest = keeper_has_interest(l->node->keeper), more;
 	_cleanup_(freep) uint8_t *bytes = NULL;
 	uint64_t used_at_ms = clock_boot_ms();
+	struct silence_at had = newest(l);
 	struct qm_reply reply;
 	size_t len;
 	int r;
@@ -490,21 +516,7 @@ static int send_report(struct link *l)
 	if (r)
 		return err_trace(r);
 	if (reply.status.code == GRPC_OK) {
-		Pb__ReportResponse *out = (Pb__ReportResponse *)unpack_message(
-			&pb__report_response__descriptor, NULL, reply.message, reply.len);
-
-		l->report_all = false;
-		replica_renew_lease(&l->node->replica);
-		keeper_lease(l->node->keeper);
-		pthread_mutex_lock(&l->lock);
-		pace_well(&l->pace);
-		if (out)
-			l->pace.spread_ms = out->reconnect_spread_ms;
-		pthread_mutex_unlock(&l->lock);
-		if (out) {
-			compare_generation(l, out);
-			pb__report_response__free_unpacked(out, NULL);
-		}
+		take_answer(l, &reply, used_at_ms, had);
 		if (more)
 			link_report(l, LINK_REPORT_STATUS_MS);
 	} else {

@@ -383,11 +383,11 @@ int replica_promote(struct replica *r, const struct uuid *device_id, uint32_t ke
 	return 0;
 }
 
-void replica_renew_lease(struct replica *r)
+void replica_renew_lease(struct replica *r, uint64_t asked_ms)
 {
 	WRITE_LOCKED(r);
 
-	lease_renew(&r->lease);
+	lease_renew(&r->lease, asked_ms);
 }
 
 bool replica_lease_turned(struct replica *r)

@@ -110,7 +110,7 @@ int replica_take_status(struct replica *r, const Pb__DeviceStatusUpdate *event) 
 int replica_promote(struct replica *r, const struct uuid *device_id, uint32_t key_version)
 	_must_check_;
 /* The Control Panel answered from its store: the lease begins anew. */
-void replica_renew_lease(struct replica *r);
+void replica_renew_lease(struct replica *r, uint64_t asked_ms);
 /* The lease ended, or began anew, and the interface does not show it yet. */
 bool replica_lease_turned(struct replica *r);
 void replica_set_link(struct replica *r, bool connected);

@@ -62,11 +62,13 @@ static int add_statuses(struct replica *r, struct arena *a, bool all, Pb__Report
 	for (size_t i = 0; i < r->pills.n; i++) {
 		struct pill_row *row = &r->pills.rows[i];
 
-		if (!(all || row->is_unsent) || !is_ours(r, row))
+		/* Those for which there is no room go with the next one. */
+		row->is_unsent = all || row->is_unsent;
+		if (!row->is_unsent || !is_ours(r, row))
 			continue;
 		if (req->n_statuses == max) {
 			*ret_more = true;
-			return 0;
+			continue;
 		}
 		req->statuses[req->n_statuses] = make_status(a, row);
 		if (!req->statuses[req->n_statuses])

@@ -4,8 +4,10 @@
 proves it, by as few events as can be; from nothing when it proves nothing;
 from a new epoch when it proves that the store is another one. And what a node
 costs that does not read, lies, or begins streams without end."""
+import glob
 import os
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -112,6 +114,28 @@ def resume(lab):
     assert len(fifth.heads) == 1 and not fifth.heads[0].snapshot and fifth.whole()
     assert fifth.heads[0].from_generation == first.generation()
     fifth.stream.cancel()
+
+
+def forgotten(lab):
+    """The store remembers so many generations; what was removed before them it cannot tell."""
+    gone = lab.ann.call("CreateDevice", label="goes", node_id=lab.node.node_id).device.id
+    first = Follower(lab, lab.node)
+    first.wait(first.whole)
+    first.stream.cancel()
+    lab.ann.call("DeleteDevice", id=gone)
+    for i in range(3):
+        goal = change(lab, f"forgotten{i}")
+    assert lab.d.stop() == 0
+    with sqlite3.connect(glob.glob(lab.d.dir + "/state/*.db")[0]) as store:
+        for table in ("generations", "removed"):
+            store.execute(f"DELETE FROM {table} WHERE generation < ?", (goal,))
+    store.close()
+    lab.d.start()
+    lab.ann = login(lab.d, "ann", "acme")
+    second = Follower(lab, lab.node, first)
+    second.wait(lambda: second.generation() >= goal)
+    assert second.heads[0].snapshot and second.whole(), "an event without what was removed"
+    second.stream.cancel()
 
 
 def unproven(lab):
@@ -290,7 +314,7 @@ def main():
     port = free_port()
     lab = Lab(extra=OPEN_LIMIT + ["--metrics", f"127.0.0.1:{port}"])
     lab.device = lab.ann.call("CreateDevice", label="first", node_id=lab.node.node_id).device.id
-    for fn, more in ((resume, ()), (unproven, ()), (fork, ()), (deaf, (port,)), (liar, (port,))):
+    for fn, more in ((resume, ()), (forgotten, ()), (unproven, ()), (fork, ()), (deaf, (port,)), (liar, (port,))):
         if not sys.argv[1:] or fn.__name__ in sys.argv[1:]:
             run(fn.__name__, fn, lab, *more)
     run("clean end", lab.close)

@@ -48,14 +48,18 @@ static void test_runs_out(void **state)
 	/* The wall clock does not matter. */
 	at(1000 + HOUR_MS, 5000 - 10 * (int64_t)DAY_MS, "a");
 	assert_int_equal(lease_left_ms(&l), DAY_MS - HOUR_MS);
-	lease_renew(&l);
+	lease_renew(&l, clock_boot_ms());
 	assert_int_equal(lease_left_ms(&l), DAY_MS);
 	at(1000 + HOUR_MS + DAY_MS - 1, 5000, "a");
 	assert_false(lease_is_over(&l));
 	at(1000 + HOUR_MS + DAY_MS, 5000, "a");
 	assert_true(lease_is_over(&l));
-	lease_renew(&l);
+	lease_renew(&l, clock_boot_ms());
 	assert_false(lease_is_over(&l));
+	/* The machine slept for two days between its question and the answer. */
+	at(1000 + HOUR_MS + 3 * DAY_MS, 5000, "a");
+	lease_renew(&l, 1000 + HOUR_MS + DAY_MS);
+	assert_true(lease_is_over(&l));
 }
 
 static void test_length(void **state)
@@ -70,7 +74,7 @@ static void test_length(void **state)
 	assert_int_equal(lease_left_ms(&l), 2 * HOUR_MS);
 	lease_set_length(&l, 90ULL * DAY_MS);
 	assert_int_equal(lease_left_ms(&l), 2 * HOUR_MS);
-	lease_renew(&l);
+	lease_renew(&l, clock_boot_ms());
 	assert_true(lease_left_ms(&l) == 90ULL * DAY_MS);
 	lease_set_length(&l, 0);
 	assert_false(lease_is_over(&l));
@@ -103,7 +107,7 @@ static void test_restart(void **state)
 	at(1000, wall, "a");
 	again = saved_and_loaded(&l, 50, wall + 2 * (int64_t)DAY_MS, "b", DAY_MS);
 	assert_true(lease_is_over(&again));
-	lease_renew(&again);
+	lease_renew(&again, clock_boot_ms());
 	assert_false(lease_is_over(&again));
 	/* What was over stays over, over any number of restarts. */
 	at(1000 + 2 * (uint64_t)DAY_MS, wall, "a");

@@ -66,6 +66,10 @@ class Lab:
             f.write("qmesh-lease/1 %d %d %d %s\n" % (
                 left_ms, time.time() * 1000, time.clock_gettime(time.CLOCK_BOOTTIME) * 1000, boot))
 
+    def saved_lease(self):
+        with open(self.node.dir + "/state/lease", encoding="ascii") as f:
+            return f.read()
+
     def close(self):
         assert self.node.stop() == 0
         assert self.cp.stop() == 0
@@ -124,8 +128,8 @@ def stays_over(lab):
     lab.node.start()
     assert until(lambda: lab.value("up") == 1)
     assert lab.value("peers") == 1 and lab.value("lease_over") == 1
-    with open(lab.node.dir + "/state/lease", encoding="ascii") as f:
-        assert f.read().startswith("qmesh-lease/1 0 ")
+    # The file is written behind the interface.
+    assert until(lambda: lab.saved_lease().startswith("qmesh-lease/1 0 ")), lab.saved_lease()
 
 
 def comes_back(lab):

@@ -62,13 +62,20 @@ bool h2head_printable(const char *p, size_t len)
 
 static bool of_connection(const char *name)
 {
-	static const char *const names[] = {"connection", "keep-alive", "proxy-connection",
-					    "transfer-encoding", "upgrade"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
+	switch (name[0]) { /* no two begin alike */
+	case 'c':
+		return strcmp(name, "connection") == 0;
+	case 'k':
+		return strcmp(name, "keep-alive") == 0;
+	case 'p':
+		return strcmp(name, "proxy-connection") == 0;
+	case 't':
+		return strcmp(name, "transfer-encoding") == 0;
+	case 'u':
+		return strcmp(name, "upgrade") == 0;
+	default:
+		return false;
+	}
 }
 
 unsigned h2head_check(struct exchange *x)
@@ -81,7 +88,7 @@ unsigned h2head_check(struct exchange *x)
 
 		if (h->name[0] == '\0' || of_connection(h->name))
 			return 400;
-		if (strcmp(h->name, "host") == 0) {
+		if (h->name[0] == 'h' && strcmp(h->name, "host") == 0) {
 			host = h->value;
 			n_hosts++;
 		}

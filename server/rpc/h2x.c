@@ -312,11 +312,21 @@ void h2x_go_on(struct conn *c)
 	sock->_cb.read(sock, NULL); /* may free the connection */
 }
 
-/* h2o would close at once, and lose the GOAWAY to what it has not read or not written yet. */
-static bool is_fault(const struct h2conn *h, ssize_t r)
+/*
+ * No frame was taken. At a fault h2o would close at once, and lose the GOAWAY to what it has not
+ * read or not written yet: from then on all that comes is dropped.
+ */
+static ssize_t took_none(struct h2conn *h, uint8_t *p, size_t len, ssize_t r, const char **err)
 {
-	return r < 0 && r != H2O_HTTP2_ERROR_INCOMPLETE &&
-	       r != H2O_HTTP2_ERROR_PROTOCOL_CLOSE_IMMEDIATELY && h->standard && !h->fault_ms;
+	if (r == H2O_HTTP2_ERROR_INCOMPLETE)
+		return r;
+	explicit_bzero(p, len);
+	if (!h->fault_ms && (r == H2O_HTTP2_ERROR_PROTOCOL_CLOSE_IMMEDIATELY || !h->standard))
+		return r;
+	if (!h->fault_ms)
+		h2conn_fault(h, (int)r, *err ? *err : "");
+	h2conn_drop(h, len);
+	return (ssize_t)len;
 }
 
 /* Frames carry passwords and tokens: wiped as soon as they are read (h2wipe.c does the rest). */
@@ -328,15 +338,10 @@ static ssize_t tap(h2o_http2_conn_t *conn, const uint8_t *src, size_t len, const
 
 	if (has_had_its_share(h, h->c->loop))
 		return wait_a_turn(h);
-	r = h->fault_ms ? (ssize_t)len : take_frame(h, p, len, err);
-	if (is_fault(h, r)) {
-		h2conn_fault(h, (int)r, *err ? *err : "");
-		r = (ssize_t)len;
-	}
-	if (h->fault_ms)
-		h2conn_drop(h, len);
-	if (r != H2O_HTTP2_ERROR_INCOMPLETE)
-		explicit_bzero(p, r > 0 ? (size_t)r : len);
+	r = h->fault_ms ? 0 : take_frame(h, p, len, err);
+	if (r <= 0)
+		return took_none(h, p, len, r, err);
+	explicit_bzero(p, (size_t)r);
 	return r;
 }
 

@@ -26,14 +26,20 @@ const char *call_metadata_twice(const struct call *call)
 	static const char *const once[] = {"authorization", "x-qmesh-user", "x-qmesh-client-addr",
 					   "idempotency-key"};
 	const struct live *l = live_of(call);
+	unsigned seen = 0; /* a bit each */
 
-	for (size_t i = 0; i < ARRAY_LEN(once); i++) {
-		size_t seen = 0;
+	for (size_t k = 0; k < l->n_metadata; k++) {
+		const char *name = l->metadata[k].name;
 
-		for (size_t k = 0; k < l->n_metadata; k++)
-			seen += strcmp(l->metadata[k].name, once[i]) == 0;
-		if (seen > 1)
-			return once[i];
+		if (name[0] != 'a' && name[0] != 'x' && name[0] != 'i')
+			continue;
+		for (size_t i = 0; i < ARRAY_LEN(once); i++) {
+			if (strcmp(name, once[i]) != 0)
+				continue;
+			if (seen & 1u << i)
+				return once[i];
+			seen |= 1u << i;
+		}
 	}
 	return NULL;
 }

@@ -43,7 +43,7 @@ int origin_check(const struct exchange *x, bool by_cookie, const char **ret_why)
 	const char *site = exchange_header(x, "sec-fetch-site");
 	const char *origin = exchange_header(x, "origin");
 
-	if (count(x, "sec-fetch-site") > 1 || count(x, "origin") > 1)
+	if ((site && count(x, "sec-fetch-site") > 1) || (origin && count(x, "origin") > 1))
 		return refuse(ret_why, "The request names its origin twice.");
 	if (site) {
 		if (strcmp(site, "same-origin") == 0)

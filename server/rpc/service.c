@@ -27,12 +27,18 @@ struct services {
 	size_t n_all;
 };
 
+/* Eight bytes a step. Who sends paths cannot fill the table, so nothing is gained by collisions. */
 static size_t hash(const char *path, size_t len)
 {
-	uint64_t h = 0xcbf29ce484222325;
+	uint64_t h = len, word;
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)path[i]) * 0x100000001b3;
+	for (; len >= sizeof(word); path += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, path, sizeof(word));
+		h = (h ^ word) * 0x9e3779b97f4a7c15;
+		h ^= h >> 32;
+	}
+	for (; len > 0; path++, len--)
+		h = (h ^ (uint8_t)*path) * 0x100000001b3;
 	return (size_t)(h ^ h >> 32);
 }
 

@@ -8,6 +8,7 @@
 #include "server/cp/keydesk.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,9 @@
 
 enum { ANSWER_MAX = 16 };
 
+/* Two rotations do not run side by side; the end of one is not in the midst of another. */
 static atomic_flag running = ATOMIC_FLAG_INIT;
+static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
 
 /* Until when what the present key signs now can be good. */
 static int64_t overlap_ms(const struct cp *cp, enum keyring_use use)
@@ -174,6 +177,19 @@ static int check(struct call *call, const Pb__RotateKeyRequest *in)
 	return 0;
 }
 
+static int show_cert(struct cp *cp)
+{
+	char cert[PATH_MAX], key[PATH_MAX];
+	int r;
+
+	keyring_cert_file(cp->keyring, cert);
+	keyring_key_file(cp->keyring, key);
+	r = cp->server ? server_change_cert(cp->server, "tls", cert, key) : 0;
+	if (r)
+		log_error("keys", "the listener shows the old tls key until the next start");
+	return r;
+}
+
 /* The last step, and what goes with it: nobody is left with what has been ended. */
 static int take_effect(struct cp *cp, struct rotation *o, const struct audit_row *audit)
 {
@@ -188,6 +204,11 @@ static int take_effect(struct cp *cp, struct rotation *o, const struct audit_row
 	if (r)
 		return r;
 	KILL_POINT("key.switched");
+	/* Nodes are not told to trust the new one alone before it is the one that is shown. */
+	if (o->use == KEYRING_TLS)
+		r = show_cert(cp);
+	if (r)
+		return err_trace(r);
 	if (o->immediate || o->use == KEYRING_TLS)
 		r = hub_tell_keys(cp->hub);
 	if (o->immediate && o->use == KEYRING_AGENTS)
@@ -196,15 +217,6 @@ static int take_effect(struct cp *cp, struct rotation *o, const struct audit_row
 		r = keysweep_run(cp, &sweep);
 	o->sessions_ended = sweep.n_ended;
 	return err_trace(r);
-}
-
-static int show_cert(struct cp *cp)
-{
-	char cert[PATH_MAX], key[PATH_MAX];
-
-	keyring_cert_file(cp->keyring, cert);
-	keyring_key_file(cp->keyring, key);
-	return cp->server ? server_change_cert(cp->server, "tls", cert, key) : 0;
 }
 
 static bool next_tls(struct cp *cp, struct keyring_info *ret)
@@ -246,14 +258,14 @@ static int switch_tls(struct call *call, struct rotation *o, const struct audit_
 				 "leave them behind with --immediate.",
 				 out->nodes_untold);
 	o->immediate = false;
-	r = take_effect(cp, o, audit);
-	return r ? r : show_cert(cp);
+	return take_effect(cp, o, audit);
 }
 
 static int rotate(struct call *call, struct rotation *o, const struct audit_row *audit,
 		  Pb__RotateKeyResponse *out)
 {
 	struct cp *cp = call->owner;
+	struct keyring_info next;
 	int r;
 
 	if (o->switch_over)
@@ -269,7 +281,10 @@ static int rotate(struct call *call, struct rotation *o, const struct audit_row 
 	if (o->use != KEYRING_TLS)
 		return take_effect(cp, o, audit);
 	r = keysweep_run(cp, &(struct keysweep){.audit = *audit, .use = o->use});
-	return r ? err_trace(r) : keysweep_untold(cp, o->now_ms, &out->nodes_untold);
+	if (r || !next_tls(cp, &next))
+		return err_trace(r);
+	/* It may have been made by an earlier call. */
+	return keysweep_untold(cp, next.made_ms, &out->nodes_untold);
 }
 
 int keydesk_rotate(struct call *call, const Pb__RotateKeyRequest *in, Pb__RotateKeyResponse *out)
@@ -287,7 +302,9 @@ int keydesk_rotate(struct call *call, const Pb__RotateKeyRequest *in, Pb__Rotate
 	audit_begin(call, "key.rotate", &audit);
 	if (atomic_flag_test_and_set(&running))
 		return call_fail(call, ERR_CALL_IN_PROGRESS, "A key is being rotated already.");
+	pthread_mutex_lock(&changing);
 	r = rotate(call, &o, &audit, out);
+	pthread_mutex_unlock(&changing);
 	atomic_flag_clear(&running);
 	if (r)
 		return r;
@@ -346,8 +363,7 @@ void keydesk_tick(struct cp *cp)
 	struct keysweep sweep = {.now_ms = now_ms};
 	int r;
 
-	/* The end of a rotation is not in its midst. */
-	if (atomic_flag_test_and_set(&running))
+	if (pthread_mutex_trylock(&changing))
 		return;
 	while (!(r = keyring_retire_due(cp->keyring, now_ms, is_named, cp, &retired))) {
 		log_info("keys", "%s %u has retired", keyring_use_name(retired.use),
@@ -358,7 +374,7 @@ void keydesk_tick(struct cp *cp)
 		if (keysweep_run(cp, &sweep) || hub_tell_keys(cp->hub))
 			log_warn("keys", "not everybody was told that it has");
 	}
-	atomic_flag_clear(&running);
+	pthread_mutex_unlock(&changing);
 	if (r < 0)
 		log_warn("keys", "keys whose time is over could not be retired: %d", r);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/own.h"
 #include "gen/rpc/admin_service.h"
 #include "gen/rpc/agent_service.h"
 #include "gen/rpc/auth_service.h"
@@ -81,7 +82,7 @@ static int open_store(struct cp *cp)
 			  r == -EBUSY ? "another process works with it" : strerror(-r));
 		return err_origin(r);
 	}
-	r = statedir_check(cp->state_fd, cp->conf.state_dir);
+	r = own_check(cp->state_fd, cp->conf.state_dir);
 	if (r)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/store.db", cp->conf.state_dir) >= (int)sizeof(path))

@@ -11,40 +11,17 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/log.h"
-#include "server/store/statedir.h"
-
-/* -ENOENT is an answer, not a fault. */
-static int open_private(const char *path, int *ret_fd)
-{
-	_cleanup_(close_fdp) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	int r;
-
-	if (fd < 0 && errno == ENOENT)
-		return -ENOENT;
-	if (fd < 0) {
-		r = -errno;
-		log_error("keyring", "%s: %s", path,
-			  r == -ELOOP ? "is a link: put the file itself there" : strerror(-r));
-		return err_origin(r);
-	}
-	r = statedir_check(fd, path);
-	if (r)
-		return r;
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
+#include "base/own.h"
 
 int secretfile_check(const char *path)
 {
-	_cleanup_(close_fdp) int fd = -1;
-
-	return open_private(path, &fd);
+	return own_check_path(path);
 }
 
 int secretfile_read(const char *path, void *ret, size_t len)
 {
 	_cleanup_(close_fdp) int fd = -1;
-	int r = open_private(path, &fd);
+	int r = own_open(path, &fd);
 
 	if (r)
 		return r;
@@ -74,7 +51,7 @@ static int load(int fd, const char *path, char *ret, size_t cap, size_t *ret_len
 int secretfile_load(const char *path, char *ret, size_t cap, size_t *ret_len)
 {
 	_cleanup_(close_fdp) int fd = -1;
-	int r = open_private(path, &fd);
+	int r = own_open(path, &fd);
 
 	return r ? r : load(fd, path, ret, cap, ret_len);
 }

@@ -82,7 +82,7 @@ int lease_load(struct lease *l, const char *state_dir)
 	int r;
 
 	r = statefile_read(state_dir, FILE_NAME, FILE_MAX, &bytes, &len);
-	if (r == -ENOENT)
+	if (r == -ENOENT || r == -EPERM)
 		return r;
 	l->loaded = true;
 	l->until_ms = 0;

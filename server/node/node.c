@@ -94,16 +94,19 @@ static int load_replica(struct node *n, const struct enrolment *e)
 	if (r)
 		return err_trace(r);
 	r = nodecache_load(n->conf.state_dir, &n->replica);
-	if (r && r != -ENOENT) {
+	if (r && r != -ENOENT && r != -EPERM) {
 		log_warn("node", "the saved list is of no use: %s", strerror(-r));
 		replica_done(&n->replica);
 		r = replica_init(&n->replica, &n->identity.node_id, &n->identity.tenant_id);
 		if (r)
 			return err_trace(r);
 	}
-	r = lease_load(&n->replica.lease, n->conf.state_dir);
-	if (r && r != -ENOENT)
+	if (r != -EPERM)
+		r = lease_load(&n->replica.lease, n->conf.state_dir);
+	if (r && r != -ENOENT) {
+		replica_done(&n->replica);
 		return err_trace(r);
+	}
 	lease_set_length(&n->replica.lease, members_tenant(n->replica.list)->lease_s * 1000);
 	if (e->trust.n_session_keys || e->trust.n_k_n)
 		n->replica.trust = e->trust;

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "base/sdnotify.h"
 #include "base/sign.h"
 #include "gateway/gateway.h"
@@ -84,12 +85,12 @@ static int listen_tls(struct node *n, struct server *s)
 					   .name = "listen"};
 
 	if (!n->conf.tls_cert[0]) {
-		struct stat st;
-		int r = 0;
+		int r;
 
 		snprintf(cert, sizeof(cert), "%s/tls.crt", n->conf.state_dir);
 		snprintf(key, sizeof(key), "%s/tls.key", n->conf.state_dir);
-		if (stat(key, &st))
+		r = own_check_path(key);
+		if (r == -ENOENT)
 			r = cert_make(cert, key);
 		if (r)
 			return err_trace(r);

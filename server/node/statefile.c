@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
 
 #define PATH_LEN 512
 
@@ -64,11 +66,12 @@ int statefile_read(const char *dir, const char *name, size_t max, uint8_t **ret,
 	struct stat st;
 	char path[PATH_LEN];
 	size_t len = 0;
+	int r;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
+	r = own_open(path, &fd);
+	if (r)
+		return r;
 	if (fstat(fd, &st))
 		return err_origin(-errno);
 	if ((size_t)st.st_size > max)
@@ -91,6 +94,18 @@ int statefile_read(const char *dir, const char *name, size_t max, uint8_t **ret,
 	return 0;
 }
 
+/* The directory itself may be behind a link of the administrator's. */
+static int check_dir(const char *dir)
+{
+	_cleanup_(close_fdp) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0) {
+		log_error("state", "%s: %s", dir, strerror(errno));
+		return err_origin(-errno);
+	}
+	return own_check(fd, dir);
+}
+
 int statefile_make_dir(const char *dir)
 {
 	char path[PATH_LEN];
@@ -104,10 +119,12 @@ int statefile_make_dir(const char *dir)
 		if (kept && kept != '/')
 			continue;
 		*p = '\0';
-		if (mkdir(path, 0700) && errno != EEXIST)
+		if (mkdir(path, 0700) && errno != EEXIST) {
+			log_error("state", "%s: %s", path, strerror(errno));
 			return err_origin(-errno);
+		}
 		*p = kept;
 		if (!kept)
-			return 0;
+			return check_dir(dir);
 	}
 }

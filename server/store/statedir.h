@@ -13,11 +13,6 @@
  */
 int statedir_take(const char *path, int *ret_fd) _must_check_;
 /* Nothing in it, or not there at all; -errno. */
-/*
- * An open file of the state that nobody else may read or own, or a directory that nobody else
- * may write. -EPERM, with what to do about it in the log.
- */
-int statedir_check(int fd, const char *path) _must_check_;
 int statedir_is_empty(const char *path, bool *ret_empty) _must_check_;
 
 #endif

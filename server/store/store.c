@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/killpoint.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "server/store/precopy.h"
 #include "server/store/sql.h"
 #include "server/store/statedir.h"
@@ -441,7 +442,7 @@ static int make_file(const char *path, bool must)
 		log_error("store", "%s: %s", path, strerror(errno));
 		return err_origin(-errno);
 	}
-	return statedir_check(fd, path);
+	return own_check(fd, path);
 }
 
 /* And what SQLite keeps beside it, which it would open whoever has it. */

@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
 ROUNDS=12
-[ "${1:-}" != --long ] || ROUNDS=100
+[ "${1:-}" != --long ] && [ "${QMESH_LONG:-}" != 1 ] || ROUNDS=100
 # shellcheck source=tests/netns/lab.bash
 . tests/netns/lab.bash
 trap lab_down EXIT

@@ -268,7 +268,11 @@ static int explain(int r, const char *dir)
 	else if (r == -EEXIST)
 		print_problem("--force moves it aside", "%s is not empty", dir);
 	else
-		print_problem(NULL, "nothing was restored to %s: %s", dir, strerror(-r));
+		print_problem(r == -ENOENT
+				      ? "the directory above it must be there; --state-dir names "
+					"another place"
+				      : NULL,
+			      "nothing was restored to %s: %s", dir, strerror(-r));
 	return r == -EBUSY || r == -EEXIST ? EXIT_CONFLICT : EXIT_OTHER;
 }
 

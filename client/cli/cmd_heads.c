@@ -80,8 +80,11 @@ static int run_key(struct cli *cli)
 		const Pb__AuditKey *key = out->keys[i];
 		char base64[TEXT_BASE64_LEN(SIGN_PUBLIC_LEN) + 1];
 
-		if (key->public_key.len != SIGN_PUBLIC_LEN)
+		if (key->public_key.len != SIGN_PUBLIC_LEN) {
+			print_problem(NULL, "the Control Panel's key %s is none of Ed25519",
+				      key->kid);
 			return EXIT_OTHER;
+		}
 		text_base64(key->public_key.data, SIGN_PUBLIC_LEN, base64);
 		print_line(stdout, "qmesh-audit-public %s %s", key->kid, base64);
 	}
@@ -110,8 +113,13 @@ static bool take_mark(const char *text, Pb__AuditHead *mark, char ret_hash[65])
 
 static int tell_problem(int r, const char *path, const struct headfile_problem *problem)
 {
+	if (problem->keys_path)
+		path = problem->keys_path;
 	if (r < 0)
-		print_problem("--head FILE as audit head --export makes it, or --head 12:HASH",
+		print_problem(problem->keys_path
+				      ? "--key FILE with what audit key prints"
+				      : "--head FILE as audit head --export makes it, or "
+					"--head 12:HASH",
 			      "%s: %s", path, strerror(-r));
 	else
 		print_problem(NULL, "%s: %s", path, problem->words);
@@ -127,14 +135,16 @@ static int take_file(struct cli *cli, const char *path, Pb__VerifyAuditRequest *
 {
 	_cleanup_(reach_free) Pb__SignAuditHeadsResponse *out = NULL;
 	const char *keys = args_value(&cli->args, "--key");
-	struct headfile_problem problem;
+	struct headfile_problem problem = {0};
 	int code, r;
 
 	code = ask_heads(cli, in->tenant, "", &out);
 	if (code)
 		return code;
-	if (!out->n_heads)
+	if (!out->n_heads) {
+		print_problem(NULL, "the Control Panel answers without a head of %s", in->tenant);
 		return EXIT_OTHER;
+	}
 	r = headfile_read(path, out->heads[0]->tenant, arena, &in->heads, &in->n_heads, &problem);
 	if (!r && keys)
 		r = headfile_check(keys, in->heads, in->n_heads, &problem);

@@ -90,11 +90,14 @@ static void print_next_step(const Pb__RotateKeyRequest *in, const Pb__RotateKeyR
 		print_line(stderr,
 			   "the listener shows the new key; clients that trust by ca.pem or "
 			   "by pin need the new one");
-	else
+	else if (out->nodes_untold)
 		print_line(stderr,
-			   "%u nodes have not been told of it; when it is none: qmesh admin "
-			   "key rotate tls --switch",
+			   "not told of it so far: %u of the nodes. When they were connected: "
+			   "qmesh admin key rotate tls --switch",
 			   out->nodes_untold);
+	else
+		print_line(stderr, "every node has been told of it. The next step: qmesh admin key "
+				   "rotate tls --switch");
 }
 
 static int run_rotate(struct cli *cli)
@@ -113,6 +116,16 @@ static int run_rotate(struct cli *cli)
 	in.purpose = (Pb__KeyPurpose)value;
 	in.immediate = args_has(&cli->args, "--immediate");
 	in.switch_over = args_has(&cli->args, "--switch");
+	if (in.switch_over && in.purpose != PB__KEY_PURPOSE__KEY_PURPOSE_TLS) {
+		print_problem(NULL, "--switch is for tls alone: the others take one step");
+		return EXIT_USAGE;
+	}
+	if (in.immediate && in.purpose == PB__KEY_PURPOSE__KEY_PURPOSE_PSK) {
+		print_problem("rotate psk without it, then the key of each device",
+			      "--immediate is not for psk: every device would need a new config "
+			      "at once");
+		return EXIT_USAGE;
+	}
 	code = reach_open_operator(cli);
 	if (code)
 		return code;

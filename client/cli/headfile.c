@@ -155,16 +155,19 @@ static int read_keys(const char *path, struct keys *keys, struct headfile_proble
 	size_t len;
 	int r;
 
+	ret_problem->keys_path = path;
 	r = outfile_read(path, KEYS_FILE_MAX, &text, &len);
 	if (r)
 		return r;
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (*line != '#' && read_key(line, keys))
-			return complain(ret_problem,
-					"%s: not what \"qmesh audit key\" prints: %.40s", path,
+			return complain(ret_problem, "not what \"qmesh audit key\" prints: %.40s",
 					line);
 	}
-	return keys->n ? 0 : complain(ret_problem, "%s: there is no key in it", path);
+	if (!keys->n)
+		return complain(ret_problem, "there is no key in it");
+	ret_problem->keys_path = NULL;
+	return 0;
 }
 
 int headfile_check(const char *keys_path, Pb__AuditHead *const *heads, size_t n,

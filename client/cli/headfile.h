@@ -12,6 +12,7 @@
 
 /* What is wrong, for people: "line 3 is no head". */
 struct headfile_problem {
+	const char *keys_path; /* the file it is about, where that is the one of the keys */
 	char words[400];
 };
 
@@ -29,7 +30,7 @@ char *headfile_line(const Pb__AuditHead *head);
 
 /*
  * Are all of them signed by a key of that file (lines "qmesh-audit-public KID
- * BASE64")? 0, -errno, ERR_FIELD_INVALID with *ret_problem.
+ * BASE64")? 0, -errno (of that file), ERR_FIELD_INVALID with *ret_problem.
  */
 int headfile_check(const char *keys_path, Pb__AuditHead *const *heads, size_t n,
 		   struct headfile_problem *ret_problem) _must_check_;

@@ -68,8 +68,22 @@ static void help_command(FILE *out, const struct command *c)
 	help_flags(out, "flags of every command", command_flags);
 }
 
-/* All commands, or those that begin with the word. How many were listed. */
-static size_t help_list(FILE *out, const char *word)
+static bool begins_with(const struct command *c, int n_words, char **words)
+{
+	const char *name = c->name;
+
+	for (int i = 0; i < n_words; i++) {
+		size_t len = strcspn(name, " ");
+
+		if (strlen(words[i]) != len || memcmp(words[i], name, len) != 0)
+			return false;
+		name += len + (name[len] == ' ');
+	}
+	return true;
+}
+
+/* The commands that begin with these words. How many were listed. */
+static size_t help_list(FILE *out, int n_words, char **words)
 {
 	const struct command *c;
 	size_t n = 0;
@@ -77,14 +91,21 @@ static size_t help_list(FILE *out, const char *word)
 	for (size_t i = 0; (c = command_nth(i)); i++) {
 		char left[80];
 
-		if (word && (strncmp(c->name, word, strlen(word)) != 0 ||
-			     (c->name[strlen(word)] != ' ' && c->name[strlen(word)] != '\0')))
+		if (!begins_with(c, n_words, words))
 			continue;
 		snprintf(left, sizeof(left), "%s %s", c->name, c->words);
 		fprintf(out, "  qmesh %-32s %s\n", left, c->help);
 		n++;
 	}
 	return n;
+}
+
+/* Of a group without its verb, "qmesh admin key", its verbs; of a wrong one, those of its group. */
+static bool help_group(FILE *out, int argc, char **argv)
+{
+	while (argc > 0 && help_list(out, argc, argv) == 0)
+		argc--;
+	return argc > 0;
 }
 
 static int help(int argc, char **argv)
@@ -98,13 +119,13 @@ static int help(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	if (argc > 0) {
-		if (help_list(stdout, argv[0]) > 0)
+		if (help_group(stdout, argc, argv))
 			return EXIT_DONE;
 		print_problem("qmesh help lists them all", "no such command: %s", argv[0]);
 		return EXIT_USAGE;
 	}
 	printf("qmesh: the mesh VPN of this machine and its Control Panel\n\n");
-	help_list(stdout, NULL);
+	help_list(stdout, 0, NULL);
 	help_flags(stdout, "flags of every command", command_flags);
 	printf("\nqmesh help COMMAND tells more. Exit codes: 0 done, 1 failed, 2 usage, "
 	       "3 unreachable,\n4 not signed in, 5 not allowed, 6 not found, 7 conflict, "
@@ -130,8 +151,7 @@ static int unknown(const struct cli *cli, int argc, char **argv)
 
 	if (argc == 0)
 		return usage(cli, "which command?");
-	/* A group without its verb, "qmesh device": its verbs are the answer. */
-	if (help_list(stderr, argv[0]) > 0)
+	if (help_group(stderr, argc, argv))
 		return usage(cli, "which of these?");
 	snprintf(why, sizeof(why), "no such command: %.100s", argv[0]);
 	return usage(cli, why);

@@ -121,8 +121,8 @@ int sealfile_open(const char *path, const char *private_path, struct sealfile *r
 {
 	_cleanup_(close_fdp) int fd = -1;
 	struct sealfile f = {0};
+	struct stat st, st_key;
 	struct key private;
-	struct stat st;
 	uint8_t *p;
 	int code, r;
 
@@ -139,6 +139,12 @@ int sealfile_open(const char *path, const char *private_path, struct sealfile *r
 	code = read_key(private_path, PRIVATE_WORD, &private);
 	if (code)
 		return code;
+	/* Sticks have no modes, and a restore must not fail for that: told, not refused. */
+	if (!stat(private_path, &st_key) && st_key.st_mode & 077)
+		print_line(stderr,
+			   "warning: %s has mode %04o, which lets others read every backup: "
+			   "chmod 600 %s",
+			   private_path, (unsigned)(st_key.st_mode & 07777), private_path);
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	r = p == MAP_FAILED ? -errno : sealed_peek(p, (size_t)st.st_size, &f.head);
 	if (!r)

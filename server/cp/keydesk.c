@@ -252,11 +252,12 @@ static int switch_tls(struct call *call, struct rotation *o, const struct audit_
 	if (r)
 		return err_trace(r);
 	if (out->nodes_untold && !o->immediate)
-		return call_fail(call, ERR_CALL_IN_PROGRESS,
-				 "%u nodes have not been told of the next tls key and could not "
-				 "come back. Wait until they have been connected, remove them, or "
-				 "leave them behind with --immediate.",
-				 out->nodes_untold);
+		return call_fail(
+			call, ERR_CALL_IN_PROGRESS,
+			"Not told of the next tls key so far: %u of the nodes, which could "
+			"not come back. Wait until they have been connected, remove them, "
+			"or leave them behind with --immediate.",
+			out->nodes_untold);
 	o->immediate = false;
 	return take_effect(cp, o, audit);
 }

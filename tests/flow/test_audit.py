@@ -326,6 +326,7 @@ def not_heads_of_it(lab):
     path = lab.file("bad", json.dumps(dict(line_of(good), seq=str(good.seq - 1))))
     assert "not as it was signed" in lab.cli("audit", "verify", "acme", "--head", path, "--key", keys, code=10)
     assert "not what" in lab.cli("audit", "verify", "acme", "--head", path, "--key", path, code=10)
+    assert "/nowhere/keys" in lab.cli("audit", "verify", "acme", "--head", path, "--key", "/nowhere/keys", code=2)
     lab.cli("audit", "verify", "acme", "--key", keys, code=2)
     lab.cli("audit", "verify", "acme", "--head", "/nowhere/heads", code=2)
     refused("FIELD_INVALID", lab.admin.call, "VerifyAudit", tenant="acme", known_seq=1)

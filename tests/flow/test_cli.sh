@@ -92,6 +92,12 @@ local_commands() {
 	q device add --help && code 0 "device add --help"
 	q help nothing
 	code 2 "help nothing"
+	q help admin key && code 0 "help of a group in a group"
+	out 'admin key rotate' "help of a group in a group"
+	! grep -q 'admin tenant' "$LAB/out"
+	note $? "help of a group has nothing of others"
+	q admin key rotten
+	code 2 "a verb that is none"
 	q version --json
 	json '.schema == "qmesh.version/1"' version
 	q limits --json

@@ -345,6 +345,14 @@ static enum dnsanswer answer_read(const struct zone *z, const struct dnswire_que
 	return r ? DNSANSWER_DROP : DNSANSWER_SEND;
 }
 
+/* More than one OPT: ldns takes them out, and the last one counts. */
+static bool has_opts(const ldns_pkt *query, size_t n_additional)
+{
+	size_t n_left = ldns_rr_list_rr_count(ldns_pkt_additional(query));
+
+	return n_additional > n_left + (ldns_pkt_tsig(query) != NULL) + 1;
+}
+
 enum dnsanswer dnsanswer_make(const struct zone *z, const uint8_t *query, size_t len,
 			      const struct dnsanswer_terms *terms, struct dnsanswer_packet *ret)
 {
@@ -363,7 +371,8 @@ enum dnsanswer dnsanswer_make(const struct zone *z, const uint8_t *query, size_t
 	    dnswire_u16(query + 10) > ADDITIONAL_MAX)
 		return fail(query, len, DNSWIRE_FORMERR, ret);
 	if (ldns_wire2pkt(&read, query, len) != LDNS_STATUS_OK ||
-	    ldns_rr_list_rr_count(ldns_pkt_question(read)) != 1) {
+	    ldns_rr_list_rr_count(ldns_pkt_question(read)) != 1 ||
+	    has_opts(read, dnswire_u16(query + 10))) {
 		ldns_pkt_free(read);
 		return fail(query, len, DNSWIRE_FORMERR, ret);
 	}

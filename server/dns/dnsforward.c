@@ -3,7 +3,7 @@
  * A task per query. Each try has a socket of its own, connected, so that the
  * kernel picks a random port and drops what others send; number, question and
  * port must fit. A loop shows as one question that the same host asks again
- * while we wait for its answer.
+ * while we wait for its answer; it lives on our tries, so there are no more.
  */
 #include "server/dns/dnsforward.h"
 
@@ -36,6 +36,7 @@ struct task {
 	struct dnsclient from;
 	uint16_t id, sent_id;    /* the client's, ours */
 	unsigned first, n_tries; /* upstream it began with */
+	bool is_loop;            /* its question came back: no further try */
 	uint64_t give_up_at_ms, retry_at_ms;
 	size_t question_end, sent, got;
 	uint8_t *answer; /* by TCP, with its length */
@@ -226,7 +227,7 @@ static void try_next(struct task *t)
 	struct dnsforward *f = t->f;
 	uint64_t now = clock_boot_ms();
 
-	while (t->n_tries < ROUNDS * f->upstreams.n && now < t->give_up_at_ms) {
+	while (!t->is_loop && t->n_tries < ROUNDS * f->upstreams.n && now < t->give_up_at_ms) {
 		close_try(t);
 		t->n_tries++;
 		t->retry_at_ms = now + (t->from.connection ? TRY_TCP_MS : TRY_UDP_MS);
@@ -295,6 +296,8 @@ static enum verdict admit(const struct dnsforward *f, const struct dnsclient *fr
 		if (!from->connection && t->id == dnswire_u16(query) &&
 		    memcmp(&from->address, &t->from.address, sizeof(from->address)) == 0)
 			return AGAIN;
+		if (t->is_loop)
+			return LOOP;
 		same++;
 	}
 	if (same >= SAME_MAX)
@@ -305,6 +308,15 @@ static enum verdict admit(const struct dnsforward *f, const struct dnsclient *fr
 		    dnswire_same(query, t->query + PREFIX, end))
 			return LOOP;
 	return n >= DNSFORWARD_MAX_CLIENT || f->n_tasks >= DNSFORWARD_MAX ? TOO_MANY : ADMITTED;
+}
+
+static void note_loop(struct dnsforward *f, const uint8_t *query, size_t end)
+{
+	for (struct task *t = f->tasks; t; t = t->next)
+		t->is_loop |= t->question_end == end && dnswire_same(query, t->query + PREFIX, end);
+	if (++f->n_loops == LOOP_AFTER)
+		log_warn("dns", "an upstream asks us what we ask it");
+	f->loop_at_ms = clock_boot_ms();
 }
 
 void dnsforward_ask(struct dnsforward *f, const struct dnsclient *from, const uint8_t *query,
@@ -320,11 +332,8 @@ void dnsforward_ask(struct dnsforward *f, const struct dnsclient *from, const ui
 	verdict = admit(f, from, query, q.end);
 	if (verdict == AGAIN)
 		return;
-	if (verdict == LOOP) {
-		if (++f->n_loops == LOOP_AFTER)
-			log_warn("dns", "an upstream asks us what we ask it");
-		f->loop_at_ms = clock_boot_ms();
-	}
+	if (verdict == LOOP)
+		note_loop(f, query, q.end);
 	if (verdict == ADMITTED && f->upstreams.n)
 		t = calloc(1, sizeof(*t) + PREFIX + len);
 	if (!t) {

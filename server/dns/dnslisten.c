@@ -30,6 +30,8 @@
 #define RESOLV_CONF_MAX 16384
 #define TCP_MAX 65535
 #define LOOPBACK_IFINDEX 1
+/* Some thousand questions that came at once. */
+#define QUEUE_LEN (1 << 20)
 
 struct inlet {
 	struct dnsevent event;
@@ -103,6 +105,8 @@ static void serve(struct dnslisten *l, struct dnsclient *from, const uint8_t *qu
 		send_answer(l, from, answer.bytes, answer.len);
 	else if (what == DNSANSWER_FORWARD)
 		dnsforward_ask(l->forward, from, query, len);
+	else if (from->connection)
+		dnstcp_refuse(from->connection);
 }
 
 static void serve_tcp(void *arg, const struct dnsclient *from, const uint8_t *query, size_t len)
@@ -291,10 +295,15 @@ static int open_inlet(struct inlet *inlet, const struct cidr *address, int type,
 	socklen_t to_len = fill_address(address, port, &to);
 	int on = 1, level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
 	int fd = socket(to.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int queue_len = QUEUE_LEN;
 
 	if (fd < 0)
 		return -errno;
 	inlet->event.fd = fd;
+	/* Beyond what the kernel gives everybody; without the right to it, as much as that. */
+	if (type == SOCK_DGRAM &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &queue_len, sizeof(queue_len)))
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue_len, sizeof(queue_len));
 	inlet->event.fn = type == SOCK_DGRAM ? on_packets : on_connections;
 	if (setsockopt(fd, level, v4 ? IP_FREEBIND : IPV6_FREEBIND, &on, sizeof(on)) ||
 	    (!v4 && setsockopt(fd, level, IPV6_V6ONLY, &on, sizeof(on))))

@@ -234,6 +234,11 @@ void dnstcp_send(void *connection, const uint8_t *answer, size_t len)
 	watch_connection(c);
 }
 
+void dnstcp_refuse(void *connection)
+{
+	end_connection(connection);
+}
+
 uint64_t dnstcp_tick(struct dnstcp *t, uint64_t now_ms)
 {
 	uint64_t next = UINT64_MAX;

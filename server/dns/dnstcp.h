@@ -31,6 +31,8 @@ CLEANUP_DEFINE(struct dnstcp, dnstcp_free);
 /* Takes the socket, or closes it when there are too many. */
 void dnstcp_add(struct dnstcp *t, int fd, const struct sockaddr_storage *address);
 void dnstcp_send(void *connection, const uint8_t *answer, size_t len);
+/* Instead: what it sent is not to be answered, and it is closed. */
+void dnstcp_refuse(void *connection);
 /* Ends those that are idle; when to be called again at the latest, UINT64_MAX: no need. */
 uint64_t dnstcp_tick(struct dnstcp *t, uint64_t now_ms);
 

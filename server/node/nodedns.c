@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "server/dns/dnslisten.h"
 
-#define LOOK_EVERY_MS 30000
+/* The port of another program is asked for again. */
+#define RETRY_EVERY_MS 30000
+/* What the name server says of itself. */
+#define HEAR_EVERY_MS 5000
 /* CoreDNS: one small question. */
 #define ASK_EVERY_MS 5000
 #define ASK_SOON_MS 1000
@@ -196,6 +199,6 @@ bool nodedns_look(struct nodedns *d)
 uint64_t nodedns_look_in_ms(const struct nodedns *d)
 {
 	if (d->conf->dns != NODE_DNS_COREDNS)
-		return LOOK_EVERY_MS;
+		return d->listen ? HEAR_EVERY_MS : RETRY_EVERY_MS;
 	return d->n_unheard ? ASK_SOON_MS : ASK_EVERY_MS;
 }

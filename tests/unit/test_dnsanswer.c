@@ -268,6 +268,12 @@ static void edns(void **state)
 	assert_int_equal(look(&q, 65535, true).packet.limit, 65535);
 	q = ask("example.com", A);
 	assert_int_equal(look(&q, 0, true).packet.limit, 512);
+	/* Two of them: RFC 6891, 6.1.1. */
+	add_edns(&q, 1232, 0);
+	add_edns(&q, 1232, 0);
+	s = look(&q, 0, true);
+	assert_int_equal(s.rcode, FORMERR);
+	q = ask("example.com", A);
 	/* BADVERS: 16, of which the high bits are in OPT. */
 	add_edns(&q, 1232, 1);
 	s = look(&q, 0, true);

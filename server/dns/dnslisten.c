@@ -222,8 +222,13 @@ static void look_at_upstreams(struct dnslisten *l)
 
 static void note_why(struct dnslisten *l, uint64_t now)
 {
+	const char *why = dnsforward_why(l->forward, now);
+
+	/* One of few constants, and only this thread writes it: mostly the same. */
+	if (strcmp(l->why, why) == 0)
+		return;
 	pthread_mutex_lock(&l->lock);
-	snprintf(l->why, sizeof(l->why), "%s", dnsforward_why(l->forward, now));
+	snprintf(l->why, sizeof(l->why), "%s", why);
 	pthread_mutex_unlock(&l->lock);
 }
 

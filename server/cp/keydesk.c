@@ -190,14 +190,24 @@ static int show_cert(struct cp *cp)
 	return r;
 }
 
-/* The last step, and what goes with it: nobody is left with what has been ended. */
-static int take_effect(struct cp *cp, struct rotation *o, const struct audit_row *audit)
+/* Its end: in the audit of each tenant, and whose sessions were ended loses them. */
+static int put_down(struct cp *cp, struct rotation *o, const struct audit_row *audit)
 {
-	int64_t until_ms = o->now_ms + overlap_ms(cp, o->use);
 	struct keysweep sweep = {.audit = *audit,
 				 .use = o->use,
 				 .now_ms = o->now_ms,
 				 .end_sessions = o->immediate && o->use == KEYRING_SESSIONS};
+	int r;
+
+	r = keysweep_run(cp, &sweep);
+	o->sessions_ended = sweep.n_ended;
+	return r ? err_trace(r) : keyring_said(cp->keyring, o->use);
+}
+
+/* The last step, and what goes with it: nobody is left with what has been ended. */
+static int take_effect(struct cp *cp, struct rotation *o, const struct audit_row *audit)
+{
+	int64_t until_ms = o->now_ms + overlap_ms(cp, o->use);
 	int r;
 
 	r = keyring_switch(cp->keyring, o->use, o->now_ms, until_ms, o->immediate);
@@ -213,10 +223,7 @@ static int take_effect(struct cp *cp, struct rotation *o, const struct audit_row
 		r = hub_tell_keys(cp->hub);
 	if (o->immediate && o->use == KEYRING_AGENTS)
 		hub_cut_all(cp->hub);
-	if (!r)
-		r = keysweep_run(cp, &sweep);
-	o->sessions_ended = sweep.n_ended;
-	return err_trace(r);
+	return r ? err_trace(r) : put_down(cp, o, audit);
 }
 
 static bool next_tls(struct cp *cp, struct keyring_info *ret)
@@ -324,6 +331,20 @@ static void begin_audit(const char *action, int64_t now_ms, struct audit_row *re
 	strcpy(ret->action, action);
 }
 
+/* It had its effect, and then there was no time for more. */
+static int finish(struct cp *cp, const struct keyring_info *active,
+		  const struct keyring_info *infos, size_t n)
+{
+	struct rotation o = {.use = active->use, .now_ms = active->active_ms};
+	struct audit_row audit;
+
+	for (size_t i = 0; i < n; i++)
+		o.immediate = o.immediate || (infos[i].use == o.use && infos[i].cut &&
+					      infos[i].retired_ms == active->active_ms);
+	begin_audit("key.rotate", clock_wall_ms(), &audit);
+	return put_down(cp, &o, &audit);
+}
+
 int keydesk_start(struct cp *cp)
 {
 	_cleanup_(freep) struct keyring_info *infos = NULL;
@@ -337,7 +358,9 @@ int keydesk_start(struct cp *cp)
 	for (size_t i = 0; !r && i < n; i++) {
 		struct rotation o = {.use = infos[i].use, .now_ms = now_ms};
 
-		if (infos[i].state != KEYRING_NEXT || infos[i].use == KEYRING_TLS)
+		if (infos[i].unsaid)
+			r = finish(cp, &infos[i], infos, n);
+		if (r || infos[i].state != KEYRING_NEXT || infos[i].use == KEYRING_TLS)
 			continue;
 		log_info("keys", "%s: a rotation that was begun goes on",
 			 keyring_use_name(infos[i].use));

@@ -394,6 +394,20 @@ int keyring_switch(struct keyring *k, enum keyring_use use, int64_t now_ms, int6
 	}
 	next->info.state = KEYRING_ACTIVE;
 	next->info.active_ms = now_ms;
+	next->info.unsaid = true;
+	return put(k, &ring);
+}
+
+int keyring_said(struct keyring *k, enum keyring_use use)
+{
+	_cleanup_(ringfile_done) struct ring ring = {0};
+	LOCKED(&k->writing);
+	int r;
+
+	r = ringfile_copy(&k->ring, &ring);
+	if (r)
+		return err_trace(r);
+	ringfile_active(&ring, use)->info.unsaid = false;
 	return put(k, &ring);
 }
 

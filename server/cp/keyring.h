@@ -56,7 +56,8 @@ struct keyring_info {
 	char kid[KEYRING_KID_ROOM];      /* psk: "" */
 	uint8_t public[SIGN_PUBLIC_LEN]; /* Ed25519; tls: its pin; psk: zeros */
 	int64_t made_ms, active_ms, until_ms, retired_ms;
-	bool cut; /* ended before its time: what it signed is good no more */
+	bool cut;    /* ended before its time: what it signed is good no more */
+	bool unsaid; /* it signs, and no audit says so yet */
 };
 
 const char *keyring_use_name(enum keyring_use use);                              /* "sessions" */
@@ -117,6 +118,8 @@ int keyring_prepare(struct keyring *k, enum keyring_use use, int64_t now_ms, boo
  */
 int keyring_switch(struct keyring *k, enum keyring_use use, int64_t now_ms, int64_t until_ms,
 		   bool cut) _must_check_;
+/* That the ACTIVE key of a purpose signs is in the audit of each tenant. */
+int keyring_said(struct keyring *k, enum keyring_use use) _must_check_;
 /* Does a record name this psk version? Negative: broke. */
 typedef int (*keyring_named_fn)(void *arg, uint32_t psk_version, bool *ret_named);
 /* Retires one key whose time is over. ERR_NOT_FOUND: there is none. */

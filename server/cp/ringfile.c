@@ -281,7 +281,8 @@ static void write_row(struct text *t, const struct keyring_info *i)
 	write_time(t, "active", i->active_ms);
 	write_time(t, "until", i->until_ms);
 	write_time(t, "retired", i->retired_ms);
-	text_adds(t, i->cut ? " cut\n" : "\n");
+	text_adds(t, i->cut ? " cut" : "");
+	text_adds(t, i->unsaid ? " unsaid\n" : "\n");
 }
 
 /* The certificate of the listener is a file of its own too, for clients that trust by it. */
@@ -350,6 +351,7 @@ static int parse_word(char *word, struct keyring_info *i)
 
 	if (!value) {
 		i->cut = i->cut || !strcmp(word, "cut");
+		i->unsaid = i->unsaid || !strcmp(word, "unsaid");
 		return 0;
 	}
 	*value++ = '\0';

@@ -89,6 +89,10 @@ def one_round(daemon, node, point, purpose):
     assert len(now) in (len(was), len(was) + 1), (was, now)
     if point not in ("ring.key_written:1",):
         assert len(now) == len(was) + 1, "what was named is lost"
+    if point != "ring.key_written:1":
+        said = f"{purpose} {len(now)}"
+        rows = [row.object for row in session.call("ListAudit", page_size=100).entries if row.action == "key.rotate"]
+        assert said in rows or purpose == "tls", f"no audit of {said}: {rows}"
     session.call("ListDevices")
     after = stream_is_whole(daemon, node)
     for version, key in before.items():

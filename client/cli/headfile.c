@@ -15,7 +15,7 @@
 
 enum { FILE_MAX = 64 << 20, KEYS_FILE_MAX = 65536, LINE_MAX_LEN = 4096 };
 
-static int complain(struct headfile_problem *ret, const char *fmt, ...)
+static int _printf_(2, 3) complain(struct headfile_problem *ret, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -22,6 +22,7 @@
 #include "server/cp/progress.h"
 #include "server/cp/room.h"
 #include "server/cp/watch.h"
+#include "server/store/node_row.h"
 
 enum { TICK_MS = 1000, RETRY_MS = 2000, SPREAD_FROM = 64, SPREAD_MAX_MS = 30000 };
 
@@ -155,6 +156,14 @@ static void begin(struct hub *hub, struct stream *stream, const struct message *
 	room_tell_liveness(stream->room);
 }
 
+static int read_node(struct txn *txn, void *ctx)
+{
+	const struct message *m = ctx;
+	struct node_row row;
+
+	return node_row_get(txn, &m->tenant, &m->node, &row);
+}
+
 static void on_subscribe(struct hub *hub, struct message *m)
 {
 	struct room *room = rooms_get(hub->rooms, &m->tenant, true);
@@ -163,8 +172,11 @@ static void on_subscribe(struct hub *hub, struct message *m)
 
 	atomic_fetch_sub(&hub->n_hellos, 1);
 	end_earlier(hub, &m->tenant, &m->node);
+	/* It may have been removed since it was let in, and cut before it was here. */
+	if (room)
+		r = store_read(hub->cp->store, read_node, m);
 	/* Where the newcomer begins to follow. With streams it is known. */
-	if (room && (!room->published || !room->streams))
+	if (!r && (!room->published || !room->streams))
 		r = room_publish(room);
 	if (!r)
 		stream = room_enter(room, m->call, &m->node);
@@ -177,6 +189,7 @@ static void on_subscribe(struct hub *hub, struct message *m)
 	else
 		refuse_later(m->call);
 	call_unref(m->call);
+	progress_online(hub->cp->progress, &m->tenant, &m->node, false);
 }
 
 static void leave_room(struct hub *hub, struct stream *stream)
@@ -201,12 +214,16 @@ static void on_stream(struct stream *s, struct message *m)
 {
 	if (!s)
 		return;
-	if (m->kind == EXTEND)
+	if (m->kind == EXTEND) {
 		s->expires_ms = m->expires_ms;
-	else if (m->kind == CUT)
+	} else if (m->kind == CUT) {
 		call_finish(s->call, ERR_TOKEN_INVALID);
-	else if (room_send(s, m->frame))
+	} else if (room_send(s, m->frame)) {
 		log_debug("hub", "a node is asked to fetch everything anew");
+	} else {
+		/* Behind: once it has read, it is given everything without being asked. */
+		s->epoch = s->sent = 0;
+	}
 }
 
 static void touch_one(struct room *room, void *arg)

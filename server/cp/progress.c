@@ -393,7 +393,8 @@ void progress_report(struct progress *p, const struct uuid *tenant, const struct
 
 	pthread_mutex_lock(&p->lock);
 	room = room_of(p, tenant);
-	n = node_of(room, node, true);
+	/* Not known any more: it was removed while this report was on its way. */
+	n = node_of(room, node, false);
 	if (!n) {
 		pthread_mutex_unlock(&p->lock);
 		return;

@@ -56,46 +56,6 @@ int load_tls(struct load *load)
 	return 0;
 }
 
-/* --- buffers --- */
-
-static uint8_t *buffer_room(struct load_buffer *b, size_t len)
-{
-	if (b->cap - b->len < len) {
-		size_t cap = b->cap ? b->cap : 256;
-
-		while (cap - b->len < len)
-			cap *= 2;
-		b->p = realloc(b->p, cap);
-		if (!b->p)
-			abort();
-		b->cap = cap;
-	}
-	return b->p + b->len;
-}
-
-static void buffer_add(struct load_buffer *b, const void *p, size_t len)
-{
-	memcpy(buffer_room(b, len), p, len);
-	b->len += len;
-}
-
-static void buffer_drop(struct load_buffer *b, size_t len)
-{
-	memmove(b->p, b->p + len, b->len - len);
-	b->len -= len;
-	/* Ten thousand of them: none keeps what a snapshot took. */
-	if (!b->len && b->cap > 4096) {
-		free(b->p);
-		*b = (struct load_buffer){0};
-	}
-}
-
-static void buffer_clear(struct load_buffer *b)
-{
-	free(b->p);
-	*b = (struct load_buffer){0};
-}
-
 /* --- frames out --- */
 
 static void add_frame(struct loadpeer *p, uint8_t type, uint8_t flags, uint32_t stream,
@@ -111,49 +71,49 @@ static void add_frame(struct loadpeer *p, uint8_t type, uint8_t flags, uint32_t 
 				    (uint8_t)(stream >> 8),
 				    (uint8_t)stream};
 
-	buffer_add(&p->out, head, sizeof(head));
-	buffer_add(&p->out, payload, len);
+	loadbuffer_add(&p->out, head, sizeof(head));
+	loadbuffer_add(&p->out, payload, len);
 }
 
-static void add_number(struct load_buffer *b, uint8_t bits, size_t n)
+static void add_number(struct loadbuffer *b, uint8_t bits, size_t n)
 {
 	const uint8_t max = (uint8_t)((1u << bits) - 1);
 	uint8_t byte = n < max ? (uint8_t)n : max;
 
-	buffer_add(b, &byte, 1);
+	loadbuffer_add(b, &byte, 1);
 	if (n < max)
 		return;
 	for (n -= max; n >= 128; n >>= 7) {
 		byte = (uint8_t)(n | 128);
-		buffer_add(b, &byte, 1);
+		loadbuffer_add(b, &byte, 1);
 	}
 	byte = (uint8_t)n;
-	buffer_add(b, &byte, 1);
+	loadbuffer_add(b, &byte, 1);
 }
 
 /* first: 0x40 goes into the table, 0x00 does not. */
-static void add_literal(struct load_buffer *b, uint8_t first, const char *name, const char *value)
+static void add_literal(struct loadbuffer *b, uint8_t first, const char *name, const char *value)
 {
-	buffer_add(b, &first, 1);
+	loadbuffer_add(b, &first, 1);
 	add_number(b, 7, strlen(name));
-	buffer_add(b, name, strlen(name));
+	loadbuffer_add(b, name, strlen(name));
 	add_number(b, 7, strlen(value));
-	buffer_add(b, value, strlen(value));
+	loadbuffer_add(b, value, strlen(value));
 }
 
 /* The second call with a token and each one after it take the table, as clients do. */
 static void add_head(struct loadpeer *p, uint32_t stream, const char *path, bool with_token)
 {
-	struct load_buffer b = {0};
+	struct loadbuffer b = {0};
 	const uint8_t start[] = {0x83, p->load->tls ? 0x87 : 0x86};
 	/* authorization, user-agent, te, content-type, authority: newest first from 62 on. */
 	const uint8_t again[] = {0x80 | 66, 0x80 | 65, 0x80 | 64, 0x80 | 63, 0x80 | 62};
 	char *bearer;
 
-	buffer_add(&b, start, sizeof(start));
+	loadbuffer_add(&b, start, sizeof(start));
 	add_literal(&b, 0x00, ":path", path);
 	if (with_token && p->has_table) {
-		buffer_add(&b, again, sizeof(again));
+		loadbuffer_add(&b, again, sizeof(again));
 	} else {
 		uint8_t first = with_token ? 0x40 : 0x00;
 
@@ -174,8 +134,8 @@ static void add_head(struct loadpeer *p, uint32_t stream, const char *path, bool
 static void add_message(struct loadpeer *p, uint32_t stream, const ProtobufCMessage *message)
 {
 	size_t len = protobuf_c_message_get_packed_size(message);
-	struct load_buffer b = {0};
-	uint8_t *at = buffer_room(&b, 5 + len);
+	struct loadbuffer b = {0};
+	uint8_t *at = loadbuffer_room(&b, 5 + len);
 
 	at[0] = 0;
 	at[1] = (uint8_t)(len >> 24);
@@ -209,7 +169,7 @@ static void flush_out(struct loadpeer *p)
 			return;
 		}
 		p->load->bytes_out += (uint64_t)n;
-		buffer_drop(&p->out, (size_t)n);
+		loadbuffer_drop(&p->out, (size_t)n);
 	}
 	wants = p->out.len > 0;
 	if (wants == p->wants_write)
@@ -333,26 +293,42 @@ static void take_token(struct loadpeer *p)
 	subscribe(p);
 }
 
+static uint32_t told_spread(const struct loadpeer *p)
+{
+	Pb__ReportResponse *out =
+		p->answer.len > 5
+			? pb__report_response__unpack(NULL, p->answer.len - 5, p->answer.p + 5)
+			: NULL;
+	uint32_t spread = out ? out->reconnect_spread_ms : 0;
+
+	if (out)
+		pb__report_response__free_unpacked(out, NULL);
+	return spread;
+}
+
 static void call_ended(struct loadpeer *p)
 {
 	bool ok = p->call_answered;
 	uint64_t before = p->reported;
+	uint32_t spread;
 
 	p->call_stream = 0;
 	if (!ok)
 		p->load->n_refused++;
 	if (p->call == CALL_RENEW) {
 		take_token(p);
-		buffer_clear(&p->answer);
+		loadbuffer_clear(&p->answer);
 		return;
 	}
-	buffer_drop(&p->answer, p->answer.len);
+	spread = p->call == CALL_REPORT ? told_spread(p) : 0;
+	loadbuffer_drop(&p->answer, p->answer.len);
 	if (p->call == CALL_FETCH && ok && p->load->mode == LOAD_POLL) {
 		p->load->polled(p);
 	} else if (p->call == CALL_FETCH && ok) {
 		loadpeer_report(p);
 	} else if (p->call == CALL_REPORT && ok) {
 		p->failures = 0;
+		p->spread_ms = spread;
 		p->reported = p->reporting;
 		p->load->reported(p, before, p->reported);
 	} else if (p->call == CALL_REPORT) {
@@ -452,6 +428,17 @@ static void take_update(struct loadpeer *p, const uint8_t *update, size_t update
 	pb__peers_head__free_unpacked(head, NULL);
 }
 
+static void take_drain(struct loadpeer *p, const uint8_t *body, size_t len)
+{
+	Pb__Drain *drain = pb__drain__unpack(NULL, len, body);
+
+	if (!drain)
+		return;
+	p->not_before_ms = load_now_ms() + drain->reconnect_after_ms +
+			   (uint64_t)rand() % (drain->spread_ms + 1);
+	pb__drain__free_unpacked(drain, NULL);
+}
+
 static void take_event(struct loadpeer *p, const uint8_t *message, size_t len)
 {
 	const uint8_t *event, *body;
@@ -462,6 +449,8 @@ static void take_event(struct loadpeer *p, const uint8_t *message, size_t len)
 		return;
 	if (find_bytes(event, event_len, 2, &body, &body_len))
 		take_update(p, body, body_len);
+	else if (find_bytes(event, event_len, 4, &body, &body_len))
+		take_drain(p, body, body_len);
 	else if (find_bytes(event, event_len, 7, &body, &body_len) && !p->is_back && p->applied)
 		/* Keys, then revocations: when nothing is newer, nothing else comes. */
 		loadpeer_report(p);
@@ -482,7 +471,7 @@ static void take_events(struct loadpeer *p)
 			return;
 		at += 5 + len;
 	}
-	buffer_drop(&p->event, at);
+	loadbuffer_drop(&p->event, at);
 }
 
 /* --- frames in --- */
@@ -506,12 +495,12 @@ static void take_frame(struct loadpeer *p, const uint8_t *f, size_t len)
 	bool ends = (f[3] == DATA || f[3] == HEADERS) && f[4] & END_STREAM;
 
 	if (f[3] == DATA && stream == p->events_stream) {
-		buffer_add(&p->event, f + HEAD, len);
+		loadbuffer_add(&p->event, f + HEAD, len);
 		give_window(p, len);
 		take_events(p);
 	} else if (f[3] == DATA && stream == p->call_stream) {
-		if (p->call == CALL_RENEW)
-			buffer_add(&p->answer, f + HEAD, len);
+		if (p->call != CALL_FETCH)
+			loadbuffer_add(&p->answer, f + HEAD, len);
 		p->call_answered = true;
 		give_window(p, len);
 	} else if (f[3] == PING && !(f[4] & ACK)) {
@@ -544,13 +533,13 @@ static void take_bytes(struct loadpeer *p)
 		at += HEAD + len;
 	}
 	if (p->state == PEER_UP)
-		buffer_drop(&p->in, at);
+		loadbuffer_drop(&p->in, at);
 }
 
 static void read_in(struct loadpeer *p)
 {
 	for (;;) {
-		uint8_t *at = buffer_room(&p->in, 16384);
+		uint8_t *at = loadbuffer_room(&p->in, 16384);
 		size_t room = p->in.cap - p->in.len;
 		ssize_t n = p->ssl ? SSL_read(p->ssl, at, (int)room) : read(p->fd, at, room);
 		int why;
@@ -569,7 +558,7 @@ static void read_in(struct loadpeer *p)
 			break;
 	}
 	if (p->state == PEER_UP && !p->in.len)
-		buffer_drop(&p->in, 0);
+		loadbuffer_drop(&p->in, 0);
 	if (p->state == PEER_UP)
 		flush_out(p);
 }
@@ -583,26 +572,36 @@ void loadpeer_init(struct loadpeer *p, struct load *load, size_t number)
 	p->fd = -1;
 }
 
-/* As a node does: 200 ms at first, twice as long each time, half of it by dice. */
-static void lose(struct loadpeer *p)
+/* As a node does: 200 ms at first, twice as long each time, half of it by dice; a stream that stood
+ * comes back within the spread, and not before a drain says. */
+static uint64_t pause_ms(const struct loadpeer *p, uint64_t now)
 {
 	uint64_t ms = (uint64_t)BACKOFF_MIN_MS << (p->failures < 7 ? p->failures : 7);
+	uint64_t spread = p->is_back ? (uint64_t)rand() % (p->spread_ms + 1) : 0;
 
+	ms = ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+	ms = ms / 2 + (uint64_t)rand() % (ms / 2 + 1);
+	ms = ms > spread ? ms : spread;
+	return p->not_before_ms > now + ms ? p->not_before_ms - now : ms;
+}
+
+static void lose(struct loadpeer *p)
+{
 	if (p->state == PEER_DOWN)
 		return;
-	ms = ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+	p->load->n_opening -= p->state != PEER_UP;
+	p->retry_at_ms = load_now_ms() + pause_ms(p, load_now_ms());
 	p->failures++;
-	p->retry_at_ms = load_now_ms() + ms / 2 + (uint64_t)rand() % (ms / 2 + 1);
 	p->load->n_lost++;
 	p->state = PEER_DOWN;
 	SSL_free(p->ssl);
 	close(p->fd);
 	p->ssl = NULL;
 	p->fd = -1;
-	buffer_clear(&p->in);
-	buffer_clear(&p->out);
-	buffer_clear(&p->event);
-	buffer_clear(&p->answer);
+	loadbuffer_clear(&p->in);
+	loadbuffer_clear(&p->out);
+	loadbuffer_clear(&p->event);
+	loadbuffer_clear(&p->answer);
 	p->load->lost(p);
 }
 
@@ -612,12 +611,13 @@ static void begin(struct loadpeer *p)
 	static const uint8_t settings[] = {0, 4, 1, 0, 0, 0};
 	const uint8_t more[4] = {1, 0, 0, 0};
 
+	p->load->n_opening--;
 	p->state = PEER_UP;
 	p->wants_write = p->has_table = p->must_report = false;
 	p->next_stream = 1;
 	p->events_stream = p->call_stream = 0;
 	p->in_since_update = 0;
-	buffer_add(&p->out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
+	loadbuffer_add(&p->out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
 	add_frame(p, SETTINGS, 0, 0, settings, sizeof(settings));
 	add_frame(p, WINDOW_UPDATE, 0, 0, more, sizeof(more));
 	if (p->token)
@@ -659,6 +659,7 @@ void loadpeer_open(struct loadpeer *p)
 	if (p->fd < 0)
 		abort();
 	p->state = PEER_CONNECTING;
+	p->load->n_opening++;
 	setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(p->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 	if (p->load->tls) {

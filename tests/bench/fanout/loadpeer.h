@@ -8,6 +8,7 @@
 
 #include "base/sign.h"
 #include "base/text.h"
+#include "tests/bench/fanout/loadbuffer.h"
 
 enum load_mode { LOAD_REPORT, LOAD_MUTE, LOAD_WHOLE, LOAD_POLL };
 enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_SHAKING, PEER_UP };
@@ -22,16 +23,12 @@ struct load {
 	enum load_mode mode;
 	uint64_t bytes_in, bytes_out; /* of HTTP/2, without TLS */
 	uint64_t n_events, n_reports, n_refused, n_lost;
+	size_t n_opening; /* connections that are not made yet */
 	/* A newer list was heard, was reported and answered; before is 0 the first time. */
 	void (*seen)(struct loadpeer *p, uint64_t before, uint64_t generation);
 	void (*reported)(struct loadpeer *p, uint64_t before, uint64_t generation);
 	void (*polled)(struct loadpeer *p);
 	void (*lost)(struct loadpeer *p);
-};
-
-struct load_buffer {
-	uint8_t *p;
-	size_t len, cap;
 };
 
 struct loadpeer {
@@ -45,8 +42,8 @@ struct loadpeer {
 	void *ssl;
 	enum peer_state state;
 	bool is_back, wants_write, has_table;
-	struct load_buffer in, out;
-	struct load_buffer event, answer; /* messages of the two streams, as far as they are here */
+	struct loadbuffer in, out;
+	struct loadbuffer event, answer; /* messages of the two streams, as far as they are here */
 	uint32_t next_stream, events_stream, call_stream; /* 0: none */
 	enum { CALL_RENEW, CALL_REPORT, CALL_FETCH } call;
 	bool call_answered, must_report;
@@ -58,6 +55,8 @@ struct loadpeer {
 	size_t head_len;
 	char kid[33];
 	unsigned failures;
+	uint32_t spread_ms;     /* as the server told last */
+	uint64_t not_before_ms; /* a drain was told */
 	uint64_t retry_at_ms, heartbeat_at_ms, poll_at_ms;
 };
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
+#include "server/cp/inspection.h"
 #include "server/cp/manners.h"
 #include "server/cp/misdeeds.h"
 #include "server/cp/presence.h"
@@ -135,6 +136,18 @@ static void judge(struct cp *cp, struct call *call, const struct look *l,
 	hub_refresh(cp->hub, &l->tenant_id, &l->node_id);
 }
 
+/* Told and counted; its node compares the two all the time and mends what it can. */
+static enum lag_differs judge_interface(struct cp *cp, struct call *call, const struct look *l,
+					const Pb__ReportRequest *in)
+{
+	if (!inspection_differs(cp->inspection, &l->tenant, &l->node_id, in))
+		return LAG_FITS;
+	tally_add(&cp->tally, TALLY_INTERFACE_BAD, 1);
+	misdeeds_note(cp->misdeeds, call, "node.interface",
+		      "its interface has other peers than its list gives it");
+	return LAG_INTERFACE;
+}
+
 static int too_often(struct call *call, uint64_t wait_ms)
 {
 	struct cp *cp = call->owner;
@@ -178,8 +191,9 @@ int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResp
 		told.applied_generation = 0;
 	differs = invents(&l, in) || list_differs(&l, in);
 	progress_epoch(cp->progress, tenant, l.tenant.epoch);
-	progress_report(cp->progress, tenant, node, &told, differs);
 	judge(cp, call, &l, in, differs);
+	progress_report(cp->progress, tenant, node, &told,
+			differs ? LAG_LIST : judge_interface(cp, call, &l, in));
 	presence_report(cp->presence, tenant, node, l.statuses, l.n_statuses);
 	if (in->interest)
 		hub_interest(cp->hub, tenant, node);

@@ -20,6 +20,7 @@
 #include "server/cp/fleet.h"
 #include "server/cp/headsign.h"
 #include "server/cp/hub.h"
+#include "server/cp/inspection.h"
 #include "server/cp/issuers.h"
 #include "server/cp/joining.h"
 #include "server/cp/keydesk.h"
@@ -116,11 +117,12 @@ int cp_new(const struct cp_conf *conf, struct cp **ret_cp)
 	cp->watch = watch_new(cp);
 	cp->replays = replays_new();
 	cp->denials = denials_new();
+	cp->inspection = inspection_new(cp);
 	cp->manners = manners_new();
 	cp->misdeeds = misdeeds_new();
 	cp->headsign = headsign_new(cp);
 	if (!cp->passwords || !cp->progress || !cp->watch || !cp->replays || !cp->denials ||
-	    !cp->manners || !cp->misdeeds || !cp->headsign)
+	    !cp->inspection || !cp->manners || !cp->misdeeds || !cp->headsign)
 		return -ENOMEM;
 	r = fleet_load(cp);
 	if (!r)
@@ -153,6 +155,7 @@ void cp_free(struct cp *cp)
 	presence_free(cp->presence);
 	replays_free(cp->replays);
 	denials_free(cp->denials);
+	inspection_free(cp->inspection);
 	manners_free(cp->manners);
 	misdeeds_free(cp->misdeeds);
 	headsign_free(cp->headsign);

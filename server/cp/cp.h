@@ -17,6 +17,7 @@ struct health;
 struct hub;
 struct issuers;
 struct keyring;
+struct inspection;
 struct licensing;
 struct manners;
 struct misdeeds;
@@ -41,6 +42,7 @@ struct cp {
 	struct presence *presence;
 	struct replays *replays;
 	struct denials *denials;
+	struct inspection *inspection;
 	struct manners *manners;
 	struct misdeeds *misdeeds;
 	struct tally tally;

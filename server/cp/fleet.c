@@ -8,6 +8,7 @@
 #include "server/cp/change.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
+#include "server/cp/inspection.h"
 #include "server/cp/ipam.h"
 #include "server/cp/laggards.h"
 #include "server/cp/manners.h"
@@ -364,6 +365,7 @@ int fleet_remove(struct call *call, const Pb__RemoveNodeRequest *in, Pb__RemoveN
 	hub_cut(cp->hub, &m.change.tenant.id, &m.node);
 	progress_forget(cp->progress, &m.change.tenant.id, &m.node);
 	manners_forget(cp->manners, &m.node);
+	inspection_forget(cp->inspection, &m.node);
 	progress_header(call, &m.change.tenant.id, m.change.tenant.generation);
 	out->devices = (uint32_t)m.n_rows;
 	return 0;

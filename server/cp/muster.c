@@ -203,7 +203,7 @@ void muster_applied(struct muster *m, struct muster_node *n, uint64_t epoch, uin
 
 	if (n->applied != generation || n->epoch != epoch) {
 		n->since_ms = clock_wall_ms();
-		n->differs = false;
+		n->differs = LAG_FITS;
 	}
 	n->epoch = epoch;
 	n->applied = generation;
@@ -332,6 +332,7 @@ struct lag muster_lag(const struct muster *m, const struct muster_node *n, uint6
 			lag.since_ms = n->turned_ms;
 	} else if (n->differs) {
 		lag.state = LAG_DIFFERS;
+		lag.differs = n->differs;
 		lag.since_ms = n->since_ms;
 	} else if (n->failed) {
 		lag.state = LAG_REFUSED;

@@ -20,11 +20,11 @@ enum { MUSTER_MARKS = 256 };
 struct muster_node {
 	struct uuid id;
 	bool online;
-	bool differs;            /* its list is not what was published under that generation */
-	uint64_t epoch, applied; /* 0: nothing yet */
-	int64_t since_ms;        /* wall time: applied since */
-	int64_t reported_ms;     /* last report; 0: none since this start */
-	int64_t turned_ms;       /* online or offline since; 0: not seen since this start */
+	enum lag_differs differs; /* what is not as that generation makes it */
+	uint64_t epoch, applied;  /* 0: nothing yet */
+	int64_t since_ms;         /* wall time: applied since */
+	int64_t reported_ms;      /* last report; 0: none since this start */
+	int64_t turned_ms;        /* online or offline since; 0: not seen since this start */
 	int64_t failed_since_ms;
 	uint64_t heard_ms; /* boot time of the last report, or of the stream's start */
 	uint32_t failed;   /* peers that its interface refused, the first of them: */

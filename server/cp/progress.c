@@ -386,7 +386,7 @@ static void note_failed(struct muster_node *n, const Pb__ReportRequest *report)
 }
 
 void progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
-		     const Pb__ReportRequest *report, bool differs)
+		     const Pb__ReportRequest *report, enum lag_differs differs)
 {
 	struct muster_node *n;
 	struct room *room;

@@ -36,11 +36,11 @@ void progress_touched(struct progress *p, const struct uuid *tenant);
 void progress_published(struct progress *p, const struct uuid *tenant, uint64_t epoch,
 			uint64_t generation);
 /*
- * A report arrived; wakes who waited for it. differs: its list is not what was
+ * A report arrived; wakes who waited for it. differs: what of it is not as it was
  * published.
  */
 void progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
-		     const Pb__ReportRequest *report, bool differs);
+		     const Pb__ReportRequest *report, enum lag_differs differs);
 void progress_forget(struct progress *p, const struct uuid *tenant, const struct uuid *node);
 
 /* --- what answers need --- */

@@ -18,6 +18,8 @@ static const char *const names[] = {
 	[TALLY_RESYNC_GAP] = "qmesh_resyncs_total{cause=\"gap\"}",
 	[TALLY_RESYNC_DIGEST] = "qmesh_resyncs_total{cause=\"digest\"}",
 	[TALLY_DIGEST_BAD] = "qmesh_digest_mismatches_total",
+	[TALLY_INSPECTED] = "qmesh_interfaces_inspected_total",
+	[TALLY_INTERFACE_BAD] = "qmesh_interface_mismatches_total",
 	[TALLY_REPORTS_LATER] = "qmesh_reports_later_total",
 };
 

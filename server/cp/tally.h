@@ -23,6 +23,8 @@ enum tally_row {
 	TALLY_RESYNC_GAP,     /* ... a change did not follow what they had */
 	TALLY_RESYNC_DIGEST,  /* ... their node's list is not the one published */
 	TALLY_DIGEST_BAD,     /* reports with a wrong list digest */
+	TALLY_INSPECTED,      /* interfaces whose peers were worked out here, to compare */
+	TALLY_INTERFACE_BAD,  /* reports of an interface with other peers */
 	TALLY_REPORTS_LATER,  /* reports that came too often */
 	TALLY_MAX
 };

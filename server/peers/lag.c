@@ -48,6 +48,13 @@ char *lag_words(const struct lag *lag, const char *failed, char ret[LAG_WORDS_MA
 			 lag->silent_s, lag->generation);
 		break;
 	case LAG_DIFFERS:
+		if (lag->differs == LAG_INTERFACE) {
+			snprintf(ret, LAG_WORDS_MAX,
+				 "its interface has other peers than generation %" PRIu64
+				 " gives it",
+				 lag->generation);
+			break;
+		}
 		snprintf(ret, LAG_WORDS_MAX,
 			 "its list is not the one of generation %" PRIu64 ": told to fetch it anew",
 			 lag->generation);

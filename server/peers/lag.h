@@ -20,7 +20,7 @@ enum lag_state {
 	LAG_JOINING, /* connected, has not reported yet */
 	LAG_BEHIND,  /* reports an older generation */
 	LAG_SILENT,  /* behind, and has said nothing for longer than a heartbeat */
-	LAG_DIFFERS, /* its list is not what was published under that generation */
+	LAG_DIFFERS, /* its list, or its interface, is not what that generation makes of it */
 	LAG_REFUSED, /* has it all, but its interface refused peers */
 	LAG_N_STATES,
 };
@@ -33,13 +33,17 @@ enum lag_state {
 #define LAG_MAX_NAMED 16
 #define LAG_WORDS_MAX 300
 
+/* What of a node is not as it should be. */
+enum lag_differs { LAG_FITS, LAG_LIST, LAG_INTERFACE };
+
 struct lag {
 	struct uuid node_id;
 	enum lag_state state;
-	int64_t since_ms;    /* wall time; 0: longer than it is remembered */
-	uint64_t generation; /* what it has */
-	uint32_t silent_s;   /* SILENT: since its last report */
-	uint32_t failed;     /* REFUSED: so many, the first of them: */
+	int64_t since_ms;         /* wall time; 0: longer than it is remembered */
+	uint64_t generation;      /* what it has */
+	enum lag_differs differs; /* DIFFERS: what */
+	uint32_t silent_s;        /* SILENT: since its last report */
+	uint32_t failed;          /* REFUSED: so many, the first of them: */
 	struct uuid failed_id;
 	uint32_t failed_errno;
 };

@@ -94,6 +94,39 @@ def each_state(lab, port):
     until(lambda: set(states(lab).values()) == {OFFLINE})
 
 
+def interfaces(lab, port):
+    """What an interface has is compared with what the list makes of it."""
+    agent = Agent(lab, lab.node, report=False)
+    agent.wait(lambda: agent.heads)
+    head = agent.heads[-1]
+    peers = agent.mesh.call("GetNodePeers", node_id=lab.node.node_id)
+    assert peers.generation == head.to_generation
+    right, wrong = bytes.fromhex(peers.digest), bytes(32)
+
+    def becomes(state, digest):
+        """Said again and again, as heartbeats do."""
+        until(lambda: agent.say(head, device_digest=digest) and states(lab)["gw-one"] == state)
+
+    def inspected():
+        return metrics(port)["qmesh_interfaces_inspected_total"]
+    before = inspected()
+    until(lambda: agent.say(head, device_digest=right) and inspected() > before)
+    assert states(lab)["gw-one"] == CURRENT and inspected() == before + 1, "once is enough"
+    becomes(DIFFERS, wrong)
+    laggard = [x for x in lab.ann.call("GetState").state.laggards if x.label == "gw-one"][0]
+    assert "its interface has other peers than generation" in laggard.why, laggard
+    assert metrics(port)["qmesh_interface_mismatches_total"] > 0
+    assert not any(e.type == "mesh.refresh" for e in agent.events), "its list is right"
+    becomes(CURRENT, right)
+    # A peer that is refused is known and another matter.
+    from meshrpc import msg
+    agent.say(head, device_digest=wrong, failed=[msg("FailedPeer", errno_code=99)])
+    until(lambda: states(lab)["gw-one"] == REFUSED)
+    becomes(CURRENT, right)
+    agent.stream.cancel()
+    until(lambda: states(lab)["gw-one"] == OFFLINE)
+
+
 def generations(lab, _port):
     """Each change tells its generation, those of operators and Enroll too."""
     node = enroll(lab.d, lab.admin, "acme", "gw-brief")
@@ -166,7 +199,7 @@ def main():
         print(f"no {BUILD}/bin/qmesh-cpd: build first")
         return 77
     lab = Lab(extra=["--provision-limit", "100", "--apply-wait", "5s", "--metrics", f"127.0.0.1:{port}"])
-    for fn in (each_state, generations, let_go, times):
+    for fn in (each_state, interfaces, generations, let_go, times):
         try:
             fn(lab, port)
             RESULTS.append(True)

@@ -159,6 +159,11 @@ agrees() { # node
 }
 lab_until 30 "a session at the Control Panel" look
 for node in "${NODES[@]}"; do lab_until 30 "interface of $node and store agree" agrees "$node"; done
+# The Control Panel compares them too, by the digests that nodes report.
+inspected() {
+	at cp curl -sS http://127.0.0.1:9100/metrics | awk -v n=$N '$1 == "qmesh_interfaces_inspected_total" && $2 >= n { ok = 1 } END { exit !ok }'
+}
+lab_until 30 "each interface was compared" inspected
 lab_until 30 "all up to date after the healing" all_current cp
 ok "after loss, cuts and a crash all $N interfaces have what the store says: $(jq length "$LAB/devices.json") devices"
 

@@ -37,7 +37,7 @@ enum {
 	NODES_EACH = 40,
 	ROUNDS_MIN = 2, /* one on sound wires, one on rotten ones */
 	ROUNDS = 6,
-	EVENTS = 24, /* of one round */
+	EVENTS = 20, /* of one round */
 	CPU_SECONDS = 10,
 	BURST_EVERY = 110,
 	BURST = LIMIT_EVENT_QUEUE + 60, /* events */
@@ -196,7 +196,12 @@ static void mutate(void)
 	bool good = false;
 
 	name_event("a change");
-	switch (t->n_devices < 4 ? 0 : roll(8)) {
+	if (t->is_suspended) {
+		simfleet_suspend(&fleet, t, false);
+		n_mutations++;
+		return;
+	}
+	switch (t->n_devices < 4 ? 0 : roll(9)) {
 	case 0:
 	case 1:
 	case 2:
@@ -208,6 +213,9 @@ static void mutate(void)
 	case 4:
 	case 5:
 		good = simfleet_rename(&fleet, t, device);
+		break;
+	case 6:
+		good = simfleet_suspend(&fleet, t, true);
 		break;
 	default:
 		good = simfleet_rotate(&fleet, t, device, roll(3) == 0);
@@ -319,7 +327,7 @@ static void jump(void)
 	simfleet_jump(&fleet, ms);
 }
 
-/* In every second round: what no sound wire and no sound machine does. */
+/* What no sound wire and no sound machine does. */
 static void rot(void)
 {
 	unsigned first = roll(fleet.n_nodes), kind = roll(3);
@@ -327,12 +335,11 @@ static void rot(void)
 	name_event(kind == 0   ? "an event is lost"
 		   : kind == 1 ? "an old list is sent again"
 			       : "a record is gone from memory");
-	if (n_rounds % 2)
-		return;
-	if (kind == 0)
+	if (kind == 0) {
 		mutate();
-	if (kind == 0)
 		simfleet_settle(&fleet);
+		name_event("an event is lost");
+	}
 	for (unsigned i = 0, n = 0; i < fleet.n_nodes && n < ROTTEN; i++) {
 		struct simnode *at = &fleet.nodes[(first + i) % fleet.n_nodes];
 
@@ -352,6 +359,8 @@ static void happen(void)
 		restart_panel(n_restarts % 3 == 2 ? SIMFLEET_BACK_UP : SIMFLEET_RESTORE);
 	} else if (n_events % BURST_EVERY == BURST_EVERY / 4) {
 		burst();
+	} else if (n_rounds % 2 == 0 && roll(3) == 0) {
+		rot();
 	} else if (what < 47) {
 		mutate();
 	} else if (what < 58) {
@@ -364,9 +373,7 @@ static void happen(void)
 		was_slow[n->index] = true;
 	} else if (what < 78) {
 		kill_or_start();
-	} else if (what < 82) {
-		rot();
-	} else if (what < 92) {
+	} else if (what < 90) {
 		shake_hands();
 	} else if (what < 94) {
 		jump();
@@ -467,6 +474,8 @@ static const char *wrong_with(const struct simnode *n, const struct truth *t)
 			  &progress) ||
 	    !progress.online || progress.applied != t->row.generation)
 		return "is not known to have applied it";
+	if (progress.differs != LAG_FITS)
+		return "is told to be other than it should";
 	return NULL;
 }
 

@@ -354,6 +354,22 @@ bool simfleet_delete(struct simfleet *f, struct simtenant *t, unsigned device)
 	return call(f, t->token, &mesh_service_methods[METHOD_MESH_DELETE_DEVICE], &in);
 }
 
+bool simfleet_suspend(struct simfleet *f, struct simtenant *t, bool suspend)
+{
+	Pb__UpdateUserRequest in = PB__UPDATE_USER_REQUEST__INIT;
+
+	in.tenant = t->name;
+	in.user = (char *)"ann";
+	in.disabled = suspend;
+	in.disabled_choice_case = PB__UPDATE_USER_REQUEST__DISABLED_CHOICE_DISABLED;
+	if (!call(f, NULL, &admin_service_methods[METHOD_ADMIN_UPDATE_USER], &in))
+		return false;
+	t->is_suspended = suspend;
+	if (!suspend)
+		login(f, t);
+	return true;
+}
+
 /* --- life --- */
 
 static void make_node(struct simfleet *f, struct simtenant *t, unsigned index)

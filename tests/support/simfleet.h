@@ -19,6 +19,7 @@ struct simtenant {
 	unsigned first, n_nodes; /* of the fleet's */
 	char devices[SIMFLEET_DEVICES][UUID_TEXT_LEN + 1];
 	unsigned n_devices;
+	bool is_suspended; /* its one user, and with her all devices */
 };
 
 struct inproc_stream;
@@ -62,6 +63,8 @@ void simfleet_restart(struct simfleet *f, enum simfleet_between what);
 bool simfleet_create(struct simfleet *f, struct simtenant *t, unsigned home);
 bool simfleet_rename(struct simfleet *f, struct simtenant *t, unsigned device);
 bool simfleet_rotate(struct simfleet *f, struct simtenant *t, unsigned device, bool immediate);
+/* Many records in one change. */
+bool simfleet_suspend(struct simfleet *f, struct simtenant *t, bool suspend);
 bool simfleet_delete(struct simfleet *f, struct simtenant *t, unsigned device);
 
 #endif

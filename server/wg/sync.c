@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Both lists are sorted by key (through index arrays), all prefixes by value;
- * then every question is one binary search. Order of the answer: additions and
- * moves, drops, removals, so that no address is ever without a peer.
+ * Each side has two hash tables, peers by key and prefixes with their owner;
+ * then every question is one look-up, and a list of any length costs its length.
+ * Keys and addresses are chosen by others: the hash has secret coefficients.
+ * Order of the answer: additions and moves, drops, removals, so that no address
+ * is ever without a peer.
  */
 #include "server/wg/sync.h"
 
@@ -10,99 +12,151 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/sign.h"
 
-/* Sorted by prefix; of equal ones the peer that comes first. */
-struct claim {
-	struct cidr prefix;
-	size_t peer;
+#define EMPTY UINT32_MAX
+
+/* Slots hold indexes of peers or prefixes; open addressing, at most half full. */
+struct table {
+	uint32_t *slots;
+	size_t mask;
 };
 
 struct side {
 	const struct wg_list *list;
-	const struct wg_peer **by_key;
-	struct claim *claims;
+	struct table by_key, by_prefix;
+	uint32_t *owner_of; /* of each prefix: index of its peer */
+	uint64_t secret[5];
 };
 
-static int compare_key(const void *a, const void *b)
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-	const struct wg_peer *const *x = a, *const *y = b;
+	unsigned __int128 product = (unsigned __int128)a * b;
 
-	return memcmp((*x)->public_key.b, (*y)->public_key.b, KEY_LEN);
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static int compare_prefix(const struct cidr *a, const struct cidr *b)
+/* Pairs of words, each with its own secret, as in any multilinear hash. */
+static uint64_t hash_words(const uint64_t secret[5], const uint64_t w[4])
 {
-	if (a->family != b->family)
-		return a->family < b->family ? -1 : 1;
-	if (a->bits != b->bits)
-		return a->bits < b->bits ? -1 : 1;
-	return memcmp(a->addr, b->addr, a->family == CIDR_V4 ? 4 : 16);
+	return mix(w[0] ^ secret[0], w[1] ^ secret[1]) ^ mix(w[2] ^ secret[2], w[3] ^ secret[3]) ^
+	       secret[4];
 }
 
-static int compare_claim(const void *a, const void *b)
+static size_t hash_key(const struct side *s, const struct key *k)
 {
-	const struct claim *x = a, *y = b;
-	int order = compare_prefix(&x->prefix, &y->prefix);
+	uint64_t w[4];
 
-	if (order)
-		return order;
-	return x->peer < y->peer ? -1 : x->peer > y->peer;
+	memcpy(w, k->b, sizeof(w));
+	return (size_t)hash_words(s->secret, w);
+}
+
+static size_t hash_prefix(const struct side *s, const struct cidr *c)
+{
+	uint64_t w[4] = {0, 0, c->family, c->bits};
+
+	memcpy(w, c->addr, c->family == CIDR_V4 ? 4 : 16);
+	return (size_t)hash_words(s->secret, w);
+}
+
+static bool same_prefix(const struct cidr *a, const struct cidr *b)
+{
+	return a->family == b->family && a->bits == b->bits &&
+	       memcmp(a->addr, b->addr, a->family == CIDR_V4 ? 4 : 16) == 0;
+}
+
+static int table_init(struct table *t, size_t n)
+{
+	size_t size = 16;
+
+	while (size < n * 2)
+		size *= 2;
+	t->slots = malloc(size * sizeof(*t->slots));
+	if (!t->slots)
+		return err_origin(-ENOMEM);
+	memset(t->slots, 0xff, size * sizeof(*t->slots));
+	t->mask = size - 1;
+	return 0;
 }
 
 static void side_done(struct side *s)
 {
-	free(s->by_key);
-	free(s->claims);
+	free(s->by_key.slots);
+	free(s->by_prefix.slots);
+	free(s->owner_of);
+}
+
+/* Where the key is, or would be. */
+static uint32_t *slot_of_key(const struct side *s, const struct key *k)
+{
+	size_t at = hash_key(s, k) & s->by_key.mask;
+
+	while (s->by_key.slots[at] != EMPTY &&
+	       memcmp(s->list->peers[s->by_key.slots[at]].public_key.b, k->b, KEY_LEN) != 0)
+		at = (at + 1) & s->by_key.mask;
+	return &s->by_key.slots[at];
+}
+
+static uint32_t *slot_of_prefix(const struct side *s, const struct cidr *c)
+{
+	size_t at = hash_prefix(s, c) & s->by_prefix.mask;
+
+	while (s->by_prefix.slots[at] != EMPTY &&
+	       !same_prefix(&s->list->prefixes[s->by_prefix.slots[at]], c))
+		at = (at + 1) & s->by_prefix.mask;
+	return &s->by_prefix.slots[at];
+}
+
+/* The first one of two with one key or prefix stays. */
+static void fill(struct side *s)
+{
+	for (size_t i = 0; i < s->list->n_peers; i++) {
+		const struct wg_peer *p = &s->list->peers[i];
+		uint32_t *slot = slot_of_key(s, &p->public_key);
+
+		if (*slot == EMPTY)
+			*slot = (uint32_t)i;
+		for (size_t k = p->first_prefix; k < p->first_prefix + p->n_prefixes; k++) {
+			s->owner_of[k] = (uint32_t)i;
+			slot = slot_of_prefix(s, &s->list->prefixes[k]);
+			if (*slot == EMPTY)
+				*slot = (uint32_t)k;
+		}
+	}
 }
 
 static int side_init(struct side *s, const struct wg_list *list)
 {
-	size_t n = 0;
+	int r;
 
+	if (list->n_peers >= EMPTY / 4 || list->n_prefixes >= EMPTY / 4)
+		return err_origin(-E2BIG);
 	s->list = list;
-	s->by_key = calloc(list->n_peers + 1, sizeof(const struct wg_peer *));
-	s->claims = calloc(list->n_prefixes + 1, sizeof(*s->claims));
-	if (!s->by_key || !s->claims)
+	sign_random(s->secret, sizeof(s->secret));
+	s->owner_of = malloc((list->n_prefixes + 1) * sizeof(*s->owner_of));
+	if (!s->owner_of)
 		return err_origin(-ENOMEM);
-	for (size_t i = 0; i < list->n_peers; i++) {
-		const struct wg_peer *p = &list->peers[i];
-
-		s->by_key[i] = p;
-		for (size_t k = 0; k < p->n_prefixes; k++) {
-			s->claims[n].prefix = list->prefixes[p->first_prefix + k];
-			s->claims[n++].peer = i;
-		}
-	}
-	qsort(s->by_key, list->n_peers, sizeof(const struct wg_peer *), compare_key);
-	qsort(s->claims, n, sizeof(*s->claims), compare_claim);
-	return 0;
+	r = table_init(&s->by_key, list->n_peers);
+	if (!r)
+		r = table_init(&s->by_prefix, list->n_prefixes);
+	if (!r)
+		fill(s);
+	return r;
 }
 
 static const struct wg_peer *find_peer(const struct side *s, const struct key *public_key)
 {
-	const struct wg_peer wanted = {.public_key = *public_key}, *p = &wanted;
-	const struct wg_peer **found = bsearch(&p, s->by_key, s->list->n_peers,
-					       sizeof(const struct wg_peer *), compare_key);
+	uint32_t at = *slot_of_key(s, public_key);
 
-	return found ? *found : NULL;
+	return at == EMPTY ? NULL : &s->list->peers[at];
 }
 
 /* Who owns the prefix: index of the first peer that claims it, SIZE_MAX: nobody. */
 static size_t owner(const struct side *s, const struct cidr *prefix)
 {
-	size_t low = 0, high = s->list->n_prefixes;
+	uint32_t at = *slot_of_prefix(s, prefix);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare_prefix(&s->claims[middle].prefix, prefix) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == s->list->n_prefixes || compare_prefix(&s->claims[low].prefix, prefix) != 0)
-		return SIZE_MAX;
-	return s->claims[low].peer;
+	return at == EMPTY ? SIZE_MAX : s->owner_of[at];
 }
 
 static int add_new(struct wg_delta *d, const struct side *wanted, size_t index)
@@ -188,13 +242,14 @@ static int add_drops(struct wg_delta *d, const struct side *wanted, const struct
 	struct wg_change *c = NULL;
 
 	for (size_t i = 0; i < running->list->n_prefixes; i++) {
-		const struct claim *claim = &running->claims[i];
+		const struct cidr *prefix = &running->list->prefixes[i];
+		size_t holder = owner(running, prefix);
 		struct key private, public;
 		int r;
 
-		if (owner(wanted, &claim->prefix) != SIZE_MAX)
+		if (owner(wanted, prefix) != SIZE_MAX)
 			continue;
-		if (!find_peer(wanted, &running->list->peers[claim->peer].public_key))
+		if (!find_peer(wanted, &running->list->peers[holder].public_key))
 			continue;
 		if (!c) {
 			key_make(&private, &public);
@@ -203,7 +258,7 @@ static int add_drops(struct wg_delta *d, const struct side *wanted, const struct
 		}
 		if (!c)
 			return -ENOMEM;
-		r = wgdelta_add_prefix(d, &claim->prefix);
+		r = wgdelta_add_prefix(d, prefix);
 		if (r)
 			return r;
 	}

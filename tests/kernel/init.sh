@@ -19,10 +19,16 @@ echo "# guest: kernel $(busybox uname -r), up for $(busybox cut -d' ' -f1 /proc/
 # shellcheck source=/dev/null
 . /environment
 rc=0
-unshare -n /build/tests/kernel/wg_suite kernel /tmp/suite || rc=1
+# How fast this guest is: rounds of nothing in a second. A busy host makes it crawl.
+rounds=0
+began=$(busybox date +%s)
+while [ "$(busybox date +%s)" -le $((began + 1)) ]; do rounds=$((rounds + 1)); done
+echo "# guest: $rounds rounds"
+[ $rounds -ge 30 ] || export QMESH_BRIEF=1
+unshare -n /build/tests/kernel/wg_suite kernel /tmp/suite "${QMESH_PEERS:-2000}" || rc=1
 began=$(busybox cut -d. -f1 /proc/uptime)
 echo "# guest: the node after $began s"
-if [ "$began" -le 100 ]; then
+if [ "$began" -le $((CAP_S * 100 / 200)) ]; then
 	bash /tests/kernel/guest_node.bash || rc=1
 else
 	echo "skipped: the node's test, this machine is too busy for the cap"

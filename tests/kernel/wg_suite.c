@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a back end has to do, checked on the real thing: wg_suite kernel|userspace
- * STATE_DIR, in a network namespace of its own. One tunnel to a far side runs
- * from beginning to end; whatever is done to other peers, it must lose no
- * packet and keep its handshake. Needs ip(8).
+ * STATE_DIR [PEERS], in a network namespace of its own. QMESH_BRIEF in the
+ * environment: this machine crawls, the long parts are named and left out. One tunnel to a far side
+ * runs from beginning to end; whatever is done to other peers, it must lose no packet and keep its
+ * handshake. Needs ip(8).
  */
 #include <errno.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -25,7 +27,6 @@
 #define MTU 1412
 #define PATIENCE_MS 60000
 #define REKEY_AFTER_MS 119000
-#define MANY_PEERS 2000
 #define MANY_PREFIXES 3000
 #define MOVE_ROUNDS 50
 #define CHURN_PEERS 100
@@ -39,7 +40,8 @@ struct suite {
 	struct key private_key, public_key, psk;
 	struct farside far;
 	int64_t stamp_ms; /* of the tunnel's handshake */
-	unsigned passed, failed;
+	unsigned n_many;  /* peers of the long list */
+	unsigned passed, failed, skipped;
 };
 
 static void check(struct suite *s, bool good, const char *what)
@@ -115,9 +117,9 @@ static void add_many(struct wg_list *l, unsigned first, unsigned n)
 }
 
 /* The long list: many peers, and one with many prefixes. */
-static void add_many_more(struct wg_list *l)
+static void add_many_more(const struct suite *s, struct wg_list *l)
 {
-	add_many(l, 1000, MANY_PEERS);
+	add_many(l, 1000, s->n_many);
 	add_peer(l, 3);
 	for (unsigned i = 0; i < MANY_PREFIXES; i++)
 		add_host(l, 100000 + i);
@@ -370,9 +372,10 @@ static void check_many(struct suite *s)
 	_cleanup_(wglist_done) struct wg_list wanted = {0}, running = {0};
 
 	add_far(s, &wanted);
-	add_many_more(&wanted);
+	add_many_more(s, &wanted);
 	farside_probe(&s->far, 'u');
-	check(s, converge(s, &wanted), "2,000 peers, one more with 3,000 prefixes");
+	printf("# %u peers\n", s->n_many);
+	check(s, converge(s, &wanted), "thousands of peers, one more with 3,000 prefixes");
 	check_probe(s, "no datagram is lost while they come");
 	check(s,
 	      wg_dump(s->wg, &running) == 0 && running.n_peers == wanted.n_peers &&
@@ -404,7 +407,7 @@ static void check_dumps(struct suite *s)
 
 		whole += r == 0;
 		refused += r == -EAGAIN;
-		good = r == -EAGAIN || (r == 0 && l.n_peers - MANY_PEERS - 2 <= 1);
+		good = r == -EAGAIN || (r == 0 && l.n_peers - s->n_many - 2 <= 1);
 	}
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
@@ -473,14 +476,34 @@ static void check_odd(struct suite *s)
 	      "unknown peers and our own key: nothing happens");
 }
 
-static void check_restart(struct suite *s)
+/* One peer more and one less among very many, in one message each. */
+static void check_one_of_many(struct suite *s)
+{
+	_cleanup_(wglist_done) struct wg_list wanted = {0}, more = {0};
+
+	add_far(s, &wanted);
+	add_many_more(s, &wanted);
+	add_far(s, &more);
+	add_many_more(s, &more);
+	add_peer(&more, 5);
+	add_prefix(&more, "10.99.5.0/24");
+	farside_probe(&s->far, 'u');
+	check(s, distance(s, &more) == 1 && converge(s, &more), "one peer more is one change");
+	check(s, distance(s, &wanted) == 1 && converge(s, &wanted), "and one less another");
+	check_probe(s, "no datagram is lost by it");
+}
+
+static void check_restart(struct suite *s, bool many)
 {
 	_cleanup_(wglist_done) struct wg_list wanted = {0};
 	struct key unclamped = s->private_key;
 	bool made = true;
 
 	add_far(s, &wanted);
-	add_many_more(&wanted);
+	if (many)
+		add_many_more(s, &wanted);
+	else
+		check(s, converge(s, &wanted), "the tunnel alone");
 	unclamped.b[0] |= 7;
 	farside_probe(&s->far, 'u');
 	wg_free(s->wg);
@@ -519,8 +542,9 @@ int main(int argc, char **argv)
 {
 	struct suite s = {.options = {.interface = NEAR}};
 
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
+	s.n_many = argc > 3 ? (unsigned)atoi(argv[3]) : 2000;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	log_set_level(LOG_LEVEL_WARN);
 	if (sign_init())
@@ -541,12 +565,19 @@ int main(int argc, char **argv)
 		check_churn(&s);
 		check_errors(&s);
 		check_odd(&s);
-		check_many(&s);
-		check_dumps(&s);
-		check_restart(&s);
+		if (getenv("QMESH_BRIEF")) {
+			printf("skipped: thousands of peers, dumps beside a writer: this machine "
+			       "crawls\n");
+			s.skipped = 9;
+		} else {
+			check_many(&s);
+			check_dumps(&s);
+			check_one_of_many(&s);
+		}
+		check_restart(&s, !s.skipped);
 	}
 	check_teardown(&s);
 	wg_free(s.wg);
-	printf("passed %u failed %u skipped 0\n", s.passed, s.failed);
+	printf("passed %u failed %u skipped %u\n", s.passed, s.failed, s.skipped);
 	return s.failed ? 1 : 0;
 }

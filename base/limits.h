@@ -72,6 +72,15 @@
 	ROW(EVENT_QUEUE_BYTES, 1 << 20, "bytes", "of them together; they are shared by all nodes") \
 	ROW(REPORT_DEVICES, 32, "devices",                                                        \
 	    "of a report; about more it counts as so many reports, for each is looked up")        \
+	/* names of the mesh */                                                            \
+	ROW(DNS_WAITING, 512, "questions", "that wait for upstreams; each has a socket")   \
+	ROW(DNS_WAITING_SOURCE, 64, "questions", "of one member among them; a browser asks a dozen") \
+	ROW(DNS_GIVE_UP_MS, 5000, "ms", "for a foreign name; resolvers ask again after as long") \
+	ROW(DNS_CONNS, 64, "connections", "by TCP, each for some questions that UDP was too small for") \
+	ROW(DNS_CONNS_SOURCE, 8, "connections", "of one member among them")                \
+	ROW(DNS_CONN_QUESTIONS, 8, "questions", "of one connection at a time")             \
+	ROW(DNS_IDLE_MS, 10000, "ms", "such a connection may last without an answer")      \
+	ROW(DNS_UDP, 1232, "bytes", "of an answer by UDP; more would be cut to fragments on some path") \
 	/* sign-in, creation */                                                                    \
 	ROW(REFUSED_PER_MIN, 300, "attempts",                                                      \
 	    "that were refused, of one user and one address in a minute; a guesser needs more")    \

@@ -280,7 +280,7 @@ static ldns_pkt *start(const ldns_pkt *query, bool forwards)
 	ldns_pkt_set_cd(answer, ldns_pkt_cd(query));
 	ldns_pkt_set_ra(answer, forwards);
 	if (ldns_pkt_edns(query)) {
-		ldns_pkt_set_edns_udp_size(answer, DNSWIRE_UDP_MAX);
+		ldns_pkt_set_edns_udp_size(answer, LIMIT_DNS_UDP);
 		ldns_pkt_set_edns_do(answer, ldns_pkt_edns_do(query));
 	}
 	return answer;
@@ -309,7 +309,7 @@ static size_t limit_of(const ldns_pkt *query, size_t max)
 		return max;
 	if (size < DNSWIRE_UDP_LEAST)
 		return DNSWIRE_UDP_LEAST;
-	return size < DNSWIRE_UDP_MAX ? size : DNSWIRE_UDP_MAX;
+	return size < LIMIT_DNS_UDP ? size : LIMIT_DNS_UDP;
 }
 
 static enum dnsanswer fail(const uint8_t *query, size_t len, unsigned rcode,

@@ -13,7 +13,7 @@ enum dnsanswer {
 };
 
 struct dnsanswer_packet {
-	uint8_t bytes[DNSWIRE_UDP_MAX];
+	uint8_t bytes[LIMIT_DNS_UDP];
 	size_t len;
 	size_t limit; /* what the client takes in one packet */
 	bool has_edns, wants_dnssec;

@@ -20,7 +20,6 @@
 
 #define TRY_UDP_MS 1200
 #define TRY_TCP_MS 2500
-#define GIVE_UP_MS 5000
 #define ROUNDS 2
 /* The same question of one host at once: programs of one phone, but not a circle. */
 #define SAME_MAX 4
@@ -307,7 +306,8 @@ static enum verdict admit(const struct dnsforward *f, const struct dnsclient *fr
 		if (!t->from.is_self && t->question_end == end &&
 		    dnswire_same(query, t->query + PREFIX, end))
 			return LOOP;
-	return n >= DNSFORWARD_MAX_CLIENT || f->n_tasks >= DNSFORWARD_MAX ? TOO_MANY : ADMITTED;
+	return n >= LIMIT_DNS_WAITING_SOURCE || f->n_tasks >= LIMIT_DNS_WAITING ? TOO_MANY
+										: ADMITTED;
 }
 
 static void note_loop(struct dnsforward *f, const uint8_t *query, size_t end)
@@ -348,7 +348,7 @@ void dnsforward_ask(struct dnsforward *f, const struct dnsclient *from, const ui
 	t->id = dnswire_u16(query);
 	t->question_end = q.end;
 	t->query_len = len;
-	t->give_up_at_ms = clock_boot_ms() + GIVE_UP_MS;
+	t->give_up_at_ms = clock_boot_ms() + LIMIT_DNS_GIVE_UP_MS;
 	memcpy(t->query + PREFIX, query, len);
 	t->next = f->tasks;
 	f->tasks = t;

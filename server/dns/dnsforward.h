@@ -12,10 +12,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/limits.h"
 #include "server/dns/upstreams.h"
 
-#define DNSFORWARD_MAX 512
-#define DNSFORWARD_MAX_CLIENT 64
 #define DNSFORWARD_REASON_LEN 120
 
 /* What an epoll event points at. */

@@ -320,7 +320,7 @@ static int open_inlet(struct inlet *inlet, const struct cidr *address, int type,
 		return -errno;
 	if (bind(fd, (struct sockaddr *)&to, to_len))
 		return -errno;
-	if (type == SOCK_STREAM && listen(fd, DNSTCP_MAX))
+	if (type == SOCK_STREAM && listen(fd, LIMIT_DNS_CONNS))
 		return -errno;
 	return watch(inlet->l, &inlet->event);
 }

@@ -70,7 +70,7 @@ int dnsprobe_ask(struct dnsprobe *p, const struct cidr *server, uint16_t port, c
 
 bool dnsprobe_heard(struct dnsprobe *p)
 {
-	uint8_t answer[DNSWIRE_UDP_MAX];
+	uint8_t answer[LIMIT_DNS_UDP];
 	bool heard = false;
 	ssize_t len;
 

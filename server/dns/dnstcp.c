@@ -56,7 +56,7 @@ static void watch_connection(struct connection *c)
 		return;
 	if (c->out)
 		e.events = EPOLLOUT;
-	else if (!c->is_ended && c->n_asked < DNSTCP_MAX_ASKED)
+	else if (!c->is_ended && c->n_asked < LIMIT_DNS_CONN_QUESTIONS)
 		e.events = EPOLLIN;
 	if (e.events == c->watched)
 		return;
@@ -82,7 +82,7 @@ static void flush(struct connection *c)
 	free(c->out);
 	c->out = NULL;
 	c->out_len = c->sent = 0;
-	c->end_at_ms = clock_boot_ms() + DNSTCP_IDLE_MS;
+	c->end_at_ms = clock_boot_ms() + LIMIT_DNS_IDLE_MS;
 	if (c->is_ended && c->n_asked == 0)
 		end_connection(c);
 }
@@ -90,7 +90,8 @@ static void flush(struct connection *c)
 /* Questions that are whole, while not too many are out. Answers may come at once. */
 static void ask_next(struct connection *c)
 {
-	while (!c->is_dead && !c->out && c->n_asked < DNSTCP_MAX_ASKED && c->got >= PREFIX) {
+	while (!c->is_dead && !c->out && c->n_asked < LIMIT_DNS_CONN_QUESTIONS &&
+	       c->got >= PREFIX) {
 		size_t len = dnswire_u16(c->in);
 		uint8_t query[DNSWIRE_QUERY_MAX];
 
@@ -184,7 +185,7 @@ static bool has_room(const struct dnstcp *t, const struct sockaddr_storage *addr
 
 		n += !c->is_dead && cidr_equal(&who, &other);
 	}
-	return t->n < DNSTCP_MAX && n < DNSTCP_MAX_CLIENT;
+	return t->n < LIMIT_DNS_CONNS && n < LIMIT_DNS_CONNS_SOURCE;
 }
 
 void dnstcp_add(struct dnstcp *t, int fd, const struct sockaddr_storage *address)
@@ -201,7 +202,7 @@ void dnstcp_add(struct dnstcp *t, int fd, const struct sockaddr_storage *address
 	c->watched = e.events;
 	c->client = (struct dnsclient){
 		.address = *address, .connection = c, .fd = fd, .limit = ANSWER_MAX};
-	c->end_at_ms = clock_boot_ms() + DNSTCP_IDLE_MS;
+	c->end_at_ms = clock_boot_ms() + LIMIT_DNS_IDLE_MS;
 	e.data.ptr = &c->event;
 	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e)) {
 		close(fd);

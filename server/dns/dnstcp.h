@@ -8,12 +8,6 @@
 
 #include "server/dns/dnsforward.h"
 
-#define DNSTCP_MAX 64
-#define DNSTCP_MAX_CLIENT 8
-/* Questions of one connection that are out at once. */
-#define DNSTCP_MAX_ASKED 8
-#define DNSTCP_IDLE_MS 10000
-
 struct dnstcp;
 
 struct dnstcp_hooks {

@@ -111,7 +111,7 @@ size_t dnswire_add_opt(uint8_t *answer, size_t len, bool dnssec_ok)
 	/* Root, type, what we take, no extended rcode, version 0, flags, no options. */
 	memset(opt, 0, DNSWIRE_OPT_LEN);
 	dnswire_set_u16(opt + 1, TYPE_OPT);
-	dnswire_set_u16(opt + 3, DNSWIRE_UDP_MAX);
+	dnswire_set_u16(opt + 3, LIMIT_DNS_UDP);
 	opt[7] = dnssec_ok ? DO : 0;
 	dnswire_set_u16(answer + ARCOUNT, 1);
 	return len + DNSWIRE_OPT_LEN;

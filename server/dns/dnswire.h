@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 
 #define DNSWIRE_HEAD_LEN 12
 #define DNSWIRE_NAME_MAX 255
 #define DNSWIRE_LABELS_MAX 128
 /* What of a query is read: far more than any client sends. */
 #define DNSWIRE_QUERY_MAX 4096
-/* What goes over UDP without fragments. */
-#define DNSWIRE_UDP_MAX 1232
+/* What every client takes by UDP; at most LIMIT_DNS_UDP is sent. */
 #define DNSWIRE_UDP_LEAST 512
 #define DNSWIRE_OPT_LEN 11
 

@@ -257,10 +257,10 @@ static void edns(void **state)
 	s = look(&q, 0, true);
 	assert_int_equal(s.n[1], 1);
 	assert_int_equal(s.n[3], 1);
-	assert_int_equal(s.packet.limit, DNSWIRE_UDP_MAX);
+	assert_int_equal(s.packet.limit, LIMIT_DNS_UDP);
 	opt = s.packet.bytes + s.packet.len - 11;
 	assert_int_equal(dnswire_u16(opt + 1), OPT);
-	assert_int_equal(dnswire_u16(opt + 3), DNSWIRE_UDP_MAX);
+	assert_int_equal(dnswire_u16(opt + 3), LIMIT_DNS_UDP);
 	assert_int_equal(opt[7] & 0x80, 0x80);
 	q = ask("example.com", A);
 	add_edns(&q, 100, 0);

@@ -281,7 +281,7 @@ static void many_questions(void **state)
 	start(&lab, "127.0.0.0/16");
 	fd = client(&lab, "127.0.0.7", SOCK_DGRAM);
 	other = client(&lab, "127.0.0.8", SOCK_DGRAM);
-	for (uint16_t i = 0; i < DNSFORWARD_MAX_CLIENT; i++) {
+	for (uint16_t i = 0; i < LIMIT_DNS_WAITING_SOURCE; i++) {
 		snprintf(label, sizeof(label), "n%u", i);
 		send(fd, q, make_query(q, i, label), 0);
 	}

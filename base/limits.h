@@ -109,7 +109,8 @@
 	ROW(UNKNOWN_FRAMES, 100, 10, "frames of unknown kinds")                                    \
 	ROW(STALE_FRAMES, 2000, 500, "frames for streams that are over")                           \
 	ROW(NODE_HELLOS, 30, 2, "streams that one node begins; a sound one has one for days")      \
-	ROW(NODE_REPORTS, 500, 100, "reports of one node; one for each change, at most so many")
+	ROW(NODE_REPORTS, 500, 100, "reports of one node; one for each change, at most so many")   \
+	ROW(NODE_CERTIFICATES, 30, 1, "certificates for one node; it needs one in 60 days")
 
 #define LIMIT_ROW_(name, value, unit, why) LIMIT_##name = (value),
 #define LIMIT_RATE_ROW_(name, at_once, per_s, why)                                                 \

@@ -24,7 +24,7 @@ static void add_note(struct print_table *t, const Pb__RootKey *key)
 		print_cell(t, key->cut ? "ended at once" : "");
 	else if (key->purpose == PB__KEY_PURPOSE__KEY_PURPOSE_PSK)
 		print_cellf(t, "%u device keys", key->devices);
-	else if (key->purpose == PB__KEY_PURPOSE__KEY_PURPOSE_TLS &&
+	else if (key->purpose >= PB__KEY_PURPOSE__KEY_PURPOSE_TLS &&
 		 key->state == PB__KEY_STATE__KEY_STATE_NEXT)
 		print_cell(t, "waits for --switch");
 	else
@@ -84,6 +84,12 @@ static void print_next_step(const Pb__RotateKeyRequest *in, const Pb__RotateKeyR
 	if (in->purpose == PB__KEY_PURPOSE__KEY_PURPOSE_PSK)
 		print_line(stderr, "devices keep their preshared keys; those made or rotated from "
 				   "now on take the new version");
+	if (in->purpose == PB__KEY_PURPOSE__KEY_PURPOSE_CA && !in->switch_over && !in->immediate)
+		print_line(stderr, "people can trust the next CA from now on (qmesh ca); when they "
+				   "do: qmesh admin key rotate ca --switch");
+	else if (in->purpose == PB__KEY_PURPOSE__KEY_PURPOSE_CA)
+		print_line(stderr, "nodes take certificates of the new CA; who does not trust it "
+				   "yet (qmesh ca) is warned by his browser");
 	if (in->purpose != PB__KEY_PURPOSE__KEY_PURPOSE_TLS)
 		return;
 	if (in->switch_over)
@@ -109,15 +115,15 @@ static int run_rotate(struct cli *cli)
 	int code, value;
 
 	if (print_enum_parse(&pb__key_purpose__descriptor, word, "KEY_PURPOSE_", &value) < 0) {
-		print_problem("sessions, agents, lists, audit, psk or tls", "no such purpose: %s",
-			      word);
+		print_problem("sessions, agents, lists, audit, psk, tls or ca",
+			      "no such purpose: %s", word);
 		return EXIT_USAGE;
 	}
 	in.purpose = (Pb__KeyPurpose)value;
 	in.immediate = args_has(&cli->args, "--immediate");
 	in.switch_over = args_has(&cli->args, "--switch");
-	if (in.switch_over && in.purpose != PB__KEY_PURPOSE__KEY_PURPOSE_TLS) {
-		print_problem(NULL, "--switch is for tls alone: the others take one step");
+	if (in.switch_over && in.purpose < PB__KEY_PURPOSE__KEY_PURPOSE_TLS) {
+		print_problem(NULL, "--switch is for tls and ca alone: the others take one step");
 		return EXIT_USAGE;
 	}
 	if (in.immediate && in.purpose == PB__KEY_PURPOSE__KEY_PURPOSE_PSK) {
@@ -145,7 +151,7 @@ static int run_rotate(struct cli *cli)
 static const struct flag rotate_flags[] = {
 	{"--immediate", NULL,
 	 "what the keys before signed is good no more; tls: though nodes were not told"},
-	{"--switch", NULL, "tls: the second step, the listener shows the new key"},
+	{"--switch", NULL, "tls and ca: the second step, the new key is shown, or signs"},
 	{NULL, NULL, NULL},
 };
 
@@ -153,7 +159,7 @@ const struct command cmd_key_table[] = {
 	{"admin key list", "", "The Control Panel's root keys and their states", 0, 0, NULL,
 	 run_list},
 	{"admin key rotate", "PURPOSE",
-	 "Put a new root key in place: sessions, agents, lists, audit, psk or tls", 1, 1,
+	 "Put a new root key in place: sessions, agents, lists, audit, psk, tls or ca", 1, 1,
 	 rotate_flags, run_rotate},
 	{NULL, NULL, NULL, 0, 0, NULL, NULL},
 };

@@ -84,6 +84,10 @@ static void show(const Pb__State *s)
 		line("", s->backend_why);
 	printf("%-12s %u\n", "peers", s->peer_count);
 	line("dns", s->dns_status);
+	if (s->https_status[0])
+		line("https", s->https_status);
+	if (s->https_url[0])
+		line("", s->https_url);
 	if (s->forwarding[0])
 		line("forwarding", s->forwarding);
 	print_enum(&pb__plan__descriptor, (int)s->plan, "PLAN_", text);

@@ -3,9 +3,9 @@
 #include "client/cli/command.h"
 
 static const struct command *const tables[] = {
-	cmd_session_table, cmd_token_table,  cmd_status_table, cmd_audit_table, cmd_heads_table,
-	cmd_device_table,  cmd_issue_table,  cmd_node_table,   cmd_admin_table, cmd_key_table,
-	cmd_licence_table, cmd_backup_table, cmd_about_table,
+	cmd_session_table, cmd_token_table,   cmd_status_table, cmd_audit_table, cmd_heads_table,
+	cmd_device_table,  cmd_issue_table,   cmd_node_table,   cmd_ca_table,    cmd_admin_table,
+	cmd_key_table,     cmd_licence_table, cmd_backup_table, cmd_about_table,
 };
 
 const struct flag command_flags[] = {

@@ -57,6 +57,7 @@ extern const struct command cmd_heads_table[];
 extern const struct command cmd_device_table[];
 extern const struct command cmd_issue_table[];
 extern const struct command cmd_node_table[];
+extern const struct command cmd_ca_table[];
 extern const struct command cmd_admin_table[];
 extern const struct command cmd_key_table[];
 extern const struct command cmd_licence_table[];

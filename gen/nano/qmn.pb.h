@@ -199,6 +199,9 @@ typedef struct _qmn_State {
     uint64_t lease_s;
     uint64_t lease_left_s;
     bool lease_over;
+    char https_status[201];
+    char https_url[101];
+    char https_pin[65];
 } qmn_State;
 
 typedef struct _qmn_GetStateResponse {
@@ -568,7 +571,7 @@ extern "C" {
 #define qmn_ChangePasswordResponse_init_default  {0}
 #define qmn_GetStateRequest_init_default         {0}
 #define qmn_Laggard_init_default                 {"", "", _qmn_NodeState_MIN, false, qmn_Timestamp_init_default, "", 0}
-#define qmn_State_init_default                   {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_default, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_default, false, qmn_Timestamp_init_default, 0, 0, 0, 0, {qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default}, 0, 0, 0}
+#define qmn_State_init_default                   {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_default, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_default, false, qmn_Timestamp_init_default, 0, 0, 0, 0, {qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default, qmn_Laggard_init_default}, 0, 0, 0, "", "", ""}
 #define qmn_GetStateResponse_init_default        {false, qmn_State_init_default}
 #define qmn_ListDevicesRequest_init_default      {0, 0, ""}
 #define qmn_Owner_init_default                   {"", ""}
@@ -615,7 +618,7 @@ extern "C" {
 #define qmn_ChangePasswordResponse_init_zero     {0}
 #define qmn_GetStateRequest_init_zero            {0}
 #define qmn_Laggard_init_zero                    {"", "", _qmn_NodeState_MIN, false, qmn_Timestamp_init_zero, "", 0}
-#define qmn_State_init_zero                      {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_zero, false, qmn_Timestamp_init_zero, 0, 0, 0, 0, {qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero}, 0, 0, 0}
+#define qmn_State_init_zero                      {0, 0, 0, "", "", "", 0, 0, "", "", "", "", "", 0, false, qmn_Timestamp_init_zero, _qmn_Plan_MIN, 0, 0, "", "", "", 0, {"", "", "", ""}, _qmn_PlanSource_MIN, _qmn_LicenceState_MIN, false, qmn_Timestamp_init_zero, false, qmn_Timestamp_init_zero, 0, 0, 0, 0, {qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero, qmn_Laggard_init_zero}, 0, 0, 0, "", "", ""}
 #define qmn_GetStateResponse_init_zero           {false, qmn_State_init_zero}
 #define qmn_ListDevicesRequest_init_zero         {0, 0, ""}
 #define qmn_Owner_init_zero                      {"", ""}
@@ -713,6 +716,9 @@ extern "C" {
 #define qmn_State_lease_s_tag                    31
 #define qmn_State_lease_left_s_tag               32
 #define qmn_State_lease_over_tag                 33
+#define qmn_State_https_status_tag               34
+#define qmn_State_https_url_tag                  35
+#define qmn_State_https_pin_tag                  36
 #define qmn_GetStateResponse_state_tag           1
 #define qmn_ListDevicesRequest_all_tag           1
 #define qmn_ListDevicesRequest_page_size_tag     2
@@ -964,7 +970,10 @@ X(a, STATIC,   SINGULAR, UINT32,   nodes_lagging,    29) \
 X(a, STATIC,   REPEATED, MESSAGE,  laggards,         30) \
 X(a, STATIC,   SINGULAR, UINT64,   lease_s,          31) \
 X(a, STATIC,   SINGULAR, UINT64,   lease_left_s,     32) \
-X(a, STATIC,   SINGULAR, BOOL,     lease_over,       33)
+X(a, STATIC,   SINGULAR, BOOL,     lease_over,       33) \
+X(a, STATIC,   SINGULAR, STRING,   https_status,     34) \
+X(a, STATIC,   SINGULAR, STRING,   https_url,        35) \
+X(a, STATIC,   SINGULAR, STRING,   https_pin,        36)
 #define qmn_State_CALLBACK NULL
 #define qmn_State_DEFAULT NULL
 #define qmn_State_cp_lost_at_MSGTYPE qmn_Timestamp
@@ -1363,7 +1372,7 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_GetOrbitFeaturesResponse_FeaturesEntry_size 254
 #define qmn_GetOrbitFeaturesResponse_size        4114
 #define qmn_GetStateRequest_size                 0
-#define qmn_GetStateResponse_size                12990
+#define qmn_GetStateResponse_size                13364
 #define qmn_HealthCheckRequest_size              203
 #define qmn_HealthCheckResponse_size             2
 #define qmn_Laggard_size                         637
@@ -1381,13 +1390,13 @@ extern const pb_msgdesc_t qmn_ExplainDeviceResponse_msg;
 #define qmn_RotateDeviceKeyRequest_size          96
 #define qmn_RotateDeviceKeyResponse_size         1906
 #define qmn_StatSample_size                      46
-#define qmn_State_size                           12987
+#define qmn_State_size                           13361
 #define qmn_Timestamp_size                       22
 #define qmn_UpdateDeviceRequest_size             1073
 #define qmn_UpdateDeviceResponse_size            879
 #define qmn_User_size                            197
 #define qmn_WatchStateRequest_size               11
-#define qmn_WatchStateResponse_size              13145
+#define qmn_WatchStateResponse_size              13519
 #define qmn_WhoAmIRequest_size                   0
 #define qmn_WhoAmIResponse_size                  300
 

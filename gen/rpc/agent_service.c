@@ -2,7 +2,7 @@
 /* quazzar.mesh.v1.AgentService: methods and policy. Made from proto/ by scripts/gen; never edited. */
 #include "gen/rpc/agent_service.h"
 
-const struct method agent_service_methods[5] = {
+const struct method agent_service_methods[6] = {
 	[METHOD_AGENT_ENROLL] = {
 		.path = "/quazzar.mesh.v1.AgentService/Enroll",
 		.name = "Enroll",
@@ -79,6 +79,24 @@ const struct method agent_service_methods[5] = {
 			.idempotent = true,
 		},
 	},
+	[METHOD_AGENT_ISSUE_CERTIFICATE] = {
+		.path = "/quazzar.mesh.v1.AgentService/IssueCertificate",
+		.name = "IssueCertificate",
+		.service = &agent_service_desc,
+		.index = METHOD_AGENT_ISSUE_CERTIFICATE,
+		.kind = METHOD_UNARY,
+		.in = &pb__issue_certificate_request__descriptor,
+		.out = &pb__issue_certificate_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_AGENT,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+		},
+	},
 	[METHOD_AGENT_GET_NODE_PEERS] = {
 		.path = "/quazzar.mesh.v1.AgentService/GetNodePeers",
 		.name = "GetNodePeers",
@@ -104,5 +122,5 @@ const struct method agent_service_methods[5] = {
 const struct service agent_service_desc = {
 	.name = "quazzar.mesh.v1.AgentService",
 	.methods = agent_service_methods,
-	.n_methods = 5,
+	.n_methods = 6,
 };

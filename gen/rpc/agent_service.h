@@ -17,6 +17,8 @@ struct agent_service {
 	int (*subscribe)(struct call *call, const Pb__SubscribeRequest *in);
 	int (*report)(struct call *call, const Pb__ReportRequest *in,
 		Pb__ReportResponse *out);
+	int (*issue_certificate)(struct call *call, const Pb__IssueCertificateRequest *in,
+		Pb__IssueCertificateResponse *out);
 	int (*get_node_peers)(struct call *call, const Pb__GetNodePeersRequest *in,
 		Pb__GetNodePeersResponse *out);
 };
@@ -27,13 +29,14 @@ enum agent_service_method {
 	METHOD_AGENT_RENEW_TOKEN = 1,
 	METHOD_AGENT_SUBSCRIBE = 2,
 	METHOD_AGENT_REPORT = 3,
-	METHOD_AGENT_GET_NODE_PEERS = 4,
+	METHOD_AGENT_ISSUE_CERTIFICATE = 4,
+	METHOD_AGENT_GET_NODE_PEERS = 5,
 };
 
-extern const struct method agent_service_methods[5];
+extern const struct method agent_service_methods[6];
 extern const struct service agent_service_desc;
 
-_Static_assert(sizeof(struct agent_service) == 5 * sizeof(int (*)(void)),
+_Static_assert(sizeof(struct agent_service) == 6 * sizeof(int (*)(void)),
 	       "handlers are an array of function pointers");
 
 static inline const void *agent_service_handlers(const struct agent_service *h)

@@ -2,7 +2,7 @@
 /* quazzar.mesh.v1.MeshService: methods and policy. Made from proto/ by scripts/gen; never edited. */
 #include "gen/rpc/mesh_service.h"
 
-const struct method mesh_service_methods[16] = {
+const struct method mesh_service_methods[17] = {
 	[METHOD_MESH_GET_STATE] = {
 		.path = "/quazzar.mesh.v1.MeshService/GetState",
 		.name = "GetState",
@@ -252,6 +252,26 @@ const struct method mesh_service_methods[16] = {
 			.no_side_effects = true,
 		},
 	},
+	[METHOD_MESH_GET_MESH_CA] = {
+		.path = "/quazzar.mesh.v1.MeshService/GetMeshCa",
+		.name = "GetMeshCa",
+		.service = &mesh_service_desc,
+		.index = METHOD_MESH_GET_MESH_CA,
+		.kind = METHOD_UNARY,
+		.in = &pb__get_mesh_ca_request__descriptor,
+		.out = &pb__get_mesh_ca_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_USER,
+			.runs_on = RUNS_ON_BOTH,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+			.idempotent = true,
+			.no_side_effects = true,
+		},
+	},
 	[METHOD_MESH_LIST_NODES] = {
 		.path = "/quazzar.mesh.v1.MeshService/ListNodes",
 		.name = "ListNodes",
@@ -344,5 +364,5 @@ const struct method mesh_service_methods[16] = {
 const struct service mesh_service_desc = {
 	.name = "quazzar.mesh.v1.MeshService",
 	.methods = mesh_service_methods,
-	.n_methods = 16,
+	.n_methods = 17,
 };

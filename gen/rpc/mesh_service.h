@@ -33,6 +33,8 @@ struct mesh_service {
 	int (*watch_state)(struct call *call, const Pb__WatchStateRequest *in);
 	int (*get_orbit_features)(struct call *call, const Pb__GetOrbitFeaturesRequest *in,
 		Pb__GetOrbitFeaturesResponse *out);
+	int (*get_mesh_ca)(struct call *call, const Pb__GetMeshCaRequest *in,
+		Pb__GetMeshCaResponse *out);
 	int (*list_nodes)(struct call *call, const Pb__ListNodesRequest *in,
 		Pb__ListNodesResponse *out);
 	int (*list_audit)(struct call *call, const Pb__ListAuditRequest *in,
@@ -57,16 +59,17 @@ enum mesh_service_method {
 	METHOD_MESH_GET_CHANGE = 9,
 	METHOD_MESH_WATCH_STATE = 10,
 	METHOD_MESH_GET_ORBIT_FEATURES = 11,
-	METHOD_MESH_LIST_NODES = 12,
-	METHOD_MESH_LIST_AUDIT = 13,
-	METHOD_MESH_GET_DEVICE_STATS = 14,
-	METHOD_MESH_EXPLAIN_DEVICE = 15,
+	METHOD_MESH_GET_MESH_CA = 12,
+	METHOD_MESH_LIST_NODES = 13,
+	METHOD_MESH_LIST_AUDIT = 14,
+	METHOD_MESH_GET_DEVICE_STATS = 15,
+	METHOD_MESH_EXPLAIN_DEVICE = 16,
 };
 
-extern const struct method mesh_service_methods[16];
+extern const struct method mesh_service_methods[17];
 extern const struct service mesh_service_desc;
 
-_Static_assert(sizeof(struct mesh_service) == 16 * sizeof(int (*)(void)),
+_Static_assert(sizeof(struct mesh_service) == 17 * sizeof(int (*)(void)),
 	       "handlers are an array of function pointers");
 
 static inline const void *mesh_service_handlers(const struct mesh_service *h)

@@ -17,6 +17,7 @@ const struct route routes[] = {
 	{"DELETE", "/api/auth/tokens/{id}", &auth_service_methods[METHOD_AUTH_REVOKE_SERVICE_TOKEN], NULL, NULL},
 	{"GET", "/api/license/orbit-features", &mesh_service_methods[METHOD_MESH_GET_ORBIT_FEATURES], NULL, NULL},
 	{"GET", "/api/mesh/audit", &mesh_service_methods[METHOD_MESH_LIST_AUDIT], NULL, "entries"},
+	{"GET", "/api/mesh/ca", &mesh_service_methods[METHOD_MESH_GET_MESH_CA], NULL, NULL},
 	{"GET", "/api/mesh/changes/{generation}", &mesh_service_methods[METHOD_MESH_GET_CHANGE], NULL, NULL},
 	{"GET", "/api/mesh/devices", &mesh_service_methods[METHOD_MESH_LIST_DEVICES], NULL, "devices"},
 	{"POST", "/api/mesh/devices", &mesh_service_methods[METHOD_MESH_CREATE_DEVICE], "*", NULL},
@@ -35,4 +36,4 @@ const struct route routes[] = {
 	{"DELETE", "/cp/api/v1/mesh/devices/{id}", &mesh_service_methods[METHOD_MESH_DELETE_DEVICE], NULL, NULL},
 	{"GET", "/cp/api/v1/mesh/peers/{node_id}", &agent_service_methods[METHOD_AGENT_GET_NODE_PEERS], NULL, NULL},
 };
-const size_t n_routes = 27;
+const size_t n_routes = 28;

@@ -640,6 +640,19 @@ int qm_get_orbit_features(struct qm_client *client, const struct qm_call_options
 	return r;
 }
 
+int qm_get_mesh_ca(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__GetMeshCaRequest *in, struct qm_reply *ret_reply,
+		Pb__GetMeshCaResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.MeshService/GetMeshCa", IDEMPOTENT, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__get_mesh_ca_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
 int qm_list_nodes(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__ListNodesRequest *in, struct qm_reply *ret_reply,
 		Pb__ListNodesResponse **ret_out)
@@ -736,6 +749,19 @@ int qm_report(struct qm_client *client, const struct qm_call_options *options,
 
 	if (r == 0)
 		unpack_reply(&pb__report_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
+int qm_issue_certificate(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__IssueCertificateRequest *in, struct qm_reply *ret_reply,
+		Pb__IssueCertificateResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AgentService/IssueCertificate", 0, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__issue_certificate_response__descriptor, ret_reply,
 			     (ProtobufCMessage **)ret_out);
 	return r;
 }

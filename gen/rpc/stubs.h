@@ -210,6 +210,10 @@ int qm_watch_state_start(struct qm_client *client,
 int qm_get_orbit_features(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__GetOrbitFeaturesRequest *in, struct qm_reply *ret_reply,
 		Pb__GetOrbitFeaturesResponse **ret_out);
+/* /quazzar.mesh.v1.MeshService/GetMeshCa */
+int qm_get_mesh_ca(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__GetMeshCaRequest *in, struct qm_reply *ret_reply,
+		Pb__GetMeshCaResponse **ret_out);
 /* /quazzar.mesh.v1.MeshService/ListNodes */
 int qm_list_nodes(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__ListNodesRequest *in, struct qm_reply *ret_reply,
@@ -243,6 +247,10 @@ int qm_subscribe_start(struct qm_client *client,
 int qm_report(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__ReportRequest *in, struct qm_reply *ret_reply,
 		Pb__ReportResponse **ret_out);
+/* /quazzar.mesh.v1.AgentService/IssueCertificate */
+int qm_issue_certificate(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__IssueCertificateRequest *in, struct qm_reply *ret_reply,
+		Pb__IssueCertificateResponse **ret_out);
 /* /quazzar.mesh.v1.AgentService/GetNodePeers */
 int qm_get_node_peers(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__GetNodePeersRequest *in, struct qm_reply *ret_reply,

@@ -14,6 +14,7 @@
 #include "server/cp/audit.h"
 #include "server/cp/auditcheck.h"
 #include "server/cp/backup.h"
+#include "server/cp/certdesk.h"
 #include "server/cp/credential.h"
 #include "server/cp/denials.h"
 #include "server/cp/devices.h"
@@ -178,6 +179,7 @@ static const struct mesh_service mesh = {
 	.get_change = overview_change,
 	.watch_state = watch_state,
 	.get_orbit_features = overview_features,
+	.get_mesh_ca = certdesk_ca,
 	.list_nodes = fleet_list,
 	.list_audit = audit_list,
 };
@@ -198,6 +200,7 @@ static const struct agent_service agent = {
 	.renew_token = joining_renew,
 	.subscribe = hub_subscribe,
 	.report = agents_report,
+	.issue_certificate = certdesk_issue,
 	.get_node_peers = agents_peers,
 };
 

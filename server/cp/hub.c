@@ -302,6 +302,7 @@ static void tell_keys_one(struct room *room, void *arg)
 {
 	(void)arg;
 	room_tell_keys(room);
+	room_tell_cas(room);
 }
 
 static void on_tell_keys(struct hub *hub, const struct message *m)

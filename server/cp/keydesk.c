@@ -20,6 +20,7 @@
 #include "server/cp/hub.h"
 #include "server/cp/keyring.h"
 #include "server/cp/keysweep.h"
+#include "server/cp/meshca.h"
 #include "server/rpc/server.h"
 #include "server/store/key_row.h"
 
@@ -39,6 +40,8 @@ static int64_t overlap_ms(const struct cp *cp, enum keyring_use use)
 		return (int64_t)cp->conf.agent_token_ms;
 	case KEYRING_LISTS:
 		return (int64_t)cp->conf.overlap_ms;
+	case KEYRING_CA:
+		return MESHCA_NODE_DAYS * 86400000LL;
 	default:
 		return 0;
 	}
@@ -161,15 +164,15 @@ static int check(struct call *call, const Pb__RotateKeyRequest *in)
 	const struct cp *cp = call->owner;
 
 	if (in->purpose < PB__KEY_PURPOSE__KEY_PURPOSE_SESSIONS ||
-	    in->purpose > PB__KEY_PURPOSE__KEY_PURPOSE_TLS)
+	    in->purpose > PB__KEY_PURPOSE__KEY_PURPOSE_CA)
 		return call_field(call, "purpose",
-				  "must be sessions, agents, lists, audit, psk or tls");
+				  "must be sessions, agents, lists, audit, psk, tls or ca");
 	if (in->immediate && in->purpose == PB__KEY_PURPOSE__KEY_PURPOSE_PSK)
 		return call_field(call, "immediate",
 				  "is not for psk: every device would need a new config at once. "
 				  "Rotate it, then the key of each device");
-	if (in->switch_over && in->purpose != PB__KEY_PURPOSE__KEY_PURPOSE_TLS)
-		return call_field(call, "switch_over", "is for tls alone");
+	if (in->switch_over && in->purpose < PB__KEY_PURPOSE__KEY_PURPOSE_TLS)
+		return call_field(call, "switch_over", "is for tls and ca alone");
 	if (in->purpose == PB__KEY_PURPOSE__KEY_PURPOSE_TLS && *cp->conf.cert_file)
 		return call_field(call, "purpose",
 				  "tls: the listener shows your own cert_file; announce its "
@@ -188,6 +191,12 @@ static int show_cert(struct cp *cp)
 	if (r)
 		log_error("keys", "the listener shows the old tls key until the next start");
 	return r;
+}
+
+/* Others must be told of the next key before it can take over. */
+static bool has_two_steps(enum keyring_use use)
+{
+	return use == KEYRING_TLS || use == KEYRING_CA;
 }
 
 /* Its end: in the audit of each tenant, and whose sessions were ended loses them. */
@@ -219,14 +228,14 @@ static int take_effect(struct cp *cp, struct rotation *o, const struct audit_row
 		r = show_cert(cp);
 	if (r)
 		return err_trace(r);
-	if (o->immediate || o->use == KEYRING_TLS)
+	if (o->immediate || has_two_steps(o->use))
 		r = hub_tell_keys(cp->hub);
 	if (o->immediate && o->use == KEYRING_AGENTS)
 		hub_cut_all(cp->hub);
 	return r ? err_trace(r) : put_down(cp, o, audit);
 }
 
-static bool next_tls(struct cp *cp, struct keyring_info *ret)
+static bool find_next(struct cp *cp, enum keyring_use use, struct keyring_info *ret)
 {
 	_cleanup_(freep) struct keyring_info *infos = NULL;
 	bool found = false;
@@ -235,7 +244,7 @@ static bool next_tls(struct cp *cp, struct keyring_info *ret)
 	if (keyring_list(cp->keyring, &infos, &n))
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		if (infos[i].use != KEYRING_TLS || infos[i].state != KEYRING_NEXT)
+		if (infos[i].use != use || infos[i].state != KEYRING_NEXT)
 			continue;
 		*ret = infos[i];
 		found = true;
@@ -251,7 +260,7 @@ static int switch_tls(struct call *call, struct rotation *o, const struct audit_
 	struct keyring_info next;
 	int r;
 
-	if (!next_tls(cp, &next))
+	if (!find_next(cp, KEYRING_TLS, &next))
 		return call_fail(call, ERR_CALL_IN_PROGRESS,
 				 "There is no tls key to switch to: make it, and let nodes hear of "
 				 "it, with qmesh admin key rotate tls.");
@@ -269,6 +278,19 @@ static int switch_tls(struct call *call, struct rotation *o, const struct audit_
 	return take_effect(cp, o, audit);
 }
 
+/* People trust by certificate: who has not taken the next one is warned by his browser. */
+static int switch_ca(struct call *call, struct rotation *o, const struct audit_row *audit)
+{
+	struct cp *cp = call->owner;
+	struct keyring_info next;
+
+	if (!find_next(cp, KEYRING_CA, &next))
+		return call_fail(call, ERR_CALL_IN_PROGRESS,
+				 "There is no ca to switch to: make it, and let people trust it, "
+				 "with qmesh admin key rotate ca.");
+	return take_effect(cp, o, audit);
+}
+
 static int rotate(struct call *call, struct rotation *o, const struct audit_row *audit,
 		  Pb__RotateKeyResponse *out)
 {
@@ -277,7 +299,8 @@ static int rotate(struct call *call, struct rotation *o, const struct audit_row 
 	int r;
 
 	if (o->switch_over)
-		return switch_tls(call, o, audit, out);
+		return o->use == KEYRING_CA ? switch_ca(call, o, audit)
+					    : switch_tls(call, o, audit, out);
 	r = keyring_prepare(cp->keyring, o->use, o->now_ms, o->immediate);
 	if (r)
 		return r == -EMFILE ? refuse_full(call, o) : err_trace(r);
@@ -286,10 +309,11 @@ static int rotate(struct call *call, struct rotation *o, const struct audit_row 
 	if (r)
 		return err_trace(r);
 	KILL_POINT("key.told");
-	if (o->use != KEYRING_TLS)
+	/* A CA that has leaked is not to be trusted while people change over. */
+	if (!has_two_steps(o->use) || (o->use == KEYRING_CA && o->immediate))
 		return take_effect(cp, o, audit);
 	r = keysweep_run(cp, &(struct keysweep){.audit = *audit, .use = o->use});
-	if (r || !next_tls(cp, &next))
+	if (r || o->use == KEYRING_CA || !find_next(cp, KEYRING_TLS, &next))
 		return err_trace(r);
 	/* It may have been made by an earlier call. */
 	return keysweep_untold(cp, next.made_ms, &out->nodes_untold);
@@ -360,7 +384,7 @@ int keydesk_start(struct cp *cp)
 
 		if (infos[i].unsaid)
 			r = finish(cp, &infos[i], infos, n);
-		if (r || infos[i].state != KEYRING_NEXT || infos[i].use == KEYRING_TLS)
+		if (r || infos[i].state != KEYRING_NEXT || has_two_steps(infos[i].use))
 			continue;
 		log_info("keys", "%s: a rotation that was begun goes on",
 			 keyring_use_name(infos[i].use));

@@ -26,7 +26,9 @@ struct keyring {
 	struct opened *opened;
 };
 
-static const char *const uses[] = {"sessions", "agents", "lists", "audit", "psk", "tls"};
+#define CA_CONTEXT "mesh-ca/1"
+
+static const char *const uses[] = {"sessions", "agents", "lists", "audit", "psk", "tls", "ca"};
 static const char *const states[] = {"next", "active", "retiring", "retired"};
 
 const char *keyring_use_name(enum keyring_use use)
@@ -293,6 +295,32 @@ int keyring_k_n(struct keyring *k, const uint8_t node_id[16], uint32_t psk_versi
 		return ERR_NOT_FOUND;
 	key_psk_node(&row->secret.psk, node_id, psk_version, ret_k_n);
 	return 0;
+}
+
+/* --- CAs of tenants --- */
+
+int keyring_ca_secret(struct keyring *k, const char *kid, const uint8_t tenant_id[16],
+		      uint8_t ret_secret[KEYRING_CA_LEN])
+{
+	LOCKED(&k->lock);
+
+	for (size_t i = 0; i < k->ring.n; i++) {
+		const struct ring_row *row = &k->ring.rows[i];
+
+		if (row->info.use != KEYRING_CA || strcmp(row->info.kid, kid) ||
+		    row->info.state > KEYRING_ACTIVE)
+			continue;
+		for (uint8_t half = 0; half < KEYRING_CA_LEN / HASH_LEN; half++) {
+			const struct hash_part parts[] = {
+				{CA_CONTEXT, strlen(CA_CONTEXT)}, {tenant_id, 16}, {&half, 1}};
+
+			/* The first half of an Ed25519 secret is its seed. */
+			hash_parts(row->secret.sign, SIGN_SECRET_LEN - SIGN_PUBLIC_LEN, parts,
+				   ARRAY_LEN(parts), ret_secret + half * HASH_LEN);
+		}
+		return 0;
+	}
+	return ERR_NOT_FOUND;
 }
 
 /* --- changing --- */

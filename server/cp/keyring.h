@@ -10,6 +10,7 @@
  *   audit     audit[-N].key         signs heads of audit chains a new one signs from then on
  *   psk       psk-N.key             preshared keys derive       every device needs a new config
  *   tls       tls[-N].key, ca.pem   the listener, pinned        nodes join anew
+ *   ca        ca[-N].key            CAs of tenants derive       people trust new ones
  *
  * A key is NEXT (told to nodes, signs nothing), ACTIVE (one of each purpose),
  * RETIRING (what it signed is good until it ends by itself) and RETIRED (its private
@@ -43,6 +44,7 @@ enum keyring_use {
 	KEYRING_AUDIT,
 	KEYRING_PSK,
 	KEYRING_TLS,
+	KEYRING_CA,
 	KEYRING_N_USES
 };
 
@@ -103,6 +105,14 @@ void keyring_psk_release(struct keyring *k, uint32_t version);
 /* K_N of a node. ERR_NOT_FOUND: that version is retired. */
 int keyring_k_n(struct keyring *k, const uint8_t node_id[16], uint32_t psk_version,
 		struct key *ret_k_n) _must_check_;
+
+/*
+ * What the key of a tenant's CA is made from, while that root key is NEXT or ACTIVE: keyed
+ * BLAKE2b-256(seed, "mesh-ca/1" || tenant || half), both halves. Wipe it. ERR_NOT_FOUND.
+ */
+#define KEYRING_CA_LEN 64
+int keyring_ca_secret(struct keyring *k, const char *kid, const uint8_t tenant_id[16],
+		      uint8_t ret_secret[KEYRING_CA_LEN]) _must_check_;
 
 /* --- rotation: one caller at a time, see keydesk.h --- */
 

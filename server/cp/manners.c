@@ -14,7 +14,7 @@ enum { BUCKETS = 4096 };
 
 struct row {
 	struct uuid node;
-	struct quota hellos, reports;
+	struct quota hellos, reports, certificates;
 	struct mismatch mismatch;
 	struct row *next;
 };
@@ -87,6 +87,8 @@ uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_
 	row = row_of(m, node);
 	if (row && ask == MANNERS_HELLO)
 		wait = quota_take(&row->hellos, n, LIMIT_RATE(NODE_HELLOS), now);
+	else if (row && ask == MANNERS_CERTIFICATE)
+		wait = quota_take(&row->certificates, n, LIMIT_RATE(NODE_CERTIFICATES), now);
 	else if (row)
 		wait = quota_take(&row->reports, n, LIMIT_RATE(NODE_REPORTS), now);
 	pthread_mutex_unlock(&m->lock);

@@ -18,11 +18,11 @@ struct manners;
 struct manners *manners_new(void);
 void manners_free(struct manners *m);
 
-enum manners_ask { MANNERS_HELLO, MANNERS_REPORT };
+enum manners_ask { MANNERS_HELLO, MANNERS_REPORT, MANNERS_CERTIFICATE };
 
 /*
  * 0: it may; else it asks too often: ms until it may again. n: how much at a time, 1 of
- * hellos; of reports see manners_weight.
+ * hellos and certificates; of reports see manners_weight.
  */
 uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask,
 		       uint32_t n);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/killpoint.h"
 #include "server/cp/census.h"
+#include "server/cp/certdesk.h"
 #include "server/cp/interest.h"
 #include "server/cp/presence.h"
 #include "server/cp/watch.h"
@@ -420,6 +421,21 @@ void room_tell_keys(struct room *room)
 	}
 }
 
+static int send_certificate(struct stream *stream)
+{
+	_cleanup_(frame_unrefp) struct frame *frame = certdesk_frame(stream->room->all->cp);
+
+	return frame ? push(stream, frame) : -ENOMEM;
+}
+
+void room_tell_cas(struct room *room)
+{
+	_cleanup_(frame_unrefp) struct frame *frame = certdesk_frame(room->all->cp);
+
+	if (frame)
+		room_send_all(room, frame);
+}
+
 static int send_revocations(struct stream *stream)
 {
 	struct room *room = stream->room;
@@ -445,6 +461,8 @@ int room_greet(struct stream *stream)
 	r = send_keys(stream);
 	if (!r)
 		r = send_revocations(stream);
+	if (!r)
+		r = send_certificate(stream);
 	if (!r)
 		r = send_list(stream);
 	if (!r)

@@ -88,6 +88,8 @@ bool room_send(struct stream *stream, struct frame *frame);
 void room_send_all(struct room *room, struct frame *frame);
 /* Other keys than before: to each stream its own. */
 void room_tell_keys(struct room *room);
+/* Which CAs are live; nodes whose certificate is of another one ask for one. */
+void room_tell_cas(struct room *room);
 /* Who is away and what all have, soon. */
 void room_tell_liveness(struct room *room);
 /* Who is up to date, soon, to nodes that show interest. */

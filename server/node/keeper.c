@@ -20,6 +20,7 @@
 #include "server/node/node.h"
 #include "server/node/nodecache.h"
 #include "server/node/nodedns.h"
+#include "server/node/nodehttps.h"
 #include "server/node/poll.h"
 #include "server/node/rings.h"
 #include "server/node/trim.h"
@@ -42,7 +43,9 @@ enum note_kind {
 	NOTE_ON_SNAPSHOT,
 	NOTE_ON_STATUS,
 	NOTE_ON_DUMP,
-	NOTE_FORGET
+	NOTE_FORGET,
+	NOTE_SERVE,
+	NOTE_CERTIFICATE
 };
 
 struct waiter {
@@ -60,6 +63,7 @@ struct keeper {
 	struct inbox inbox;
 	struct applier applier;
 	struct nodedns dns;
+	struct nodehttps https;
 	pthread_t thread;
 	bool running;
 
@@ -83,6 +87,13 @@ static void wake(void *arg)
 	inbox_post(&k->inbox, &note, NULL, 0);
 }
 
+static int ask_certificate(void *arg, const uint8_t *csr, size_t len)
+{
+	const struct keeper *k = arg;
+
+	return link_certify(k->node->link, csr, len);
+}
+
 int keeper_new(struct node *n, struct keeper **ret_keeper)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
@@ -93,6 +104,7 @@ int keeper_new(struct node *n, struct keeper **ret_keeper)
 	k->node = n;
 	inbox_init(&k->inbox);
 	nodedns_init(&k->dns, &n->conf, &n->replica);
+	nodehttps_init(&k->https, &n->conf, &n->replica, ask_certificate, k);
 	r = applier_init(&k->applier, &n->conf, &n->identity, &n->replica, wake, k);
 	if (r) {
 		keeper_free(k);
@@ -106,6 +118,7 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
+	nodehttps_done(&k->https);
 	nodedns_done(&k->dns);
 	applier_done(&k->applier);
 	inbox_done(&k->inbox);
@@ -234,6 +247,10 @@ static void dispatch_event(struct keeper *k, const Pb__AgentEvent *event)
 			log_error("node", "revocations refused");
 		watchers_end_revoked(k->node->watchers);
 		break;
+	case PB__AGENT_EVENT__BODY_CERTIFICATE:
+		nodehttps_mark(&k->https, event->certificate->mark);
+		k->must_name = true;
+		break;
 	default:
 		log_debug("node", "event %s is unknown here", event->type);
 	}
@@ -309,6 +326,13 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 		break;
 	case NOTE_FORGET:
 		forget_waiter(&k->on_snapshot, note);
+		break;
+	case NOTE_CERTIFICATE:
+		nodehttps_answer(&k->https, note->number, note->bytes, note->len);
+		k->must_name = true;
+		break;
+	case NOTE_SERVE:
+		k->must_name = true;
 		break;
 	}
 }
@@ -413,6 +437,8 @@ static void name(struct keeper *k, uint64_t now)
 {
 	k->must_name = false;
 	k->name_at_ms = now + NAME_EVERY_MS;
+	if (nodehttps_look(&k->https))
+		watchers_publish(k->node->watchers, WATCH_STATE);
 	if (!nodedns_apply(&k->dns))
 		return;
 	link_report(k->node->link, LINK_REPORT_STATUS_MS);
@@ -424,7 +450,7 @@ static void look_around(struct keeper *k, uint64_t now)
 {
 	if (now >= k->look_at_ms) {
 		k->look_at_ms = now + LOOK_EVERY_MS;
-		if (applier_look(&k->applier))
+		if (applier_look(&k->applier) | nodehttps_look(&k->https))
 			watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
 	}
 	if (now >= k->dns_look_at_ms) {
@@ -559,6 +585,21 @@ void keeper_lease(struct keeper *k)
 
 	if (replica_lease_turned(&k->node->replica))
 		inbox_post(&k->inbox, &note, NULL, 0);
+}
+
+void keeper_serve(struct keeper *k, struct server *server)
+{
+	const struct inbox_note note = {.kind = NOTE_SERVE};
+
+	nodehttps_attach(&k->https, server);
+	inbox_post(&k->inbox, &note, NULL, 0);
+}
+
+void keeper_certificate(struct keeper *k, bool failed, const void *p, size_t len)
+{
+	const struct inbox_note note = {.kind = NOTE_CERTIFICATE, .number = failed};
+
+	inbox_post(&k->inbox, &note, p, len);
 }
 
 bool keeper_has_interest(struct keeper *k)

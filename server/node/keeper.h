@@ -15,6 +15,7 @@
 
 struct keeper;
 struct node;
+struct server;
 struct view;
 struct wg_list;
 
@@ -38,6 +39,10 @@ void keeper_free(struct keeper *k);
 void keeper_event(struct keeper *k, unsigned stream, const void *p, size_t len);
 /* The stream is up (its number counts up) or lost. */
 void keeper_link(struct keeper *k, unsigned stream, bool up);
+/* The server by which HTTPS on the mesh is served; NULL before it stops. */
+void keeper_serve(struct keeper *k, struct server *server);
+/* What came of a request for a certificate: see nodehttps_answer. */
+void keeper_certificate(struct keeper *k, bool failed, const void *p, size_t len);
 /* The lease was renewed: devices are served again, if they were not. */
 void keeper_lease(struct keeper *k);
 /* Somebody looks at states here: poll fast for a while. True: nobody did before. */

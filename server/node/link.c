@@ -19,6 +19,7 @@
 #include "base/unpack.h"
 #include "client/qmesh.h"
 #include "gen/rpc/stubs.h"
+#include "server/node/certask.h"
 #include "server/node/keeper.h"
 #include "server/node/node.h"
 #include "server/node/pace.h"
@@ -48,6 +49,8 @@ struct link {
 	bool stream_ended;
 	struct pace pace;
 	uint64_t hint_ms; /* of the last refusal: not before */
+	uint8_t csr[LINK_CSR_MAX];
+	size_t csr_len; /* 0: none waits */
 
 	/* The thread's own. */
 	struct qm_call *call;
@@ -166,6 +169,18 @@ void link_drain(struct link *l, uint64_t ms, uint64_t spread_ms)
 	if (spread_ms > PACE_HINT_MAX_MS)
 		spread_ms = PACE_HINT_MAX_MS;
 	be_quiet(l, ms + pace_within(spread_ms, dice));
+}
+
+int link_certify(struct link *l, const uint8_t *csr, size_t len)
+{
+	LOCKED(l);
+
+	if (len > sizeof(l->csr))
+		return -EMSGSIZE;
+	memcpy(l->csr, csr, len);
+	l->csr_len = len;
+	pthread_cond_signal(&l->changed);
+	return 0;
 }
 
 void link_set_pins(struct link *l)
@@ -532,7 +547,7 @@ static int send_report(struct link *l)
 }
 
 struct work {
-	bool stop, renew, open, report, close, resync;
+	bool stop, renew, open, report, close, resync, certify;
 };
 
 /* When something is due, as far as is known now. */
@@ -566,7 +581,8 @@ static struct work next_work(struct link *l, bool wait, uint64_t *ret_at)
 		w.open = !quiet && has_token && !l->call;
 		w.resync = l->resync;
 		w.report = l->up && now >= l->report_at_ms;
-		if (w.stop || w.close || w.renew || w.open || w.report)
+		w.certify = l->up && has_token && l->csr_len;
+		if (w.stop || w.close || w.renew || w.open || w.report || w.certify)
 			return w;
 		at = next_at(l, now, quiet);
 		if (!wait) {
@@ -603,6 +619,19 @@ static void report(struct link *l)
 		link_report(l, REPORT_AGAIN_MS);
 }
 
+static void certify(struct link *l)
+{
+	uint8_t csr[LINK_CSR_MAX];
+	size_t len;
+
+	pthread_mutex_lock(&l->lock);
+	len = l->csr_len;
+	memcpy(csr, l->csr, len);
+	l->csr_len = 0;
+	pthread_mutex_unlock(&l->lock);
+	certask_run(l->node, csr, len);
+}
+
 static void carry_out(struct link *l, const struct work *w)
 {
 	if (w->close)
@@ -613,6 +642,8 @@ static void carry_out(struct link *l, const struct work *w)
 		report(l);
 	else if (!w->renew && w->open)
 		open_stream(l, w->resync);
+	else if (!w->renew && w->certify)
+		certify(l);
 }
 
 uint64_t link_turn(struct link *l)

@@ -7,6 +7,7 @@
 #define QM_LINK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -48,6 +49,9 @@ void link_refused(struct link *l, uint64_t used_at_ms);
 bool link_can_call(struct link *l);
 struct qm_client *link_client(struct link *l);
 bool link_is_up(struct link *l);
+/* A request for a certificate (PKCS #10, LINK_CSR_MAX at most), sent when that is possible. */
+#define LINK_CSR_MAX 1024
+int link_certify(struct link *l, const uint8_t *csr, size_t len) _must_check_;
 /* A token that Enroll gave. */
 void link_give_token(struct link *l, const char *token, int64_t expires_at_ms);
 

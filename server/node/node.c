@@ -34,6 +34,7 @@ static const struct mesh_service mesh_handlers = {
 	.watch_state = nodestate_watch,
 	.get_orbit_features = nodestate_features,
 	.list_nodes = nodestate_nodes,
+	.get_mesh_ca = nodestate_ca,
 	.get_device_stats = nodedevice_stats,
 	.explain_device = nodedevice_why,
 };

@@ -53,8 +53,8 @@ static const struct conf_key keys[] = {
 	 "own nft table for the interface; integrate: and accepts in chains of others that drop us"},
 	{"mesh_input", CONF_ENUM, AT(mesh_input), "all", 0, 0, "all|mesh-only",
 	 "what of this host members may reach: every port, or mesh services only"},
-	{"mesh_port", CONF_U64, AT(mesh_port), "8443", 1, 65535, NULL,
-	 "port of the mesh services that mesh-only lets in"},
+	{"mesh_port", CONF_U64, AT(mesh_port), "8443", 0, 65535, NULL,
+	 "page, API and gRPC by HTTPS on the mesh addresses, for members only; 0: off"},
 	{"dns", CONF_ENUM, AT(dns), "on", 0, 0, "off|on|coredns",
 	 "names of the mesh on port 53 of the mesh addresses, for members only; coredns: a CoreDNS "
 	 "has the port and asks this node"},

@@ -20,6 +20,7 @@
 #include "base/sign.h"
 #include "gateway/gateway.h"
 #include "server/node/applier.h"
+#include "server/node/keeper.h"
 #include "server/node/node.h"
 #include "server/node/nodecount.h"
 #include "server/node/nodehealth.h"
@@ -178,12 +179,14 @@ static int serve(struct node *n, const sigset_t *waiting)
 		r = gauge_new(n->conf.metrics, server, nodecount_add, n, &gauge);
 	if (r)
 		return err_trace(r);
+	keeper_serve(n->keeper, server);
 	log_info("node", "ready");
 	sdnotify_tell("READY=1\nSTATUS=ready");
 	while (!stop_asked)
 		sigsuspend(waiting);
 	log_info("node", "stopping; the interface stays");
 	sdnotify_tell("STOPPING=1");
+	keeper_serve(n->keeper, NULL);
 	health_drain(n->health);
 	server_stop(server, DRAIN_MS);
 	return 0;

@@ -49,6 +49,9 @@ static void say_what_ails(const struct replica *r, struct health_report *report)
 	if (strncmp(interface->dns_status, "degraded", 8) == 0)
 		health_say(report, "DNS_DEGRADED", false, "Names of the mesh: %s",
 			   interface->dns_status);
+	if (strncmp(r->https.status, "degraded", 8) == 0)
+		health_say(report, "HTTPS_DEGRADED", false, "HTTPS on the mesh: %s",
+			   r->https.status);
 }
 
 void nodehealth_probe(void *owner, struct health_report *report)

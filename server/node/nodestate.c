@@ -13,6 +13,7 @@
 #include "server/node/show.h"
 #include "server/node/watchers.h"
 #include "server/peers/plans.h"
+#include "server/rpc/calist.h"
 #include "server/rpc/call.h"
 #include "server/wg/wglist.h"
 
@@ -132,6 +133,18 @@ int nodestate_features(struct call *call, const Pb__GetOrbitFeaturesRequest *in,
 	for (size_t i = 0; i < PLANS_N_FEATURES && !r; i++)
 		r = add_feature(call, t, i, (uint32_t)members_devices(n->replica.list), out);
 	return r;
+}
+
+int nodestate_ca(struct call *call, const Pb__GetMeshCaRequest *in, Pb__GetMeshCaResponse *out)
+{
+	struct node *n = call->owner;
+	READ_LOCKED(&n->replica);
+
+	(void)in;
+	if (!n->replica.https.ca)
+		return call_fail(call, ERR_CP_UNREACHABLE,
+				 "This node has not heard of the CA from the Control Panel yet.");
+	return calist_fill(&call->arena, n->replica.https.ca, out);
 }
 
 /* --- live peers --- */

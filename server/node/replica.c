@@ -30,6 +30,7 @@ int replica_init(struct replica *r, const struct uuid *self, const struct uuid *
 
 void replica_done(struct replica *r)
 {
+	free(r->https.ca);
 	members_free(r->list);
 	members_free(r->next);
 	pill_table_done(&r->pills);

@@ -23,6 +23,7 @@ struct zone;
 #define REPLICA_HEAD_MAX 512
 #define REPLICA_REASON_LEN 300
 #define REPLICA_DNS_LEN 200
+#define REPLICA_HTTPS_LEN 200
 
 /* A signed position in the log, as received. */
 struct replica_head {
@@ -54,6 +55,13 @@ struct replica_interface {
 	size_t n_failed;
 };
 
+/* HTTPS on the mesh addresses: filled by nodehttps.c. */
+struct replica_https {
+	char status[REPLICA_HTTPS_LEN]; /* off, starting, "serving until …", "degraded: why" */
+	char url[100], pin[65];         /* "" while it is not served */
+	char *ca;                       /* PEM; NULL while there is none */
+};
+
 struct replica {
 	pthread_rwlock_t lock;
 	struct uuid self, tenant_id;
@@ -65,6 +73,7 @@ struct replica {
 	struct pill_table pills;
 	struct replica_interface interface;
 	struct zone *zone; /* names, for who asks by gRPC; NULL: dns is off, or no list yet */
+	struct replica_https https;
 
 	struct lease lease; /* of device peers */
 	bool cp_connected;

@@ -159,6 +159,9 @@ int show_state(struct node *n, struct arena *a, Pb__State *ret)
 	ret->backend = (char *)r->interface.backend;
 	ret->backend_why = (char *)r->interface.backend_why;
 	ret->dns_status = or_empty(arena_strdup(a, r->interface.dns_status));
+	ret->https_status = or_empty(arena_strdup(a, r->https.status));
+	ret->https_url = or_empty(arena_strdup(a, r->https.url));
+	ret->https_pin = or_empty(arena_strdup(a, r->https.pin));
 	ret->generation = r->head.generation;
 	ret->converged =
 		r->cp_connected && r->interface.generation == r->head.generation &&

@@ -5,13 +5,16 @@
  */
 #include "server/rpc/cert.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -129,23 +132,111 @@ int cert_make(const char *cert_file, const char *key_file)
 	return 0;
 }
 
-int cert_pin(const char *cert_file, uint8_t ret_pin[32])
+static int spki_pin(X509 *cert, uint8_t ret_pin[32])
 {
-	_cleanup_(fclosep) FILE *in = fopen(cert_file, "re");
-	_cleanup_(x509_freep) X509 *cert = NULL;
 	unsigned char *spki = NULL;
 	unsigned len = 0;
 	int spki_len, ok;
 
-	if (!in)
-		return err_origin(-errno);
-	cert = PEM_read_X509(in, NULL, NULL, NULL);
-	if (!cert)
-		return err_origin(-EBADMSG);
 	spki_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &spki);
 	if (spki_len <= 0)
 		return err_origin(-EBADMSG);
 	ok = EVP_Digest(spki, (size_t)spki_len, ret_pin, &len, EVP_sha256(), NULL);
 	OPENSSL_free(spki);
 	return ok && len == 32 ? 0 : err_origin(-EIO);
+}
+
+int cert_pin(const char *cert_file, uint8_t ret_pin[32])
+{
+	_cleanup_(fclosep) FILE *in = fopen(cert_file, "re");
+	_cleanup_(x509_freep) X509 *cert = NULL;
+
+	if (!in)
+		return err_origin(-errno);
+	cert = PEM_read_X509(in, NULL, NULL, NULL);
+	return cert ? spki_pin(cert, ret_pin) : err_origin(-EBADMSG);
+}
+
+/* --- what one says --- */
+
+static int64_t time_of(const ASN1_TIME *t)
+{
+	struct tm tm = {0};
+
+	return ASN1_TIME_to_tm(t, &tm) ? (int64_t)timegm(&tm) : 0;
+}
+
+static void add_word(char *ret, size_t cap, const char *word)
+{
+	size_t len = strlen(ret);
+
+	snprintf(ret + len, cap - len, "%s%s", len ? " " : "", word);
+}
+
+/* Bytes of an address as text; "" for what is none. */
+static void address_text(const ASN1_OCTET_STRING *address, char ret[INET6_ADDRSTRLEN])
+{
+	int len = ASN1_STRING_length(address), family = len == 4 ? AF_INET : AF_INET6;
+
+	*ret = '\0';
+	if (len == 4 || len == 16)
+		inet_ntop(family, ASN1_STRING_get0_data(address), ret, INET6_ADDRSTRLEN);
+}
+
+static void read_names(X509 *cert, char ret[CERT_NAMES_MAX])
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	char address[INET6_ADDRSTRLEN];
+
+	*ret = '\0';
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type == GEN_DNS) {
+			add_word(ret, CERT_NAMES_MAX,
+				 (const char *)ASN1_STRING_get0_data(name->d.dNSName));
+		} else if (name->type == GEN_IPADD) {
+			address_text(name->d.iPAddress, address);
+			add_word(ret, CERT_NAMES_MAX, address);
+		}
+	}
+	GENERAL_NAMES_free(names);
+}
+
+static void read_subject(X509 *cert, char ret[CERT_SUBJECT_MAX])
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	int len = 0;
+
+	if (out && X509_NAME_print_ex(out, X509_get_subject_name(cert), 0,
+				      XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) >= 0)
+		len = BIO_read(out, ret, CERT_SUBJECT_MAX - 1);
+	ret[len > 0 ? len : 0] = '\0';
+	BIO_free(out);
+}
+
+int cert_read(const char *pem, struct cert_info *ret)
+{
+	_cleanup_(x509_freep) X509 *cert = NULL;
+	BIO *in = BIO_new_mem_buf(pem, -1);
+	struct cert_info info = {0};
+	unsigned len = 0;
+	int r = 0;
+
+	cert = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+	if (cert)
+		info.pem_len = strlen(pem) - BIO_pending(in);
+	BIO_free(in);
+	if (!cert || !X509_digest(cert, EVP_sha256(), info.fingerprint, &len)) {
+		ERR_clear_error();
+		return -EBADMSG;
+	}
+	info.from_s = time_of(X509_get0_notBefore(cert));
+	info.until_s = time_of(X509_get0_notAfter(cert));
+	read_names(cert, info.names);
+	read_subject(cert, info.subject);
+	r = spki_pin(cert, info.pin);
+	if (!r)
+		*ret = info;
+	return r;
 }

@@ -67,6 +67,7 @@ void loop_free(struct loop *l);
 /* On the loop: takes the listening socket over. */
 int loop_listen(struct loop *l, struct listener *listener, int fd) _must_check_;
 void loop_unlisten(struct loop *l);
+void loop_unlisten_one(struct loop *l, const struct listener *listener); /* cuts its connections */
 /* h2o's context and hosts, for h2x.c: void, so that h2o's types stay in two files. */
 void *loop_accept_ctx(struct loop *l);
 
@@ -118,10 +119,8 @@ void conn_wait(struct conn *c); /* it had its share of this turn: ops->go_on in 
 /* h1x.c and h2x.c: take over a connection whose protocol is known. -ENOMEM: caller closes. */
 int h1x_begin(struct conn *c) _must_check_;
 int h2x_begin(struct conn *c) _must_check_;
-/* h2stream.c: at the loop's end. */
-void h2stream_free_spare(struct loop *l);
-/* h2open.c: h2o's handler, registered for every path. */
-int h2open_request(void *handler, void *req);
+void h2stream_free_spare(struct loop *l);     /* at the loop's end */
+int h2open_request(void *handler, void *req); /* h2o's handler, registered for every path */
 
 /* --- exchange.c --- */
 
@@ -158,16 +157,17 @@ struct listener {
 	bool http2;
 	gid_t admin_gid;
 	struct tls *_Atomic tls; /* another one after server_change_cert */
+	char *_Atomic hosts;     /* another list after server_change_hosts; NULL: any */
+	struct cidr from[LISTENER_NETWORKS];
 	uint16_t port;
-	int *fds; /* one per loop, or the same one dup'ed */
+	bool closed; /* by server_unlisten: no connection comes any more */
+	int *fds;    /* one per loop, or the same one dup'ed */
 	char *unlink_path;
 };
 
 int listen_open(struct server *s, const struct listener_options *o, struct listener **ret)
 	_must_check_;
 void listen_free(struct listener *l);
-
-/* --- server.c --- */
 
 struct server_door {
 	const struct door *door;

@@ -2,20 +2,19 @@
 /*
  * What HTTP/1.1 and HTTP/2 have in common: which door a request goes through,
  * and the check on its way that no page of another site can reach a clear-text
- * listener by rebinding a name (every door passes here).
+ * listener, or one with names of its own, by rebinding a name (every door passes here).
  */
 #include "server/rpc/core.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/status.h"
 #include "base/text.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/h2frame.h"
+#include "server/rpc/hosts.h"
 
 const char *exchange_header(const struct exchange *x, const char *name)
 {
@@ -177,30 +176,6 @@ static const struct door closed_door = {
 	.gone = no_event,
 };
 
-/* "localhost", "127.0.0.1" or "[::1]", with any port. */
-static bool host_is_loopback(const char *authority)
-{
-	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		size_t len = strlen(names[i]);
-
-		if (strncasecmp(authority, names[i], len) != 0)
-			continue;
-		const char *rest = authority + len;
-
-		if (*rest == '\0')
-			return true;
-		if (*rest++ != ':')
-			continue;
-		while (isdigit((unsigned char)*rest))
-			rest++;
-		if (*rest == '\0')
-			return true;
-	}
-	return false;
-}
-
 /* Who claims it, or NULL. */
 static const struct server_door *door_of(const struct server *s, const struct exchange *x)
 {
@@ -210,11 +185,22 @@ static const struct server_door *door_of(const struct server *s, const struct ex
 	return NULL;
 }
 
-/* A name that may have been rebound: no door opens, but the caller is told in his own words. */
-static void misdirected(struct exchange *x, const struct server_door *d)
+/* NULL, or why this listener does not serve that name: it may have been rebound. */
+static const char *foreign_name(const struct exchange *x, struct listener *l)
 {
-	static const char words[] = "Clear text is served to localhost only: use https, or "
-				    "http://localhost with the same port.";
+	const char *hosts = l->hosts;
+
+	if (l->kind == LISTENER_PLAIN && !hosts_loopback(x->authority))
+		return "Clear text is served to localhost only: use https, or "
+		       "http://localhost with the same port.";
+	if (hosts && !hosts_name(hosts, l->port, x->authority))
+		return "This server has another name: use the one in its certificate.";
+	return NULL;
+}
+
+/* No door opens, but the caller is told in his own words. */
+static void misdirected(struct exchange *x, const struct server_door *d, const char *words)
+{
 	const struct status why = {.code = code_of(421), .message = (char *)(uintptr_t)words};
 
 	if (!d || !d->door->refuse || !d->door->refuse(x, d->owner, 421, &why))
@@ -225,6 +211,7 @@ void exchange_begin(struct exchange *x, struct conn *c)
 {
 	struct server *s = c->loop->server;
 	const struct server_door *d;
+	const char *foreign;
 
 	c->had_request = true;
 	s->count.requests++;
@@ -239,8 +226,9 @@ void exchange_begin(struct exchange *x, struct conn *c)
 		return;
 	}
 	d = door_of(s, x);
-	if (c->listener->kind == LISTENER_PLAIN && !host_is_loopback(x->authority)) {
-		misdirected(x, d);
+	foreign = foreign_name(x, c->listener);
+	if (foreign) {
+		misdirected(x, d, foreign);
 		return;
 	}
 	if (d) {

@@ -178,9 +178,11 @@ int listen_open(struct server *s, const struct listener_options *o, struct liste
 		.name = strdup(o->name ? o->name : o->address),
 		.http2 = o->http2,
 		.admin_gid = o->admin_gid,
+		.hosts = o->hosts ? strdup(o->hosts) : NULL,
 		.fds = calloc(s->n_loops, sizeof(int)),
 	};
-	if (!l->address || !l->name || !l->fds) {
+	memcpy(l->from, o->from, sizeof(l->from));
+	if (!l->address || !l->name || !l->fds || (o->hosts && !l->hosts)) {
 		listen_free(l);
 		return err_origin(-ENOMEM);
 	}
@@ -192,9 +194,10 @@ int listen_open(struct server *s, const struct listener_options *o, struct liste
 	if (r == 0)
 		r = o->kind == LISTENER_UNIX ? open_unix(l, s->n_loops) : open_tcp(l, s->n_loops);
 	if (r < 0) {
-		log_error("rpc", "cannot listen on %s: %s", o->address, strerror(-r));
+		if (!o->quiet)
+			log_error("rpc", "cannot listen on %s: %s", o->address, strerror(-r));
 		listen_free(l);
-		return err_trace(r);
+		return o->quiet ? r : err_trace(r);
 	}
 	*ret = l;
 	return 0;
@@ -211,6 +214,7 @@ void listen_free(struct listener *l)
 	if (l->unlink_path)
 		unlink(l->unlink_path);
 	tls_free(l->tls);
+	free(l->hosts);
 	free(l->unlink_path);
 	free(l->fds);
 	free(l->address);

@@ -20,6 +20,7 @@
 #include "server/rpc/age.h"
 #include "server/rpc/call_queue.h"
 #include "server/rpc/h2engine.h"
+#include "server/rpc/hosts.h"
 #include "server/rpc/tls.h"
 
 #define TICK_MS 1000
@@ -343,6 +344,12 @@ static void conn_new(struct loop_socket *from, h2o_socket_t *sock)
 	sock->on_close.data = c;
 	conn_peer(c);
 	s->count.conns++;
+	if (!hosts_from(c->listener->from, LISTENER_NETWORKS, (struct sockaddr *)&c->peer)) {
+		s->count.refused_conns++;
+		s->n_conns++;
+		conn_close(c);
+		return;
+	}
 	c->counted = rate_hold(s->conns_by_address, &c->key, s->options.conns_per_address);
 	if (++s->n_conns > LIMIT_CONNS || !c->counted) {
 		s->count.refused_conns++;
@@ -390,10 +397,16 @@ int loop_listen(struct loop *l, struct listener *listener, int fd)
 {
 	struct loop_engine *e = l->engine;
 
-	if (e->n_sockets == MAX_LISTENERS)
-		return err_origin(-ENFILE);
-	struct loop_socket *s = &e->sockets[e->n_sockets++];
+	struct loop_socket *s = e->sockets;
 
+	while (s < e->sockets + e->n_sockets && s->sock)
+		s++;
+	if (s == e->sockets + MAX_LISTENERS) {
+		close(fd);
+		return err_origin(-ENFILE);
+	}
+	if (s == e->sockets + e->n_sockets)
+		e->n_sockets++;
 	*s = (struct loop_socket){.loop = l, .listener = listener, .again = {.fn = accept_again}};
 	s->sock = h2o_evloop_socket_create(e->ctx.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 	s->sock->data = s;
@@ -414,17 +427,37 @@ static void accept_rest(struct loop_socket *from)
 	}
 }
 
+/* Its place stays, for the next one. */
+static void stop_accepting(struct loop *l, struct loop_socket *s)
+{
+	if (!s->sock)
+		return;
+	accept_rest(s);
+	timer_clear(&l->timers, &s->again);
+	h2o_socket_read_stop(s->sock);
+	h2o_socket_close(s->sock);
+	s->sock = NULL;
+}
+
 void loop_unlisten(struct loop *l)
 {
 	struct loop_engine *e = l->engine;
 
-	for (size_t i = 0; i < e->n_sockets; i++) {
-		accept_rest(&e->sockets[i]);
-		timer_clear(&l->timers, &e->sockets[i].again);
-		h2o_socket_read_stop(e->sockets[i].sock);
-		h2o_socket_close(e->sockets[i].sock);
-	}
+	for (size_t i = 0; i < e->n_sockets; i++)
+		stop_accepting(l, &e->sockets[i]);
 	e->n_sockets = 0;
+}
+
+void loop_unlisten_one(struct loop *l, const struct listener *listener)
+{
+	struct loop_engine *e = l->engine;
+
+	for (size_t i = 0; i < e->n_sockets; i++)
+		if (e->sockets[i].listener == listener)
+			stop_accepting(l, &e->sockets[i]);
+	for (struct conn *c = l->conns; c; c = c->next)
+		if (c->listener == listener)
+			conn_cut(c);
 }
 
 /* --- the thread --- */

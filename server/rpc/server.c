@@ -283,7 +283,7 @@ void server_free(struct server *s)
 	free(s);
 }
 
-/* --- another certificate --- */
+/* --- changing a listener --- */
 
 /* Whatever it did with what was there before, it has done. */
 static void pass_on_loop(struct loop_note *note)
@@ -291,17 +291,24 @@ static void pass_on_loop(struct loop_note *note)
 	order_done(CONTAINER_OF(note, struct order, note), 0);
 }
 
+static struct listener *find(struct server *s, const char *name)
+{
+	struct listener *l;
+
+	pthread_mutex_lock(&s->lock);
+	for (l = s->listeners; l && (l->closed || strcmp(l->name, name)); l = l->next)
+		;
+	pthread_mutex_unlock(&s->lock);
+	return l;
+}
+
 int server_change_cert(struct server *s, const char *name, const char *cert_file,
 		       const char *key_file)
 {
-	struct listener *l;
+	struct listener *l = find(s, name);
 	struct tls *tls;
 	int r;
 
-	pthread_mutex_lock(&s->lock);
-	for (l = s->listeners; l && strcmp(l->name, name); l = l->next)
-		;
-	pthread_mutex_unlock(&s->lock);
 	if (!l || l->kind != LISTENER_TLS)
 		return 0;
 	r = tls_new(cert_file, key_file, l->http2, &tls);
@@ -311,6 +318,45 @@ int server_change_cert(struct server *s, const char *name, const char *cert_file
 	all_loops(s, pass_on_loop, 0);
 	tls_free(tls);
 	return 0;
+}
+
+int server_change_hosts(struct server *s, const char *name, const char *hosts)
+{
+	struct listener *l = find(s, name);
+	char *list = strdup(hosts);
+
+	if (!list)
+		return -ENOMEM;
+	if (l) {
+		list = atomic_exchange(&l->hosts, list);
+		all_loops(s, pass_on_loop, 0);
+	}
+	free(list);
+	return 0;
+}
+
+static void unlisten_on_loop(struct loop_note *note)
+{
+	struct order *o = CONTAINER_OF(note, struct order, note);
+
+	loop_unlisten_one(o->loop, o->listener);
+	order_done(o, 0);
+}
+
+void server_unlisten(struct server *s, const char *name)
+{
+	struct listener *l = find(s, name);
+
+	for (unsigned i = 0; l && i < s->n_loops; i++) {
+		struct order o = {.loop = s->loops[i], .listener = l};
+
+		if (s->loops[i]->running)
+			order_run(&o, unlisten_on_loop);
+	}
+	pthread_mutex_lock(&s->lock);
+	if (l)
+		l->closed = true;
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* --- small things --- */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/cidr.h"
 #include "base/cleanup.h"
 #include "server/rpc/exchange.h"
 #include "server/rpc/service.h"
@@ -17,6 +18,8 @@
 struct server;
 
 enum listener_kind { LISTENER_TLS, LISTENER_PLAIN, LISTENER_UNIX };
+
+#define LISTENER_NETWORKS 2
 
 struct listener_options {
 	enum listener_kind kind;
@@ -26,6 +29,11 @@ struct listener_options {
 	bool http2;       /* false: HTTP/1.1 only, the emergency brake */
 	gid_t admin_gid;  /* Unix: this group and uid 0 are operators; (gid_t)-1: uid 0 only */
 	const char *name; /* for logs and metrics */
+	/* Authorities that are served, others get 421: see hosts_name. NULL: any. */
+	const char *hosts;
+	/* Peers that are let in, see hosts_from. */
+	struct cidr from[LISTENER_NETWORKS];
+	bool quiet; /* who opens it tells himself what went wrong */
 };
 
 struct server_options {
@@ -55,6 +63,13 @@ int server_listen(struct server *s, const struct listener_options *options, uint
  */
 int server_change_cert(struct server *s, const char *name, const char *cert_file,
 		       const char *key_file) _must_check_;
+/* The same with the hosts that it serves. -ENOMEM. */
+int server_change_hosts(struct server *s, const char *name, const char *hosts) _must_check_;
+/*
+ * Closes the listener of that name and cuts its connections. Not for what comes and goes
+ * often: a little of it stays until server_free.
+ */
+void server_unlisten(struct server *s, const char *name);
 /*
  * For a configuration: says on stderr what is wrong with key's TCP address and
  * returns -EINVAL. Empty is fine; nothing is opened.

@@ -262,7 +262,15 @@ static const char step_6[] = "CREATE TABLE audit_heads ("
 			     "ALTER TABLE licence ADD COLUMN latest_ms INTEGER NOT NULL DEFAULT 0;"
 			     "PRAGMA user_version = 6;";
 
-static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
+/* By the root key that it derives from: a certificate holds no secret. */
+static const char step_7[] = "CREATE TABLE tenant_cas ("
+			     " tenant BLOB NOT NULL REFERENCES tenants (id),"
+			     " kid TEXT NOT NULL CHECK (length(kid) = 16),"
+			     " certificate BLOB NOT NULL CHECK (length(certificate) <= 2048),"
+			     " PRIMARY KEY (tenant, kid)) STRICT, WITHOUT ROWID;"
+			     "PRAGMA user_version = 7;";
+
+static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 
 int64_t schema_version(void)
 {

@@ -121,7 +121,8 @@ static void add_input(struct text *t, const struct firewall_rules *f)
 	text_adds(t, "{\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"l4proto\"}},"
 		     "\"right\":{\"set\":[\"icmp\",\"ipv6-icmp\"]}}},");
 	close_rule(t, "accept");
-	add_port(t, f->interface, "tcp", f->mesh_port);
+	if (f->mesh_port)
+		add_port(t, f->interface, "tcp", f->mesh_port);
 	add_port(t, f->interface, "tcp", 53);
 	add_port(t, f->interface, "udp", 53);
 	open_rule(t, "input");

@@ -18,7 +18,7 @@ struct firewall_rules {
 	const char *interface;
 	struct cidr range4, range6; /* family 0: none */
 	bool mesh_input_only;       /* devices reach only the node's mesh services */
-	uint16_t mesh_port;
+	uint16_t mesh_port;         /* 0: none */
 };
 
 /* Puts the table in place, replacing the one there, in one transaction. -ENOENT: no nft. */

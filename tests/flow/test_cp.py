@@ -412,8 +412,8 @@ class Agent:
 def stream(lab):
     agent = Agent(lab, lab.node)
     agent.wait(lambda: agent.heads)
-    assert [e.type for e in agent.events[:3]] == ["mesh.keys", "mesh.revocations",
-                                                  "mesh.peers.updated"]
+    assert [e.type for e in agent.events[:4]] == ["mesh.keys", "mesh.revocations",
+                                                  "mesh.certificate", "mesh.peers.updated"]
     assert agent.events[0].keys.k_n[0].key == lab.node.keys.k_n[0].key
     made = lab.bob.call("CreateDevice", label="streamed", type=1, wait_ms=5000)
     assert lab.bob.headers["qmesh-applied"] == "true" and made.device.applied

@@ -98,6 +98,7 @@ ROWS = {
     "MeshService.GetChange": (None, lambda lab, _: {"generation": 1}, "OK"),
     "MeshService.WatchState": (None, lambda lab, _: {}, "OK"),
     "MeshService.GetOrbitFeatures": (None, lambda lab, _: {}, "OK"),
+    "MeshService.GetMeshCa": (None, lambda lab, _: {}, "OK"),
     "MeshService.ListNodes": (None, lambda lab, _: {}, "OK"),
     "MeshService.ListAudit": (None, lambda lab, _: {}, "OK"),
     "MeshService.GetDeviceStats": ("device", device, "OK"),
@@ -108,6 +109,7 @@ ROWS = {
                                                       "signature": os.urandom(64)}, "TOKEN_INVALID"),
     "AgentService.Subscribe": (None, lambda lab, _: {}, "OK"),
     "AgentService.Report": (None, lambda lab, _: {}, "OK"),
+    "AgentService.IssueCertificate": (None, lambda lab, _: {"csr": b"no request"}, "FIELD_INVALID"),
     "AgentService.GetNodePeers": ("node", lambda lab, id_: {"node_id": id_}, "OK"),
 }
 # An auditor sees all and changes nothing; what a device carries is its owner's and the admins' (design 4.2).
@@ -223,6 +225,7 @@ class Lab:
         self.admin.call("CreateUser", tenant="home", name="idle", password=PASSWORD)
         self.admin.call("CreateTenant", name="strangerland", plan=3)
         self.real = RealNode(self.cp, self.admin).start().wait_ready()
+        assert until(lambda: "https: serving" in self.real.log()), self.real.log()[-3000:]
         self.gate = meshrpc.enroll(self.cp, self.admin, "home", "gw-two")
         self.far = meshrpc.enroll(self.cp, self.admin, "strangerland", "strangergate")
         nodes = self.admin.call("ListTenantNodes", tenant="home").nodes

@@ -24,7 +24,7 @@ from realnode import RealNode, control_panel, enter, until  # noqa: E402
 RESULTS = []
 LONG = "--long" in sys.argv or bool(os.environ.get("QMESH_LONG"))
 CONFLICT, BAD_INPUT = 7, 2
-PURPOSES = ["sessions", "agents", "lists", "audit", "psk", "tls"]
+PURPOSES = ["sessions", "agents", "lists", "audit", "psk", "tls", "ca"]
 
 
 class Lab:

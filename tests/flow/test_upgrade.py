@@ -15,7 +15,7 @@ from meshrpc import PASSWORD, Daemon, enroll, login  # noqa: E402
 
 RESULTS = []
 # Steps of the schema taken back: what a program of schema 1 left behind.
-BACK = ["DROP TABLE audit_heads", "DROP TABLE replays", "DROP TABLE licence", "DROP TABLE tokens",
+BACK = ["DROP TABLE tenant_cas", "DROP TABLE audit_heads", "DROP TABLE replays", "DROP TABLE licence", "DROP TABLE tokens",
         "ALTER TABLE join_tokens DROP COLUMN node",
         *(f"ALTER TABLE tenants DROP COLUMN {name}" for name in
           ("sso_required", "trial_plan", "plan_source", "features", "licence_serial",
@@ -93,7 +93,7 @@ def brought_up(lab):
 
 def newest_copy_only(lab):
     """From schema 4: its copy stays, the one of schema 1 goes."""
-    lab.sql("DROP TABLE audit_heads", "ALTER TABLE licence DROP COLUMN latest_ms",
+    lab.sql("DROP TABLE tenant_cas", "DROP TABLE audit_heads", "ALTER TABLE licence DROP COLUMN latest_ms",
             "ALTER TABLE join_tokens DROP COLUMN node", "PRAGMA user_version = 4")
     lab.d.start()
     assert lab.d.stop() == 0

@@ -72,6 +72,10 @@ class RealNode:
         with open(self.log_path, errors="replace") as f:
             raise RuntimeError(f"qmesh-noded is not ready: {self.ready()}\n" + f.read()[-3000:])
 
+    def log(self):
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
     def mesh(self, token=None, **kw):
         return meshrpc.Mesh(f"127.0.0.1:{self.port}", token, **kw)
 

@@ -103,7 +103,7 @@ static void keys_survive_a_restart(void **state)
 {
 	_cleanup_(keyring_freep) struct keyring *first = NULL, *second = NULL;
 	static const char *const names[] = {"sessions.key", "agents.key", "lists.key", "audit.key",
-					    "psk-1.key",    "tls.key",    "ring"};
+					    "psk-1.key",    "tls.key",    "ca.key",    "ring"};
 	static const uint8_t node[16] = {7};
 	struct key before, after;
 	struct stat st;
@@ -296,6 +296,35 @@ static void a_lost_psk_that_comes_back_is_good_again(void **state)
 	assert_string_equal(states_of(again, KEYRING_PSK), "1 retiring, 2 active");
 	assert_int_equal(keyring_k_n(again, node, 1, &after), 0);
 	assert_true(key_equal(&before, &after));
+}
+
+/* Of each tenant another secret; while its root key is to sign or signs, and no longer. */
+static void secrets_of_cas_derive(void **state)
+{
+	_cleanup_(keyring_freep) struct keyring *k = NULL, *again = NULL;
+	static const uint8_t tenant[16] = {7}, other[16] = {8};
+	uint8_t one[KEYRING_CA_LEN], two[KEYRING_CA_LEN];
+	char first[KEYRING_KID_ROOM];
+
+	(void)state;
+	assert_int_equal(keyring_open(dir, &k), 0);
+	memcpy(first, active(k, KEYRING_CA).kid, sizeof(first));
+	assert_int_equal(keyring_ca_secret(k, first, tenant, one), 0);
+	assert_memory_not_equal(one, one + KEYRING_CA_LEN / 2, KEYRING_CA_LEN / 2);
+	assert_int_equal(keyring_ca_secret(k, first, other, two), 0);
+	assert_memory_not_equal(one, two, sizeof(one));
+	assert_int_equal(keyring_open(dir, &again), 0);
+	assert_int_equal(keyring_ca_secret(again, first, tenant, two), 0);
+	assert_memory_equal(one, two, sizeof(one));
+	assert_int_equal(keyring_ca_secret(k, active(k, KEYRING_LISTS).kid, tenant, two),
+			 ERR_NOT_FOUND);
+	rotate(k, KEYRING_CA, 1000, 9000);
+	assert_string_equal(states_of(k, KEYRING_CA), "1 retiring, 2 active");
+	assert_int_equal(keyring_ca_secret(k, first, tenant, two), ERR_NOT_FOUND);
+	assert_int_equal(keyring_ca_secret(k, active(k, KEYRING_CA).kid, tenant, two), 0);
+	assert_memory_not_equal(one, two, sizeof(one));
+	assert_false(there("ca.key"));
+	assert_true(there("ca-2.key"));
 }
 
 /* Retired as soon as the next one signs, and known for ever. */
@@ -519,6 +548,7 @@ int main(void)
 						clear),
 		cmocka_unit_test_setup_teardown(a_lost_psk_that_comes_back_is_good_again, fresh,
 						clear),
+		cmocka_unit_test_setup_teardown(secrets_of_cas_derive, fresh, clear),
 		cmocka_unit_test_setup_teardown(heads_of_audits_are_checked_years_later, fresh,
 						clear),
 		cmocka_unit_test_setup_teardown(there_is_an_end_to_live_keys, fresh, clear),

@@ -292,6 +292,7 @@ static void newer_schema_is_refused(void **state)
 static int set_back(struct txn *txn, void *ctx)
 {
 	static const char *const undo[] = {
+		"DROP TABLE tenant_cas",
 		"DROP TABLE audit_heads",
 		"DROP TABLE replays",
 		"DROP TABLE licence",

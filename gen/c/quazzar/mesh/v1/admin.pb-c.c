@@ -3862,7 +3862,7 @@ const ProtobufCEnumDescriptor pb__audit_fault__descriptor =
   pb__audit_fault__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue pb__key_purpose__enum_values_by_number[7] =
+static const ProtobufCEnumValue pb__key_purpose__enum_values_by_number[8] =
 {
   { "KEY_PURPOSE_UNSPECIFIED", "PB__KEY_PURPOSE__KEY_PURPOSE_UNSPECIFIED", 0 },
   { "KEY_PURPOSE_SESSIONS", "PB__KEY_PURPOSE__KEY_PURPOSE_SESSIONS", 1 },
@@ -3871,14 +3871,16 @@ static const ProtobufCEnumValue pb__key_purpose__enum_values_by_number[7] =
   { "KEY_PURPOSE_AUDIT", "PB__KEY_PURPOSE__KEY_PURPOSE_AUDIT", 4 },
   { "KEY_PURPOSE_PSK", "PB__KEY_PURPOSE__KEY_PURPOSE_PSK", 5 },
   { "KEY_PURPOSE_TLS", "PB__KEY_PURPOSE__KEY_PURPOSE_TLS", 6 },
+  { "KEY_PURPOSE_CA", "PB__KEY_PURPOSE__KEY_PURPOSE_CA", 7 },
 };
 static const ProtobufCIntRange pb__key_purpose__value_ranges[] = {
-{0, 0},{0, 7}
+{0, 0},{0, 8}
 };
-static const ProtobufCEnumValueIndex pb__key_purpose__enum_values_by_name[7] =
+static const ProtobufCEnumValueIndex pb__key_purpose__enum_values_by_name[8] =
 {
   { "KEY_PURPOSE_AGENTS", 2 },
   { "KEY_PURPOSE_AUDIT", 4 },
+  { "KEY_PURPOSE_CA", 7 },
   { "KEY_PURPOSE_LISTS", 3 },
   { "KEY_PURPOSE_PSK", 5 },
   { "KEY_PURPOSE_SESSIONS", 1 },
@@ -3892,9 +3894,9 @@ const ProtobufCEnumDescriptor pb__key_purpose__descriptor =
   "KeyPurpose",
   "Pb__KeyPurpose",
   "quazzar.mesh.v1",
-  7,
+  8,
   pb__key_purpose__enum_values_by_number,
-  7,
+  8,
   pb__key_purpose__enum_values_by_name,
   1,
   pb__key_purpose__value_ranges,

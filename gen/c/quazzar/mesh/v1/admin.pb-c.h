@@ -118,7 +118,11 @@ typedef enum _Pb__KeyPurpose {
   /*
    * The listener's, pinned by nodes and join tokens.
    */
-  PB__KEY_PURPOSE__KEY_PURPOSE_TLS = 6
+  PB__KEY_PURPOSE__KEY_PURPOSE_TLS = 6,
+  /*
+   * The CAs of tenants derive from it; they sign certificates of nodes.
+   */
+  PB__KEY_PURPOSE__KEY_PURPOSE_CA = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PB__KEY_PURPOSE)
 } Pb__KeyPurpose;
 /*
@@ -755,7 +759,7 @@ struct  Pb__RotateKeyRequest
    */
   protobuf_c_boolean immediate;
   /*
-   * TLS: the second step.
+   * TLS and CA: the second step.
    */
   protobuf_c_boolean switch_over;
 };

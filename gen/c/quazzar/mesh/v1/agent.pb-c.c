@@ -909,6 +909,96 @@ void   pb__certificate__free_unpacked
   assert(message->base.descriptor == &pb__certificate__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__issue_certificate_request__init
+                     (Pb__IssueCertificateRequest         *message)
+{
+  static const Pb__IssueCertificateRequest init_value = PB__ISSUE_CERTIFICATE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__issue_certificate_request__get_packed_size
+                     (const Pb__IssueCertificateRequest *message)
+{
+  assert(message->base.descriptor == &pb__issue_certificate_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__issue_certificate_request__pack
+                     (const Pb__IssueCertificateRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__issue_certificate_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__issue_certificate_request__pack_to_buffer
+                     (const Pb__IssueCertificateRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__issue_certificate_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__IssueCertificateRequest *
+       pb__issue_certificate_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__IssueCertificateRequest *)
+     protobuf_c_message_unpack (&pb__issue_certificate_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__issue_certificate_request__free_unpacked
+                     (Pb__IssueCertificateRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__issue_certificate_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__issue_certificate_response__init
+                     (Pb__IssueCertificateResponse         *message)
+{
+  static const Pb__IssueCertificateResponse init_value = PB__ISSUE_CERTIFICATE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__issue_certificate_response__get_packed_size
+                     (const Pb__IssueCertificateResponse *message)
+{
+  assert(message->base.descriptor == &pb__issue_certificate_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__issue_certificate_response__pack
+                     (const Pb__IssueCertificateResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__issue_certificate_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__issue_certificate_response__pack_to_buffer
+                     (const Pb__IssueCertificateResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__issue_certificate_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__IssueCertificateResponse *
+       pb__issue_certificate_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__IssueCertificateResponse *)
+     protobuf_c_message_unpack (&pb__issue_certificate_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__issue_certificate_response__free_unpacked
+                     (Pb__IssueCertificateResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__issue_certificate_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   pb__failed_peer__init
                      (Pb__FailedPeer         *message)
 {
@@ -2674,7 +2764,7 @@ const ProtobufCMessageDescriptor pb__keys__descriptor =
   (ProtobufCMessageInit) pb__keys__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__certificate__field_descriptors[1] =
+static const ProtobufCFieldDescriptor pb__certificate__field_descriptors[3] =
 {
   {
     "chain",
@@ -2688,14 +2778,40 @@ static const ProtobufCFieldDescriptor pb__certificate__field_descriptors[1] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ca",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Certificate, ca),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mark",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Certificate, mark),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__certificate__field_indices_by_name[] = {
+  1,   /* field[1] = ca */
   0,   /* field[0] = chain */
+  2,   /* field[2] = mark */
 };
 static const ProtobufCIntRange pb__certificate__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor pb__certificate__descriptor =
 {
@@ -2705,11 +2821,87 @@ const ProtobufCMessageDescriptor pb__certificate__descriptor =
   "Pb__Certificate",
   "quazzar.mesh.v1",
   sizeof(Pb__Certificate),
-  1,
+  3,
   pb__certificate__field_descriptors,
   pb__certificate__field_indices_by_name,
   1,  pb__certificate__number_ranges,
   (ProtobufCMessageInit) pb__certificate__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__issue_certificate_request__field_descriptors[1] =
+{
+  {
+    "csr",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Pb__IssueCertificateRequest, csr),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__issue_certificate_request__field_indices_by_name[] = {
+  0,   /* field[0] = csr */
+};
+static const ProtobufCIntRange pb__issue_certificate_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__issue_certificate_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.IssueCertificateRequest",
+  "IssueCertificateRequest",
+  "Pb__IssueCertificateRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__IssueCertificateRequest),
+  1,
+  pb__issue_certificate_request__field_descriptors,
+  pb__issue_certificate_request__field_indices_by_name,
+  1,  pb__issue_certificate_request__number_ranges,
+  (ProtobufCMessageInit) pb__issue_certificate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__issue_certificate_response__field_descriptors[1] =
+{
+  {
+    "certificate",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__IssueCertificateResponse, certificate),
+    &pb__certificate__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__issue_certificate_response__field_indices_by_name[] = {
+  0,   /* field[0] = certificate */
+};
+static const ProtobufCIntRange pb__issue_certificate_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor pb__issue_certificate_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.IssueCertificateResponse",
+  "IssueCertificateResponse",
+  "Pb__IssueCertificateResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__IssueCertificateResponse),
+  1,
+  pb__issue_certificate_response__field_descriptors,
+  pb__issue_certificate_response__field_indices_by_name,
+  1,  pb__issue_certificate_response__number_ranges,
+  (ProtobufCMessageInit) pb__issue_certificate_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__failed_peer__field_descriptors[2] =

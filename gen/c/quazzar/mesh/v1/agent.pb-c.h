@@ -40,6 +40,8 @@ typedef struct Pb__VerifyKey Pb__VerifyKey;
 typedef struct Pb__NodePskKey Pb__NodePskKey;
 typedef struct Pb__Keys Pb__Keys;
 typedef struct Pb__Certificate Pb__Certificate;
+typedef struct Pb__IssueCertificateRequest Pb__IssueCertificateRequest;
+typedef struct Pb__IssueCertificateResponse Pb__IssueCertificateResponse;
 typedef struct Pb__FailedPeer Pb__FailedPeer;
 typedef struct Pb__Promoted Pb__Promoted;
 typedef struct Pb__ReportRequest Pb__ReportRequest;
@@ -482,7 +484,8 @@ struct  Pb__Keys
 
 
 /*
- * The node's certificate for HTTPS on the mesh.
+ * The node's certificate for HTTPS on the mesh, and whom people trust for it. As an
+ * event only mark is set: a node whose own mark differs asks for a certificate.
  */
 struct  Pb__Certificate
 {
@@ -491,10 +494,41 @@ struct  Pb__Certificate
    * PEM.
    */
   char *chain;
+  /*
+   * PEM of each live CA of the tenant; the one that signs comes first.
+   */
+  char *ca;
+  /*
+   * Which CAs are live, in the Control Panel's own way: another one, other CAs.
+   */
+  char *mark;
 };
 #define PB__CERTIFICATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__certificate__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Pb__IssueCertificateRequest
+{
+  ProtobufCMessage base;
+  /*
+   * PKCS #10, DER, signed by the P-256 key that it is for.
+   */
+  ProtobufCBinaryData csr;
+};
+#define PB__ISSUE_CERTIFICATE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__issue_certificate_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Pb__IssueCertificateResponse
+{
+  ProtobufCMessage base;
+  Pb__Certificate *certificate;
+};
+#define PB__ISSUE_CERTIFICATE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__issue_certificate_response__descriptor) \
+    , NULL }
 
 
 /*
@@ -1013,6 +1047,44 @@ Pb__Certificate *
 void   pb__certificate__free_unpacked
                      (Pb__Certificate *message,
                       ProtobufCAllocator *allocator);
+/* Pb__IssueCertificateRequest methods */
+void   pb__issue_certificate_request__init
+                     (Pb__IssueCertificateRequest         *message);
+size_t pb__issue_certificate_request__get_packed_size
+                     (const Pb__IssueCertificateRequest   *message);
+size_t pb__issue_certificate_request__pack
+                     (const Pb__IssueCertificateRequest   *message,
+                      uint8_t             *out);
+size_t pb__issue_certificate_request__pack_to_buffer
+                     (const Pb__IssueCertificateRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__IssueCertificateRequest *
+       pb__issue_certificate_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__issue_certificate_request__free_unpacked
+                     (Pb__IssueCertificateRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__IssueCertificateResponse methods */
+void   pb__issue_certificate_response__init
+                     (Pb__IssueCertificateResponse         *message);
+size_t pb__issue_certificate_response__get_packed_size
+                     (const Pb__IssueCertificateResponse   *message);
+size_t pb__issue_certificate_response__pack
+                     (const Pb__IssueCertificateResponse   *message,
+                      uint8_t             *out);
+size_t pb__issue_certificate_response__pack_to_buffer
+                     (const Pb__IssueCertificateResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__IssueCertificateResponse *
+       pb__issue_certificate_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__issue_certificate_response__free_unpacked
+                     (Pb__IssueCertificateResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Pb__FailedPeer methods */
 void   pb__failed_peer__init
                      (Pb__FailedPeer         *message);
@@ -1189,6 +1261,12 @@ typedef void (*Pb__Keys_Closure)
 typedef void (*Pb__Certificate_Closure)
                  (const Pb__Certificate *message,
                   void *closure_data);
+typedef void (*Pb__IssueCertificateRequest_Closure)
+                 (const Pb__IssueCertificateRequest *message,
+                  void *closure_data);
+typedef void (*Pb__IssueCertificateResponse_Closure)
+                 (const Pb__IssueCertificateResponse *message,
+                  void *closure_data);
 typedef void (*Pb__FailedPeer_Closure)
                  (const Pb__FailedPeer *message,
                   void *closure_data);
@@ -1233,6 +1311,8 @@ extern const ProtobufCMessageDescriptor pb__verify_key__descriptor;
 extern const ProtobufCMessageDescriptor pb__node_psk_key__descriptor;
 extern const ProtobufCMessageDescriptor pb__keys__descriptor;
 extern const ProtobufCMessageDescriptor pb__certificate__descriptor;
+extern const ProtobufCMessageDescriptor pb__issue_certificate_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__issue_certificate_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__failed_peer__descriptor;
 extern const ProtobufCMessageDescriptor pb__promoted__descriptor;
 extern const ProtobufCMessageDescriptor pb__report_request__descriptor;

@@ -919,7 +919,7 @@ const ProtobufCMessageDescriptor pb__node__descriptor =
   (ProtobufCMessageInit) pb__node__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__state__field_descriptors[33] =
+static const ProtobufCFieldDescriptor pb__state__field_descriptors[36] =
 {
   {
     "active",
@@ -1317,6 +1317,42 @@ static const ProtobufCFieldDescriptor pb__state__field_descriptors[33] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "https_status",
+    34,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, https_status),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "https_url",
+    35,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, https_url),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "https_pin",
+    36,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__State, https_pin),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__state__field_indices_by_name[] = {
   0,   /* field[0] = active */
@@ -1331,6 +1367,9 @@ static const unsigned pb__state__field_indices_by_name[] = {
   19,   /* field[19] = endpoint */
   18,   /* field[18] = forwarding */
   6,   /* field[6] = generation */
+  35,   /* field[35] = https_pin */
+  33,   /* field[33] = https_status */
+  34,   /* field[34] = https_url */
   29,   /* field[29] = laggards */
   31,   /* field[31] = lease_left_s */
   32,   /* field[32] = lease_over */
@@ -1356,7 +1395,7 @@ static const unsigned pb__state__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__state__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 33 }
+  { 0, 36 }
 };
 const ProtobufCMessageDescriptor pb__state__descriptor =
 {
@@ -1366,7 +1405,7 @@ const ProtobufCMessageDescriptor pb__state__descriptor =
   "Pb__State",
   "quazzar.mesh.v1",
   sizeof(Pb__State),
-  33,
+  36,
   pb__state__field_descriptors,
   pb__state__field_indices_by_name,
   1,  pb__state__number_ranges,

@@ -402,10 +402,23 @@ struct  Pb__State
    * It is over: this node serves no device until the Control Panel answers.
    */
   protobuf_c_boolean lease_over;
+  /*
+   * HTTPS on the mesh address: "off", "starting", "serving until <time>" or
+   * "degraded: <why>"; empty at the CP.
+   */
+  char *https_status;
+  /*
+   * "https://n1.quazzar.mesh:8443"; empty while it is not served.
+   */
+  char *https_url;
+  /*
+   * SHA-256 of the key (SPKI) that is shown there, hex; empty while there is none.
+   */
+  char *https_pin;
 };
 #define PB__STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__state__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, PB__LICENCE_STATE__LICENCE_STATE_UNSPECIFIED, NULL, NULL, 0, 0, 0, 0,NULL, 0, 0, 0 }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, PB__PLAN__PLAN_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, PB__PLAN_SOURCE__PLAN_SOURCE_UNSPECIFIED, PB__LICENCE_STATE__LICENCE_STATE_UNSPECIFIED, NULL, NULL, 0, 0, 0, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /* Pb__Owner methods */

@@ -1230,6 +1230,141 @@ void   pb__get_orbit_features_response__free_unpacked
   assert(message->base.descriptor == &pb__get_orbit_features_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__get_mesh_ca_request__init
+                     (Pb__GetMeshCaRequest         *message)
+{
+  static const Pb__GetMeshCaRequest init_value = PB__GET_MESH_CA_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__get_mesh_ca_request__get_packed_size
+                     (const Pb__GetMeshCaRequest *message)
+{
+  assert(message->base.descriptor == &pb__get_mesh_ca_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__get_mesh_ca_request__pack
+                     (const Pb__GetMeshCaRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__get_mesh_ca_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__get_mesh_ca_request__pack_to_buffer
+                     (const Pb__GetMeshCaRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__get_mesh_ca_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__GetMeshCaRequest *
+       pb__get_mesh_ca_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__GetMeshCaRequest *)
+     protobuf_c_message_unpack (&pb__get_mesh_ca_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__get_mesh_ca_request__free_unpacked
+                     (Pb__GetMeshCaRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__get_mesh_ca_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__ca_certificate__init
+                     (Pb__CaCertificate         *message)
+{
+  static const Pb__CaCertificate init_value = PB__CA_CERTIFICATE__INIT;
+  *message = init_value;
+}
+size_t pb__ca_certificate__get_packed_size
+                     (const Pb__CaCertificate *message)
+{
+  assert(message->base.descriptor == &pb__ca_certificate__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__ca_certificate__pack
+                     (const Pb__CaCertificate *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__ca_certificate__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__ca_certificate__pack_to_buffer
+                     (const Pb__CaCertificate *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__ca_certificate__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__CaCertificate *
+       pb__ca_certificate__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__CaCertificate *)
+     protobuf_c_message_unpack (&pb__ca_certificate__descriptor,
+                                allocator, len, data);
+}
+void   pb__ca_certificate__free_unpacked
+                     (Pb__CaCertificate *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__ca_certificate__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__get_mesh_ca_response__init
+                     (Pb__GetMeshCaResponse         *message)
+{
+  static const Pb__GetMeshCaResponse init_value = PB__GET_MESH_CA_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__get_mesh_ca_response__get_packed_size
+                     (const Pb__GetMeshCaResponse *message)
+{
+  assert(message->base.descriptor == &pb__get_mesh_ca_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__get_mesh_ca_response__pack
+                     (const Pb__GetMeshCaResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__get_mesh_ca_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__get_mesh_ca_response__pack_to_buffer
+                     (const Pb__GetMeshCaResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__get_mesh_ca_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__GetMeshCaResponse *
+       pb__get_mesh_ca_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__GetMeshCaResponse *)
+     protobuf_c_message_unpack (&pb__get_mesh_ca_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__get_mesh_ca_response__free_unpacked
+                     (Pb__GetMeshCaResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__get_mesh_ca_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   pb__list_nodes_request__init
                      (Pb__ListNodesRequest         *message)
 {
@@ -3299,6 +3434,152 @@ const ProtobufCMessageDescriptor pb__get_orbit_features_response__descriptor =
   pb__get_orbit_features_response__field_indices_by_name,
   1,  pb__get_orbit_features_response__number_ranges,
   (ProtobufCMessageInit) pb__get_orbit_features_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define pb__get_mesh_ca_request__field_descriptors NULL
+#define pb__get_mesh_ca_request__field_indices_by_name NULL
+#define pb__get_mesh_ca_request__number_ranges NULL
+const ProtobufCMessageDescriptor pb__get_mesh_ca_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.GetMeshCaRequest",
+  "GetMeshCaRequest",
+  "Pb__GetMeshCaRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__GetMeshCaRequest),
+  0,
+  pb__get_mesh_ca_request__field_descriptors,
+  pb__get_mesh_ca_request__field_indices_by_name,
+  0,  pb__get_mesh_ca_request__number_ranges,
+  (ProtobufCMessageInit) pb__get_mesh_ca_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__ca_certificate__field_descriptors[4] =
+{
+  {
+    "pem",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CaCertificate, pem),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fingerprint",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CaCertificate, fingerprint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subject",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CaCertificate, subject),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_at",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__CaCertificate, expires_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__ca_certificate__field_indices_by_name[] = {
+  3,   /* field[3] = expires_at */
+  1,   /* field[1] = fingerprint */
+  0,   /* field[0] = pem */
+  2,   /* field[2] = subject */
+};
+static const ProtobufCIntRange pb__ca_certificate__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor pb__ca_certificate__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.CaCertificate",
+  "CaCertificate",
+  "Pb__CaCertificate",
+  "quazzar.mesh.v1",
+  sizeof(Pb__CaCertificate),
+  4,
+  pb__ca_certificate__field_descriptors,
+  pb__ca_certificate__field_indices_by_name,
+  1,  pb__ca_certificate__number_ranges,
+  (ProtobufCMessageInit) pb__ca_certificate__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__get_mesh_ca_response__field_descriptors[2] =
+{
+  {
+    "pem",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__GetMeshCaResponse, pem),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "certificates",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__GetMeshCaResponse, n_certificates),
+    offsetof(Pb__GetMeshCaResponse, certificates),
+    &pb__ca_certificate__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__get_mesh_ca_response__field_indices_by_name[] = {
+  1,   /* field[1] = certificates */
+  0,   /* field[0] = pem */
+};
+static const ProtobufCIntRange pb__get_mesh_ca_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor pb__get_mesh_ca_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.GetMeshCaResponse",
+  "GetMeshCaResponse",
+  "Pb__GetMeshCaResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__GetMeshCaResponse),
+  2,
+  pb__get_mesh_ca_response__field_descriptors,
+  pb__get_mesh_ca_response__field_indices_by_name,
+  1,  pb__get_mesh_ca_response__number_ranges,
+  (ProtobufCMessageInit) pb__get_mesh_ca_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__list_nodes_request__field_descriptors[2] =

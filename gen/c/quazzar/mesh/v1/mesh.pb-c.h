@@ -49,6 +49,9 @@ typedef struct Pb__GetOrbitFeaturesRequest Pb__GetOrbitFeaturesRequest;
 typedef struct Pb__Feature Pb__Feature;
 typedef struct Pb__GetOrbitFeaturesResponse Pb__GetOrbitFeaturesResponse;
 typedef struct Pb__GetOrbitFeaturesResponse__FeaturesEntry Pb__GetOrbitFeaturesResponse__FeaturesEntry;
+typedef struct Pb__GetMeshCaRequest Pb__GetMeshCaRequest;
+typedef struct Pb__CaCertificate Pb__CaCertificate;
+typedef struct Pb__GetMeshCaResponse Pb__GetMeshCaResponse;
 typedef struct Pb__ListNodesRequest Pb__ListNodesRequest;
 typedef struct Pb__ListNodesResponse Pb__ListNodesResponse;
 typedef struct Pb__ListAuditRequest Pb__ListAuditRequest;
@@ -584,6 +587,55 @@ struct  Pb__GetOrbitFeaturesResponse
 #define PB__GET_ORBIT_FEATURES_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__get_orbit_features_response__descriptor) \
     , PB__PLAN__PLAN_UNSPECIFIED, 0,NULL }
+
+
+struct  Pb__GetMeshCaRequest
+{
+  ProtobufCMessage base;
+};
+#define PB__GET_MESH_CA_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__get_mesh_ca_request__descriptor) \
+     }
+
+
+/*
+ * One certificate to trust; people compare the fingerprint.
+ */
+struct  Pb__CaCertificate
+{
+  ProtobufCMessage base;
+  /*
+   * PEM.
+   */
+  char *pem;
+  /*
+   * SHA-256 of the certificate, hex.
+   */
+  char *fingerprint;
+  char *subject;
+  Google__Protobuf__Timestamp *expires_at;
+};
+#define PB__CA_CERTIFICATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__ca_certificate__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
+
+
+struct  Pb__GetMeshCaResponse
+{
+  ProtobufCMessage base;
+  /*
+   * All of them in one file.
+   */
+  char *pem;
+  /*
+   * The one that signs comes first; others come or go.
+   */
+  size_t n_certificates;
+  Pb__CaCertificate **certificates;
+};
+#define PB__GET_MESH_CA_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__get_mesh_ca_response__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
 
 
 struct  Pb__ListNodesRequest
@@ -1255,6 +1307,63 @@ Pb__GetOrbitFeaturesResponse *
 void   pb__get_orbit_features_response__free_unpacked
                      (Pb__GetOrbitFeaturesResponse *message,
                       ProtobufCAllocator *allocator);
+/* Pb__GetMeshCaRequest methods */
+void   pb__get_mesh_ca_request__init
+                     (Pb__GetMeshCaRequest         *message);
+size_t pb__get_mesh_ca_request__get_packed_size
+                     (const Pb__GetMeshCaRequest   *message);
+size_t pb__get_mesh_ca_request__pack
+                     (const Pb__GetMeshCaRequest   *message,
+                      uint8_t             *out);
+size_t pb__get_mesh_ca_request__pack_to_buffer
+                     (const Pb__GetMeshCaRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__GetMeshCaRequest *
+       pb__get_mesh_ca_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__get_mesh_ca_request__free_unpacked
+                     (Pb__GetMeshCaRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__CaCertificate methods */
+void   pb__ca_certificate__init
+                     (Pb__CaCertificate         *message);
+size_t pb__ca_certificate__get_packed_size
+                     (const Pb__CaCertificate   *message);
+size_t pb__ca_certificate__pack
+                     (const Pb__CaCertificate   *message,
+                      uint8_t             *out);
+size_t pb__ca_certificate__pack_to_buffer
+                     (const Pb__CaCertificate   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__CaCertificate *
+       pb__ca_certificate__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__ca_certificate__free_unpacked
+                     (Pb__CaCertificate *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__GetMeshCaResponse methods */
+void   pb__get_mesh_ca_response__init
+                     (Pb__GetMeshCaResponse         *message);
+size_t pb__get_mesh_ca_response__get_packed_size
+                     (const Pb__GetMeshCaResponse   *message);
+size_t pb__get_mesh_ca_response__pack
+                     (const Pb__GetMeshCaResponse   *message,
+                      uint8_t             *out);
+size_t pb__get_mesh_ca_response__pack_to_buffer
+                     (const Pb__GetMeshCaResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__GetMeshCaResponse *
+       pb__get_mesh_ca_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__get_mesh_ca_response__free_unpacked
+                     (Pb__GetMeshCaResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Pb__ListNodesRequest methods */
 void   pb__list_nodes_request__init
                      (Pb__ListNodesRequest         *message);
@@ -1512,6 +1621,15 @@ typedef void (*Pb__GetOrbitFeaturesResponse__FeaturesEntry_Closure)
 typedef void (*Pb__GetOrbitFeaturesResponse_Closure)
                  (const Pb__GetOrbitFeaturesResponse *message,
                   void *closure_data);
+typedef void (*Pb__GetMeshCaRequest_Closure)
+                 (const Pb__GetMeshCaRequest *message,
+                  void *closure_data);
+typedef void (*Pb__CaCertificate_Closure)
+                 (const Pb__CaCertificate *message,
+                  void *closure_data);
+typedef void (*Pb__GetMeshCaResponse_Closure)
+                 (const Pb__GetMeshCaResponse *message,
+                  void *closure_data);
 typedef void (*Pb__ListNodesRequest_Closure)
                  (const Pb__ListNodesRequest *message,
                   void *closure_data);
@@ -1573,6 +1691,9 @@ extern const ProtobufCMessageDescriptor pb__get_orbit_features_request__descript
 extern const ProtobufCMessageDescriptor pb__feature__descriptor;
 extern const ProtobufCMessageDescriptor pb__get_orbit_features_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__get_orbit_features_response__features_entry__descriptor;
+extern const ProtobufCMessageDescriptor pb__get_mesh_ca_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__ca_certificate__descriptor;
+extern const ProtobufCMessageDescriptor pb__get_mesh_ca_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__list_nodes_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__list_nodes_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__list_audit_request__descriptor;

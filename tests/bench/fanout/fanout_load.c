@@ -242,6 +242,8 @@ static void look(struct loadpeer *p, uint64_t now)
 		p->heartbeat_at_ms = now + heartbeat_s * 1000ull;
 		loadpeer_report(p);
 	}
+	if (p->must_fetch && p->is_back)
+		loadpeer_fetch(p);
 	if (poll_s && p->is_back && now >= p->poll_at_ms) {
 		p->poll_at_ms += poll_s * 1000ull;
 		loadpeer_fetch(p);

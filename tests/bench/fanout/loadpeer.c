@@ -267,7 +267,8 @@ void loadpeer_fetch(struct loadpeer *p)
 	Pb__GetNodePeersRequest in = PB__GET_NODE_PEERS_REQUEST__INIT;
 	char id[UUID_TEXT_LEN + 1];
 
-	if (p->state != PEER_UP || p->call_stream)
+	p->must_fetch = p->state != PEER_UP || p->call_stream;
+	if (p->must_fetch)
 		return;
 	in.node_id = (char *)uuid_text(&p->id, id);
 	in.page_size = 4096;
@@ -313,8 +314,8 @@ static void call_ended(struct loadpeer *p)
 	uint32_t spread;
 
 	p->call_stream = 0;
-	if (!ok)
-		p->load->n_refused++;
+	p->load->n_refused += !ok;
+	p->must_fetch |= !ok && p->call == CALL_FETCH;
 	if (p->call == CALL_RENEW) {
 		take_token(p);
 		loadbuffer_clear(&p->answer);

@@ -46,7 +46,7 @@ struct loadpeer {
 	struct loadbuffer event, answer; /* messages of the two streams, as far as they are here */
 	uint32_t next_stream, events_stream, call_stream; /* 0: none */
 	enum { CALL_RENEW, CALL_REPORT, CALL_FETCH } call;
-	bool call_answered, must_report;
+	bool call_answered, must_report, must_fetch;
 	uint64_t in_since_update;
 	/* What it has, and what it told of. */
 	uint64_t epoch, applied, reporting, reported;

@@ -47,7 +47,7 @@ enum {
 	LONG_EVENTS = 12,
 	MEND_MS = 4000,
 	MEND_TRIES = 50,
-	RESTART_EVERY = 20,                   /* events; twice back to the copy, then a new copy */
+	RESTART_EVERY = 13,                   /* events; a new copy, then twice back to it */
 	WAITING_MAX = LIMIT_EVENT_QUEUE + 32, /* and what a stream begins with */
 	ROTTEN = 5,                           /* nodes at a time */
 	JUMP_MAX_MS = 3600000,
@@ -103,6 +103,8 @@ static void judge_step(struct simfleet *f, struct simnode *n)
 	if (h->epoch < s->epoch || (h->epoch == s->epoch && h->generation < s->generation))
 		violation(n, "an older list was taken", h->generation, s->generation);
 	*s = (struct seen){h->epoch, h->generation};
+	if (n->n_early)
+		violation(n, "comes back before it may", n->n_early, 0);
 	if (*n->wg->fault)
 		violation(n, n->wg->fault, 0, 0);
 }
@@ -356,7 +358,7 @@ static void happen(void)
 
 	n_events++;
 	if (n_events % RESTART_EVERY == RESTART_EVERY / 2) {
-		restart_panel(n_restarts % 3 == 2 ? SIMFLEET_BACK_UP : SIMFLEET_RESTORE);
+		restart_panel(n_restarts % 3 ? SIMFLEET_RESTORE : SIMFLEET_BACK_UP);
 	} else if (n_events % BURST_EVERY == BURST_EVERY / 4) {
 		burst();
 	} else if (n_rounds % 2 == 0 && roll(3) == 0) {

@@ -19,6 +19,7 @@ enum {
 	PROBE_TOKEN_MS = 600000,
 	LOOKS = 400000,
 	LOOK_US = 50,
+	DRAIN_MS = 2000,
 };
 #define WALL_MS 1790000000000
 #define PASSWORD "correct horse battery staple 9"
@@ -278,6 +279,11 @@ static void copy_state(struct simfleet *f, const char *from, const char *to)
 
 void simfleet_restart(struct simfleet *f, enum simfleet_between what)
 {
+	if (what == SIMFLEET_BACK_UP) {
+		hub_drain(f->panel.cp->hub, DRAIN_MS);
+		simfleet_settle(f);
+		run_all(f);
+	}
 	for (unsigned i = 0; i < f->n_nodes; i++)
 		simnode_break(&f->nodes[i]);
 	if (f->probe)

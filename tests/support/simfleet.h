@@ -55,7 +55,8 @@ void simfleet_settle(struct simfleet *f);
 void simfleet_jump(struct simfleet *f, int64_t ms);
 struct simtenant *simfleet_tenant_of(struct simfleet *f, const struct simnode *n);
 
-/* The Control Panel ends and starts anew; a copy of its state is made or put back between. */
+/* The Control Panel ends and starts anew, with a drain before a copy is made; a copy of its state
+ * is made or put back between. */
 enum simfleet_between { SIMFLEET_NOTHING, SIMFLEET_BACK_UP, SIMFLEET_RESTORE };
 void simfleet_restart(struct simfleet *f, enum simfleet_between what);
 

@@ -131,6 +131,7 @@ int __wrap_qm_subscribe_start(struct qm_client *client, const struct qm_call_opt
 		return -ENOMEM;
 	*c = (struct simcall){.node = n, .handler = *handler, .arg = arg};
 	n->n_hellos++;
+	n->n_early += clock_boot_ms() < n->not_before_ms;
 	n->n_asked_all += in->head.len && !in->generation;
 	if (request.len > sizeof(bytes))
 		abort();
@@ -323,6 +324,8 @@ int simnode_start(struct simnode *n, const char *join_token)
 	char file[128];
 	int r;
 
+	/* What it was told before is forgotten with it. */
+	n->not_before_ms = 0;
 	memset(&n->node, 0, sizeof(n->node));
 	snprintf(file, sizeof(file), "%s/token", n->dir);
 	if (join_token) {
@@ -355,12 +358,15 @@ void simnode_done(struct simnode *n)
 	nodes[n->index] = NULL;
 }
 
-static bool is_list(const struct frame *frame)
+/* Notes what a frame tells of the wire; true: it has a list. */
+static bool read_frame(struct simnode *n, const struct frame *frame)
 {
 	Pb__SubscribeResponse *pb = pb__subscribe_response__unpack(
 		NULL, frame->len - FRAME_HEAD_LEN, frame->bytes + FRAME_HEAD_LEN);
 	bool is = pb && pb->event && pb->event->body_case == PB__AGENT_EVENT__BODY_PEERS_UPDATED;
 
+	if (pb && pb->event && pb->event->body_case == PB__AGENT_EVENT__BODY_DRAIN)
+		n->not_before_ms = clock_boot_ms() + pb->event->drain->reconnect_after_ms;
 	if (pb)
 		pb__subscribe_response__free_unpacked(pb, NULL);
 	return is;
@@ -381,7 +387,7 @@ static bool take_frames(struct simnode *n)
 		return true;
 	}
 	while ((frame = inproc_take(c->stream))) {
-		if (!n->kept && is_list(frame))
+		if (read_frame(n, frame) && !n->kept)
 			n->kept = frame_ref(frame);
 		c->handler.message(c->arg, frame->bytes + FRAME_HEAD_LEN,
 				   frame->len - FRAME_HEAD_LEN);

@@ -30,8 +30,10 @@ struct simnode {
 	bool is_slow;               /* it takes nothing from its stream */
 	uint64_t due_ms;
 	unsigned n_hellos, n_reports, n_refused;
-	unsigned n_asked_all; /* hellos that show a head and ask for everything all the same */
-	struct frame *kept;   /* a list it was sent once */
+	unsigned n_asked_all;   /* hellos that show a head and ask for everything all the same */
+	uint64_t not_before_ms; /* a drain was told: no stream earlier */
+	unsigned n_early;       /* and there was one */
+	struct frame *kept;     /* a list it was sent once */
 	size_t most_waiting;
 };
 

@@ -292,6 +292,7 @@ const struct command cmd_device_table[] = {
 	 run_rename},
 	{"device remove", "DEVICE", "Remove it from every node", 1, 1, wait_flags, run_remove},
 	{"device why", "DEVICE", "Why it is not connected, and what to do", 1, 1, NULL, run_why},
+	{"why", "DEVICE", "The same, in one word", 1, 1, NULL, run_why},
 	{"device stats", "DEVICE", "Traffic and handshakes (Pro plan and up)", 1, 1, stats_flags,
 	 run_stats},
 	{NULL, NULL, NULL, 0, 0, NULL, NULL},

@@ -900,6 +900,10 @@ static const struct field_rule rules_126[] = {
 	{.max_len = 64}, /* version */
 	{.max_len = 200}, /* dns_status */
 	{0}, /* interest */
+	{0}, /* time */
+	{.max_len = 16, .max_items = 16}, /* unreached */
+	{.max_len = 200}, /* overlap */
+	{0}, /* lease_over */
 };
 
 /* quazzar.mesh.v1.ReportResponse */

@@ -18,6 +18,7 @@
 #include "server/cp/credential.h"
 #include "server/cp/denials.h"
 #include "server/cp/devices.h"
+#include "server/cp/explain.h"
 #include "server/cp/fleet.h"
 #include "server/cp/headsign.h"
 #include "server/cp/hub.h"
@@ -172,6 +173,7 @@ static const struct mesh_service mesh = {
 	.get_state = overview_state,
 	.list_devices = devices_list,
 	.get_device = devices_get,
+	.explain_device = explain_device,
 	.create_device = devices_create,
 	.update_device = devices_update,
 	.rotate_device_key = rotation_start,

@@ -15,7 +15,13 @@
 #include "base/text.h"
 #include "server/peers/lag.h"
 
-enum { MUSTER_MARKS = 256 };
+enum { MUSTER_MARKS = 256, MUSTER_UNREACHED = 16, MUSTER_REFUSED = 16 };
+
+/* A peer that an interface refused. */
+struct muster_refused {
+	struct uuid id;
+	uint32_t error;
+};
 
 struct muster_node {
 	struct uuid id;
@@ -30,8 +36,14 @@ struct muster_node {
 	uint32_t failed;   /* peers that its interface refused, the first of them: */
 	struct uuid failed_id;
 	uint32_t failed_errno;
+	struct muster_refused refused[MUSTER_REFUSED];
+	uint32_t n_refused;
+	struct uuid unreached[MUSTER_UNREACHED]; /* nodes without a way between them */
+	uint32_t n_unreached;
+	int64_t clock_off_ms; /* its clock minus ours */
+	bool lease_over;
 	uint32_t listen_port;
-	char backend[33], forwarding[301], dns_status[201];
+	char backend[33], forwarding[301], dns_status[201], overlap[201];
 };
 
 /* A generation that was published here: when, and how long until all had it. */

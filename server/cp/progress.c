@@ -383,6 +383,37 @@ static void note_failed(struct muster_node *n, const Pb__ReportRequest *report)
 	if (first && first->id.len == sizeof(n->failed_id.b))
 		memcpy(n->failed_id.b, first->id.data, sizeof(n->failed_id.b));
 	n->failed_errno = first ? first->errno_code : 0;
+	n->n_refused = 0;
+	for (size_t i = 0; i < report->n_failed && n->n_refused < MUSTER_REFUSED; i++) {
+		struct muster_refused *to = &n->refused[n->n_refused];
+
+		if (report->failed[i]->id.len != sizeof(to->id.b))
+			continue;
+		memcpy(to->id.b, report->failed[i]->id.data, sizeof(to->id.b));
+		to->error = report->failed[i]->errno_code;
+		n->n_refused++;
+	}
+}
+
+/* Of one that does not tell, or tells nonsense, nothing is known. */
+static int64_t clock_off(const Google__Protobuf__Timestamp *there, int64_t here_ms)
+{
+	if (!there || there->seconds <= 0 || there->seconds > INT64_MAX / 2000)
+		return 0;
+	return there->seconds * 1000 - here_ms;
+}
+
+/* What is of use to who asks why a device is not reached. */
+static void note_ways(struct muster_node *n, const Pb__ReportRequest *report)
+{
+	n->n_unreached = 0;
+	for (size_t i = 0; i < report->n_unreached && n->n_unreached < MUSTER_UNREACHED; i++)
+		if (report->unreached[i].len == sizeof(n->unreached->b))
+			memcpy(n->unreached[n->n_unreached++].b, report->unreached[i].data,
+			       sizeof(n->unreached->b));
+	n->clock_off_ms = clock_off(report->time, n->reported_ms);
+	n->lease_over = report->lease_over;
+	snprintf(n->overlap, sizeof(n->overlap), "%s", report->overlap);
 }
 
 void progress_report(struct progress *p, const struct uuid *tenant, const struct uuid *node,
@@ -403,6 +434,7 @@ void progress_report(struct progress *p, const struct uuid *tenant, const struct
 	n->differs = differs;
 	n->reported_ms = clock_wall_ms();
 	note_failed(n, report);
+	note_ways(n, report);
 	n->listen_port = report->listen_port;
 	snprintf(n->backend, sizeof(n->backend), "%s", report->backend);
 	snprintf(n->forwarding, sizeof(n->forwarding), "%s", report->forwarding);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/killpoint.h"
 #include "base/log.h"
@@ -18,6 +19,8 @@
 #include "server/wg/netif.h"
 #include "server/wg/sync.h"
 #include "server/wg/sysctl.h"
+
+#define MAX_ROUTES 1024
 
 static int make_wg(const struct node_conf *conf, const struct wg_backend *backend,
 		   struct wg **ret_wg)
@@ -268,6 +271,7 @@ static void publish(struct applier *a, bool active)
 	to->backend_why = wg_backend_why(a->wg);
 	to->device_digest = digest;
 	memcpy(to->forwarding, a->forwarding, sizeof(to->forwarding));
+	memcpy(to->overlap, a->overlap, sizeof(to->overlap));
 	if (active) {
 		to->epoch = a->replica->head.epoch;
 		to->generation = a->replica->head.generation;
@@ -304,6 +308,38 @@ static int set_addresses(struct applier *a, const struct member *self)
 		r = netif_keep_addresses(interface, addresses, n);
 	memcpy(a->addresses, addresses, sizeof(addresses));
 	return r;
+}
+
+/* Within the range, or the range itself: a wider route leaves its addresses to ours. */
+static bool takes_from(const struct cidr *route, const struct cidr *range)
+{
+	return range->family && route->bits >= range->bits && cidr_overlaps(route, range);
+}
+
+/* Who joins tells its routes; one that came later is found here. True: something changed. */
+static bool look_at_routes(struct applier *a)
+{
+	const struct tenantrec *t = members_tenant(a->replica->list);
+	char route[CIDR_TEXT_LEN + 1], range[CIDR_TEXT_LEN + 1], words[REPLICA_DNS_LEN] = "";
+	struct cidr found[MAX_ROUTES];
+	int n = netif_routes(a->conf->wg_interface, found, MAX_ROUTES);
+
+	for (int i = 0; i < n && !words[0]; i++) {
+		const struct cidr *of = takes_from(&found[i], &t->range4)   ? &t->range4
+					: takes_from(&found[i], &t->range6) ? &t->range6
+									    : NULL;
+
+		if (of)
+			snprintf(words, sizeof(words),
+				 "the route %s takes addresses of the mesh's range %s",
+				 cidr_text(&found[i], route), cidr_text(of, range));
+	}
+	if (strcmp(words, a->overlap) == 0)
+		return false;
+	if (words[0])
+		log_warn("wg", "%s: move that network, or remove the route", words);
+	memcpy(a->overlap, words, sizeof(words));
+	return true;
 }
 
 /* True: our table is missing. */
@@ -396,6 +432,7 @@ static int finish_interface(struct applier *a, const struct member *self)
 		return r;
 	}
 	set_firewall(a);
+	look_at_routes(a);
 	return 0;
 }
 
@@ -485,6 +522,26 @@ static bool is_whole(const struct applier *a, const struct uuid *id)
 	return true;
 }
 
+/*
+ * WireGuard's own idea of where a node is goes before its record, while it is
+ * heard there. One that was not heard for minutes is tried where its record
+ * says: its name may have another address, or it may be back.
+ */
+static void review_ways(struct applier *a)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	for (size_t i = 0; i < a->wanted.n_peers; i++) {
+		struct wg_peer *want = &a->wanted.peers[i];
+		const struct wg_peer *run;
+
+		if (!want->endpoint.family)
+			continue;
+		run = wglist_find(&a->running, &want->public_key);
+		want->endpoint_is_new = run && now_ms - run->handshake_ms > PILL_CONNECTED_MS;
+	}
+}
+
 /* Refused peers that are there by now. */
 static bool forget_mended(struct applier *a)
 {
@@ -500,15 +557,17 @@ static bool forget_mended(struct applier *a)
 bool applier_look(struct applier *a)
 {
 	char before[REPLICA_REASON_LEN];
+	bool changed;
 
-	if (!a->is_up || a->conf->firewall == NODE_FIREWALL_OFF)
+	if (!a->is_up)
 		return false;
+	changed = look_at_routes(a);
 	memcpy(before, a->forwarding, sizeof(before));
-	if (note_look(a)) {
+	if (a->conf->firewall != NODE_FIREWALL_OFF && note_look(a)) {
 		log_warn("wg", "somebody removed our firewall table: put back");
 		set_firewall(a);
 	}
-	if (strcmp(before, a->forwarding) == 0)
+	if (!changed && strcmp(before, a->forwarding) == 0)
 		return false;
 	publish(a, true);
 	return true;
@@ -530,6 +589,7 @@ int applier_poll(struct applier *a)
 		a->is_up = false;
 		return applier_apply(a);
 	}
+	review_ways(a);
 	r = push(a);
 	if (!r && a->n_failed && forget_mended(a))
 		publish(a, true);

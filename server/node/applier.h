@@ -32,6 +32,7 @@ struct applier {
 	bool from_cache;          /* the list is what an earlier run applied */
 	struct cidr addresses[2]; /* as set last */
 	char forwarding[REPLICA_REASON_LEN];
+	char overlap[REPLICA_DNS_LEN];
 };
 
 int applier_init(struct applier *a, const struct node_conf *conf, const struct identity *identity,
@@ -41,7 +42,7 @@ void applier_done(struct applier *a);
 int applier_apply(struct applier *a) _must_check_;
 /* Reads the interface; puts right what somebody else changed. */
 int applier_poll(struct applier *a) _must_check_;
-/* Looks at firewall rules, ours and others'. True: what people see has changed. */
+/* Looks at firewall rules, ours and others', and at routes. True: what people see has changed. */
 bool applier_look(struct applier *a);
 /* Interface, firewall and switches go; for --teardown. */
 int applier_teardown(const struct node_conf *conf) _must_check_;

@@ -2,7 +2,8 @@
 /*
  * Where other nodes are reached: what their records say, as addresses. An
  * endpoint is set when the record's is new and left alone otherwise, because
- * WireGuard learns better ones. Names are resolved on a thread of their own.
+ * WireGuard learns better ones. Names are resolved on a thread of their own, and
+ * again each half minute: another address counts as new.
  */
 #ifndef QM_ENDPOINTS_H
 #define QM_ENDPOINTS_H
@@ -26,6 +27,8 @@ CLEANUP_DEFINE(struct endpoints, endpoints_free);
  */
 void endpoints_look(struct endpoints *e, const struct uuid *node_id, const char *text, bool known,
 		    struct wg_endpoint *ret, bool *ret_is_new);
+/* All names are asked for at once. */
+void endpoints_refresh(struct endpoints *e);
 /* The one that is_new was told for is on the interface. */
 void endpoints_was_set(struct endpoints *e, const struct uuid *node_id);
 

@@ -316,6 +316,7 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 		k->stream = 0;
 		/* Whoever asks for all of it means what this host has to say, too. */
 		k->look_at_ms = 0;
+		endpoints_refresh(k->applier.endpoints);
 		link_refresh(k->node->link);
 		break;
 	case NOTE_ON_STATUS:

@@ -500,6 +500,7 @@ static void take_answer(struct link *l, const struct qm_reply *reply, uint64_t a
 		l->pace.spread_ms = out->reconnect_spread_ms;
 	pthread_mutex_unlock(&l->lock);
 	if (out) {
+		replica_take_time(&l->node->replica, out->time);
 		compare_generation(l, had, out);
 		pb__report_response__free_unpacked(out, NULL);
 	}

@@ -19,6 +19,7 @@
 #include "server/node/nodecache.h"
 #include "server/node/nodedevice.h"
 #include "server/node/nodestate.h"
+#include "server/node/nodewhy.h"
 #include "server/node/rings.h"
 #include "server/node/statefile.h"
 #include "server/node/watchers.h"
@@ -36,7 +37,7 @@ static const struct mesh_service mesh_handlers = {
 	.list_nodes = nodestate_nodes,
 	.get_mesh_ca = nodestate_ca,
 	.get_device_stats = nodedevice_stats,
-	.explain_device = nodedevice_why,
+	.explain_device = nodewhy_explain,
 };
 
 /* All of it is the Control Panel's. */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "server/node/firstlook.h"
 #include "server/node/node.h"
 #include "server/node/rings.h"
@@ -82,8 +81,7 @@ int nodedevice_list(struct call *call, const Pb__ListDevicesRequest *in,
 	return firstlook_answer(call, fill_list);
 }
 
-/* With the lock held: 0 or the refusal. An auditor may too. */
-static int find(struct call *call, const char *id_text, const struct member **ret)
+int nodedevice_find(struct call *call, const char *id_text, const struct member **ret)
 {
 	struct node *n = call->owner;
 	const struct member *m = NULL;
@@ -103,7 +101,7 @@ static int find(struct call *call, const char *id_text, const struct member **re
 static int find_own(struct call *call, const char *id_text, const struct member **ret)
 {
 	const struct member *m;
-	int r = find(call, id_text, &m);
+	int r = nodedevice_find(call, id_text, &m);
 
 	if (r)
 		return r;
@@ -123,7 +121,7 @@ static int fill_one(struct call *call)
 	int r;
 	READ_LOCKED(&n->replica);
 
-	r = find(call, in->id, &m);
+	r = nodedevice_find(call, in->id, &m);
 	if (r)
 		return r;
 	out->device = show_device(n, &call->arena, m);
@@ -184,83 +182,4 @@ int nodedevice_stats(struct call *call, const Pb__GetDeviceStatsRequest *in,
 		out->latest_handshake = show_time(&call->arena, row->handshake_ms);
 	}
 	return add_samples(call, &m->id, in->window[0] ? in->window : "1h", out);
-}
-
-/* --- why --- */
-
-struct reason {
-	const char *reason, *evidence, *next_step;
-};
-
-static const struct reason reasons[] = {
-	[PILL_WAITING] =
-		{"NEVER_A_PACKET",
-		 "The node has the device's key, and no handshake with it was ever seen.",
-		 "Import the config into the WireGuard app and switch the tunnel on. If it "
-		 "is on, check that UDP to the node's endpoint is let through."},
-	[PILL_CONNECTED] = {"CONNECTED", "A handshake or traffic was seen just now.",
-			    "Nothing to do."},
-	[PILL_IDLE] = {"IDLE", "The last handshake is some minutes old.",
-		       "Nothing to do: it comes back with the next packet of the device."},
-	[PILL_OFFLINE] = {"OFFLINE", "The last handshake is longer ago.",
-			  "Switch the tunnel on at the device, or check its network."},
-	[PILL_NOT_APPLIED] = {"NODE_NOT_APPLIED", "The node's interface does not have this device.",
-			      "Wait some seconds; if it stays so, look at the node's log."},
-	[PILL_UNKNOWN] = {"HOME_NOT_CONNECTED",
-			  "The node that this device connects to is not connected to the Control "
-			  "Panel, so its state is not known here.",
-			  "Check that node. The device may well be connected to it."},
-	[PILL_SUSPENDED] = {"SUSPENDED", "The owner's account is disabled.",
-			    "An admin can enable the account again."},
-};
-
-/* Nodes keep their tunnels alive: an old handshake means that there is no way through. */
-static bool has_direct_path(struct node *n, const struct member *m)
-{
-	const struct pill_row *row = pill_get(&n->replica.pills, &m->device.home);
-
-	return uuid_equal(&m->device.home, &n->replica.self) || !row ||
-	       clock_wall_ms() - row->handshake_ms <= PILL_CONNECTED_MS;
-}
-
-static int explain(struct call *call, const struct member *m, Pb__ExplainDeviceResponse *out)
-{
-	struct node *n = call->owner;
-	const struct replica_failed *failed = replica_failure(&n->replica, &m->id);
-	const struct reason *why = &reasons[show_pill(n, m)];
-
-	out->reason = (char *)why->reason;
-	out->evidence = (char *)why->evidence;
-	out->next_step = (char *)why->next_step;
-	if (m->device.needs_new_config) {
-		out->reason = (char *)"NEEDS_NEW_CONFIG";
-		out->evidence = (char *)"The device's node, its key or its endpoint has changed.";
-		out->next_step = (char *)"Rotate the device's key and import the new config.";
-	} else if (!member_newest_key(m)) {
-		out->reason = (char *)"NO_KEY";
-		out->evidence = (char *)"The device has no key yet.";
-		out->next_step = (char *)"Rotate its key to get a config.";
-	} else if (failed) {
-		out->evidence = arena_printf(&call->arena, "The node's interface refused it: %s.",
-					     strerror(failed->error));
-	} else if (!has_direct_path(n, m)) {
-		out->reason = (char *)"NO_DIRECT_PATH";
-		out->evidence = (char *)"This node and the device's node have not shaken hands for "
-					"more than three minutes.";
-		out->next_step = (char *)"Give at least one of the two nodes an endpoint that the "
-					 "other can reach over UDP.";
-	}
-	return out->evidence ? 0 : err_origin(-ENOMEM);
-}
-
-int nodedevice_why(struct call *call, const Pb__ExplainDeviceRequest *in,
-		   Pb__ExplainDeviceResponse *out)
-{
-	struct node *n = call->owner;
-	const struct member *m;
-	int r;
-	READ_LOCKED(&n->replica);
-
-	r = find(call, in->id, &m);
-	return r ? r : explain(call, m, out);
 }

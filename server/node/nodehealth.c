@@ -46,6 +46,9 @@ static void say_what_ails(const struct replica *r, struct health_report *report)
 			   "The interface refused %zu of its peers.", interface->n_failed);
 	if (interface->forwarding[0])
 		health_say(report, "FORWARDING_BLOCKED", false, "%s", interface->forwarding);
+	if (interface->overlap[0])
+		health_say(report, "ADDRESS_OVERLAP", false, "On this host %s.",
+			   interface->overlap);
 	if (strncmp(interface->dns_status, "degraded", 8) == 0)
 		health_say(report, "DNS_DEGRADED", false, "Names of the mesh: %s",
 			   interface->dns_status);

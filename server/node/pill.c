@@ -101,3 +101,8 @@ int64_t pill_last_seen_ms(const struct pill_row *row)
 		return 0;
 	return row->handshake_ms > row->last_rx_ms ? row->handshake_ms : row->last_rx_ms;
 }
+
+bool pill_is_unreached(const struct pill_row *row, int64_t now_ms)
+{
+	return row && row->is_node && now_ms - row->handshake_ms > PILL_CONNECTED_MS;
+}

@@ -37,6 +37,7 @@ struct pill_row {
 	uint64_t rx_bytes, tx_bytes;
 	enum pill told; /* what the last report said */
 	bool is_unsent; /* changed since the last report */
+	bool is_node;   /* another node, which no report tells of but by pill_is_unreached */
 };
 
 struct pill_table {
@@ -59,6 +60,8 @@ struct pill_view {
 };
 
 enum pill pill_of(const struct pill_view *v);
+/* A node that there is no way to: tunnels between nodes are kept alive. */
+bool pill_is_unreached(const struct pill_row *row, int64_t now_ms);
 /* Handshake or traffic, whichever is later; 0: never. */
 int64_t pill_last_seen_ms(const struct pill_row *row);
 

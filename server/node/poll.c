@@ -87,16 +87,24 @@ static void read_pending(struct pass *p, const struct member *m, const struct vi
 	p->result->promoted = true;
 }
 
-/* How other nodes are reached: for ExplainDevice, not reported. */
+/* How other nodes are reached: for ExplainDevice. */
 static void read_node(struct pass *p, const struct member *m, const struct wg_peer *run)
 {
 	struct pill_row *row = pill_put(&p->replica->pills, &m->id);
+	enum pill pill;
 
-	if (row && run) {
+	if (!row)
+		return;
+	row->is_node = true;
+	if (run) {
 		row->handshake_ms = run->handshake_ms;
 		row->rx_bytes = run->rx_bytes;
 		row->tx_bytes = run->tx_bytes;
 	}
+	pill = pill_is_unreached(row, p->now_ms) ? PILL_OFFLINE : PILL_CONNECTED;
+	if (pill != row->told)
+		p->result->changed = true;
+	row->told = pill;
 }
 
 static void read_all(struct pass *p, const struct view *view)

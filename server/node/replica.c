@@ -398,6 +398,15 @@ bool replica_lease_turned(struct replica *r)
 	return r->interface.active && lease_is_over(&r->lease) != r->interface.lease_over;
 }
 
+void replica_take_time(struct replica *r, const Google__Protobuf__Timestamp *time)
+{
+	int64_t there_ms = wall_ms(time);
+	WRITE_LOCKED(r);
+
+	if (there_ms)
+		r->clock_off_ms = clock_wall_ms() - there_ms;
+}
+
 void replica_set_link(struct replica *r, bool connected)
 {
 	WRITE_LOCKED(r);

@@ -49,6 +49,7 @@ struct replica_interface {
 	char dns_status[REPLICA_DNS_LEN]; /* off, serving, coredns, "degraded: why" */
 	uint64_t epoch, generation;       /* applied */
 	bool lease_over;                  /* no device peers for that */
+	char overlap[REPLICA_DNS_LEN];    /* a route of the host that takes addresses of ours */
 	struct digest list_digest;        /* of the list as it was then */
 	struct digest device_digest;
 	struct replica_failed *failed;
@@ -78,7 +79,8 @@ struct replica {
 	struct lease lease; /* of device peers */
 	bool cp_connected;
 	int64_t cp_lost_at_ms;
-	int cache_error; /* positive errno: the list on disk is older than this one */
+	int cache_error;      /* positive errno: the list on disk is older than this one */
+	int64_t clock_off_ms; /* our clock minus the Control Panel's, as of its last answer */
 	struct uuid *nodes_down;
 	size_t n_nodes_down;
 	uint64_t converged_generation;
@@ -122,6 +124,8 @@ int replica_promote(struct replica *r, const struct uuid *device_id, uint32_t ke
 void replica_renew_lease(struct replica *r, uint64_t asked_ms);
 /* The lease ended, or began anew, and the interface does not show it yet. */
 bool replica_lease_turned(struct replica *r);
+/* What time it is at the Control Panel. */
+void replica_take_time(struct replica *r, const Google__Protobuf__Timestamp *time);
 void replica_set_link(struct replica *r, bool connected);
 
 /* With the lock held. */

@@ -5,10 +5,12 @@
 #include <errno.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "server/node/replica.h"
 
 #define REPORT_BUDGET (4u << 20)
+#define REPORT_MAX_UNREACHED 16
 
 static ProtobufCBinaryData as_data(const void *p, size_t len)
 {
@@ -112,6 +114,20 @@ static int add_promoted(struct replica *r, struct arena *a, Pb__ReportRequest *r
 	return 0;
 }
 
+static int add_unreached(struct replica *r, struct arena *a, Pb__ReportRequest *req)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	req->unreached = arena_alloc(a, REPORT_MAX_UNREACHED * sizeof(*req->unreached));
+	if (!req->unreached)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->pills.n && req->n_unreached < REPORT_MAX_UNREACHED; i++)
+		if (pill_is_unreached(&r->pills.rows[i], now_ms))
+			req->unreached[req->n_unreached++] =
+				as_data(r->pills.rows[i].device_id.b, 16);
+	return 0;
+}
+
 static int fill(struct replica *r, struct arena *a, bool all, Pb__ReportRequest *req,
 		bool *ret_more)
 {
@@ -126,11 +142,16 @@ static int fill(struct replica *r, struct arena *a, bool all, Pb__ReportRequest 
 	req->listen_port = r->interface.listen_port;
 	req->version = (char *)QMESH_VERSION;
 	req->dns_status = r->interface.dns_status;
+	req->overlap = r->interface.overlap;
+	req->lease_over = r->interface.lease_over;
+	req->time = as_time(a, clock_wall_ms());
 	e = add_statuses(r, a, all, req, ret_more);
 	if (!e)
 		e = add_failed(r, a, req);
 	if (!e)
 		e = add_promoted(r, a, req);
+	if (!e)
+		e = add_unreached(r, a, req);
 	return e;
 }
 

@@ -196,7 +196,8 @@ static unsigned changed_flags(const struct wg_peer *want, const struct wg_peer *
 		flags |= WG_SET_PSK;
 	if (want->keepalive_s != run->keepalive_s)
 		flags |= WG_SET_KEEPALIVE;
-	if (want->endpoint.family && want->endpoint_is_new &&
+	/* Where nothing was learnt nothing better is lost. */
+	if (want->endpoint.family && (want->endpoint_is_new || !run->endpoint.family) &&
 	    !wg_endpoint_equal(&want->endpoint, &run->endpoint))
 		flags |= WG_SET_ENDPOINT;
 	return flags;

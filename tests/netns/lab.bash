@@ -17,7 +17,7 @@ BIN=${QMESH_BUILD:?QMESH_BUILD names the build}/bin
 LAB_IF=wg-quazzar0
 WGGO=${WGGO:-wireguard-go}
 PASSWORD=correct-horse-battery
-declare -A LAB_HOST LAB_ADDR LAB_PID
+declare -A LAB_HOST LAB_ADDR LAB_PID LAB_ENDPOINT
 LAB_ADDR=([cp]=10 [n1]=1 [n2]=2 [phone]=3 [laptop]=4 [tablet]=5)
 
 lab_fail() {
@@ -151,7 +151,7 @@ lab_node() { # name extra-lines...
 		name = $name
 		cp = https://198.51.100.10:7443
 		join_token_file = $LAB/$name.token
-		endpoint = 198.51.100.${LAB_ADDR[$name]}:51820
+		endpoint = ${LAB_ENDPOINT[$name]:-198.51.100.${LAB_ADDR[$name]}:51820}
 		wireguard_go = $WGGO
 	CONF
 	[ $# = 0 ] || printf '%s\n' "$@" >>"$LAB/$name.conf"

@@ -126,6 +126,7 @@ reaches_not cp "$(jq -r .device.mesh_ip "$LAB/laptop.json")" || lab_fail "foreig
 # A host that has never been sent one: the kernel gives up on those that do not listen.
 lab_add_device n1 tablet OTHER >/dev/null
 lab_client tablet
+# shellcheck disable=SC2016
 redirects() { at tablet awk '/^Icmp:/ {if (!n) {for (i = 1; i <= NF; i++) if ($i == "InRedirects") n = i} else print $n}' /proc/net/snmp; }
 lab_until 20 "the tablet" reaches tablet "$node"
 at n1 sysctl -qw net.ipv4.conf.all.send_redirects=1 net.ipv4.conf.wg-quazzar0.send_redirects=1

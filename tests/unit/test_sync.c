@@ -194,7 +194,12 @@ static void test_endpoint(void **state)
 	(void)state;
 	peer = wglist_add_peer(&wanted, &key);
 	assert_int_equal(wg_endpoint_parse("192.0.2.1:51820", &peer->endpoint), 0);
-	assert_non_null(wglist_add_peer(&running, &key));
+	peer = wglist_add_peer(&running, &key);
+	assert_int_equal(sync_make(&wanted, &running, &d), 0);
+	assert_int_equal(d.n_changes, 1); /* none is there */
+	assert_int_equal(d.changes[0].flags, WG_SET_ENDPOINT);
+	wgdelta_done(&d);
+	assert_int_equal(wg_endpoint_parse("198.51.100.7:4000", &peer->endpoint), 0);
 	assert_int_equal(sync_make(&wanted, &running, &d), 0);
 	assert_int_equal(d.n_changes, 0); /* the learnt one is better */
 	wanted.peers[0].endpoint_is_new = true;

@@ -3006,7 +3006,7 @@ const ProtobufCMessageDescriptor pb__promoted__descriptor =
   (ProtobufCMessageInit) pb__promoted__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__report_request__field_descriptors[13] =
+static const ProtobufCFieldDescriptor pb__report_request__field_descriptors[17] =
 {
   {
     "epoch",
@@ -3164,6 +3164,54 @@ static const ProtobufCFieldDescriptor pb__report_request__field_descriptors[13] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "time",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ReportRequest, time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unreached",
+    15,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Pb__ReportRequest, n_unreached),
+    offsetof(Pb__ReportRequest, unreached),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "overlap",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ReportRequest, overlap),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lease_over",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ReportRequest, lease_over),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__report_request__field_indices_by_name[] = {
   1,   /* field[1] = applied_generation */
@@ -3174,16 +3222,20 @@ static const unsigned pb__report_request__field_indices_by_name[] = {
   4,   /* field[4] = failed */
   8,   /* field[8] = forwarding */
   12,   /* field[12] = interest */
+  16,   /* field[16] = lease_over */
   2,   /* field[2] = list_digest */
   9,   /* field[9] = listen_port */
+  15,   /* field[15] = overlap */
   6,   /* field[6] = promoted */
   5,   /* field[5] = statuses */
+  13,   /* field[13] = time */
+  14,   /* field[14] = unreached */
   10,   /* field[10] = version */
 };
 static const ProtobufCIntRange pb__report_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor pb__report_request__descriptor =
 {
@@ -3193,7 +3245,7 @@ const ProtobufCMessageDescriptor pb__report_request__descriptor =
   "Pb__ReportRequest",
   "quazzar.mesh.v1",
   sizeof(Pb__ReportRequest),
-  13,
+  17,
   pb__report_request__field_descriptors,
   pb__report_request__field_indices_by_name,
   1,  pb__report_request__number_ranges,

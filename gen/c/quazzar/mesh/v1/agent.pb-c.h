@@ -599,10 +599,27 @@ struct  Pb__ReportRequest
    * Somebody looks at this node's page: send the statuses of other nodes.
    */
   protobuf_c_boolean interest;
+  /*
+   * The node's clock when this was written.
+   */
+  Google__Protobuf__Timestamp *time;
+  /*
+   * Nodes that it has not shaken hands with for three minutes, or never, 16 bytes each.
+   */
+  size_t n_unreached;
+  ProtobufCBinaryData *unreached;
+  /*
+   * Empty, or which route of its host takes addresses of the mesh.
+   */
+  char *overlap;
+  /*
+   * The lease is over: it serves no devices.
+   */
+  protobuf_c_boolean lease_over;
 };
 #define PB__REPORT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__report_request__descriptor) \
-    , 0, 0, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+    , 0, 0, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Pb__ReportResponse

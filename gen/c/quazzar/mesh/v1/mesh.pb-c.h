@@ -774,7 +774,7 @@ struct  Pb__ExplainDeviceResponse
 {
   ProtobufCMessage base;
   /*
-   * UPPER_SNAKE_CASE, e.g. CONNECTED, NEVER_A_PACKET, NODE_NOT_APPLIED.
+   * UPPER_SNAKE_CASE; the list is in docs/operations.md, and may grow.
    */
   char *reason;
   /*

@@ -87,14 +87,14 @@ struct conn {
 	struct loop *loop;
 	struct listener *listener;
 	struct conn *prev, *next, *next_waiting;
-	void *sock; /* h2o_socket_t */
+	void *sock;      /* h2o_socket_t */
+	struct tls *tls; /* of its handshake */
 	const struct conn_ops *ops;
 	void *protocol; /* struct h1conn or h2conn; NULL during handshake */
 	struct sockaddr_storage peer;
 	char peer_text[64];
 	struct rate_key key;
-	bool counted; /* in the address table */
-	bool peer_is_operator;
+	bool counted, peer_is_operator; /* counted: in the address table */
 	bool had_request, shut, waits;
 	unsigned drain, waits_since; /* the step it was last told; the walk at conn_wait */
 	uint64_t born_ms, rx_ms, tx_ms;

@@ -233,6 +233,7 @@ static void on_socket_close(void *data)
 		rate_drop(s->conns_by_address, &c->key);
 	s->n_conns--;
 	c->loop->n_conns--;
+	tls_free(c->tls);
 	free(c);
 }
 
@@ -312,6 +313,7 @@ static void on_handshake(h2o_socket_t *sock, const char *err)
 		conn_close(c);
 		return;
 	}
+	tls_free(TAKE(c->tls));
 	h2o_iovec_t protocol = h2o_socket_ssl_get_selected_protocol(sock);
 
 	c->rx_ms = c->loop->now_ms;
@@ -356,10 +358,14 @@ static void conn_new(struct loop_socket *from, h2o_socket_t *sock)
 		conn_close(c);
 		return;
 	}
-	if (c->listener->kind == LISTENER_TLS)
-		h2o_socket_ssl_handshake(sock, tls_ctx(c->listener->tls), NULL, on_handshake);
-	else
+	if (c->listener->kind == LISTENER_TLS) {
+		/* h2o takes the context when the first bytes come: another one may be shown then.
+		 */
+		c->tls = tls_ref(c->listener->tls);
+		h2o_socket_ssl_handshake(sock, tls_ctx(c->tls), NULL, on_handshake);
+	} else {
 		h2o_socket_read_start(sock, on_sniff);
+	}
 }
 
 static void on_accept(h2o_socket_t *listening, const char *err)

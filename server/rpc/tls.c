@@ -8,12 +8,14 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/log.h"
 
 struct tls {
+	atomic_uint refs;
 	SSL_CTX *ctx;
 	bool http2;
 };
@@ -69,6 +71,7 @@ int tls_new(const char *cert_file, const char *key_file, bool http2, struct tls 
 
 	if (!t)
 		return err_origin(-ENOMEM);
+	t->refs = 1;
 	t->http2 = http2;
 	r = cert_file && key_file ? set_up(t, cert_file, key_file) : -EINVAL;
 	if (r < 0) {
@@ -84,9 +87,15 @@ int tls_new(const char *cert_file, const char *key_file, bool http2, struct tls 
 	return 0;
 }
 
+struct tls *tls_ref(struct tls *t)
+{
+	atomic_fetch_add(&t->refs, 1);
+	return t;
+}
+
 void tls_free(struct tls *t)
 {
-	if (!t)
+	if (!t || atomic_fetch_sub(&t->refs, 1) > 1)
 		return;
 	SSL_CTX_free(t->ctx);
 	free(t);

@@ -11,7 +11,8 @@ struct tls;
 
 /* -EINVAL for files that are no certificate and its key, told in the log; -ENOMEM. */
 int tls_new(const char *cert_file, const char *key_file, bool http2, struct tls **ret) _must_check_;
-void tls_free(struct tls *t);
+struct tls *tls_ref(struct tls *t);
+void tls_free(struct tls *t); /* one reference; the last one ends it */
 void *tls_ctx(struct tls *t); /* SSL_CTX */
 
 #endif

@@ -376,6 +376,40 @@ static void keeps_it_over_a_restart(void **state)
 	nodecert_done(&c);
 }
 
+/* Who is there and has said nothing yet, while another certificate takes over. */
+static void changes_before_a_handshake(void **state)
+{
+	const struct sockaddr_in from = {.sin_family = AF_INET,
+					 .sin_addr.s_addr = htonl(0x7f4d0002)};
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f4d0001)};
+	_cleanup_(text_done) struct text t = TEXT_INIT(65536);
+	struct timeval patience = {.tv_sec = 60};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char byte;
+
+	(void)state;
+	serve();
+	to.sin_port = htons((uint16_t)lab.conf.mesh_port);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	for (int i = 0; i < 6000 && !(t.s && strstr(t.s, "qmesh_connections 1\n")); i++) {
+		usleep(10000);
+		text_done(&t);
+		t = (struct text)TEXT_INIT(65536);
+		server_metrics(lab.server, &t);
+	}
+	assert_non_null(strstr(t.s, "qmesh_connections 1\n"));
+	answer_for("n1", "b");
+	nodehttps_look(&lab.https);
+	/* No handshake, and an end that is its own. */
+	assert_int_equal(send(fd, "no TLS at all\n", 14, MSG_NOSIGNAL), 14);
+	while (recv(fd, &byte, 1, 0) > 0)
+		;
+	close(fd);
+	assert_true(fetch("n1.quazzar.mesh", "n1.quazzar.mesh"));
+}
+
 static void stops_when_it_is_removed(void **state)
 {
 	(void)state;
@@ -418,6 +452,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(follows_its_name_and_the_cas, begin, end),
 		cmocka_unit_test_setup_teardown(takes_only_what_is_for_it, begin, end),
 		cmocka_unit_test_setup_teardown(keeps_it_over_a_restart, begin, end),
+		cmocka_unit_test_setup_teardown(changes_before_a_handshake, begin, end),
 		cmocka_unit_test_setup_teardown(stops_when_it_is_removed, begin, end),
 		cmocka_unit_test_setup_teardown(tells_who_has_its_port, begin, end),
 	};

@@ -93,7 +93,7 @@ def one_round(daemon, node, point, purpose):
     if point != "ring.key_written:1":
         said = f"{purpose} {len(now)}"
         rows = [row.object for row in session.call("ListAudit", page_size=100).entries if row.action == "key.rotate"]
-        assert said in rows or purpose == "tls", f"no audit of {said}: {rows}"
+        assert said in rows or purpose in TWO_STEPS, f"no audit of {said}: {rows}"
     session.call("ListDevices")
     after = stream_is_whole(daemon, node)
     for version, key in before.items():

@@ -94,6 +94,20 @@ static int check_peers(const struct node_conf *conf)
 	return 0;
 }
 
+/* The kernel takes more, but rules of nft name it too: no quote, blank or wildcard. */
+static bool is_interface(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+			  others[] = "0123456789_.-";
+	const char *p = name + strspn(name, letters);
+
+	if (p == name)
+		return false;
+	while (*p && (strchr(letters, *p) || strchr(others, *p)))
+		p++;
+	return !*p;
+}
+
 static int check(const void *target)
 {
 	const struct node_conf *conf = target;
@@ -103,8 +117,10 @@ static int check(const void *target)
 		fprintf(stderr, "log_level: must be error, warn, info or debug\n");
 		return -EINVAL;
 	}
-	if (strpbrk(conf->wg_interface, "/ \t%") || strspn(conf->wg_interface, ".") > 0) {
-		fprintf(stderr, "wg_interface: %s is no name of an interface\n",
+	if (!is_interface(conf->wg_interface)) {
+		fprintf(stderr,
+			"wg_interface: %s is no name of an interface: a letter, then letters, "
+			"digits and _ . -\n",
 			conf->wg_interface);
 		return -EINVAL;
 	}

@@ -219,6 +219,8 @@ static void say_block(const struct need *need, const struct ruleset_block *b,
 		  need->match);
 	if (words.s)
 		memcpy(ret, words.s, words.failed ? len : words.len);
+	/* The kernel takes any bytes for a name, and reports carry text. */
+	text_utf8_mend(ret);
 }
 
 static void name_block(const struct ruleset *rules, const struct needs *needs, const char *mark,

@@ -40,7 +40,9 @@ int nft_batch(const char *commands)
 
 int nft_rules(struct ruleset **ret_rules)
 {
-	char *argv[] = {(char *)"nft", (char *)"-a", (char *)"list", (char *)"ruleset", NULL};
+	/* Without what named sets hold: black lists of others have megabytes. */
+	char *argv[] = {(char *)"nft",  (char *)"-t",      (char *)"-a",
+			(char *)"list", (char *)"ruleset", NULL};
 	_cleanup_(text_done) struct text out = TEXT_INIT(RULES_MAX);
 	int r = spawn_run(argv, NULL, &out);
 

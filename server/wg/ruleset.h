@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The packet filter of this host as `nft -a list ruleset` prints it, and what
+ * The packet filter of this host as `nft -t -a list ruleset` prints it, and what
  * it would do with a packet. A rule that asks for something not known of the
  * packet counts as not there: only what is sure is told. Pure; rules of
  * iptables-legacy are not in that text.

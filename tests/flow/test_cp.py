@@ -934,6 +934,7 @@ def bad_start():
     for program, wrong in (("qmesh-cpd", "listen_plain=0.0.0.0:80"), ("qmesh-cpd", "pool=10.64.0.1/10"),
                            ("qmesh-cpd", "listen=7443"), ("qmesh-cpd", "metrics=192.0.2.1:9"),
                            ("qmesh-cpd", "log_level=loud"), ("qmesh-noded", "wg_interface=a/b"),
+                           ("qmesh-noded", "wg_interface=wg*"), ("qmesh-noded", 'wg_interface=w"}]'),
                            ("qmesh-noded", "listen_plain=[::]:80"), ("qmesh-noded", "listen=host:1"),
                            ("qmesh-noded", "endpoint=nowhere"), ("qmesh-noded", "endpoint=a b:1"),
                            ("qmesh-noded", "cp=example.org"), ("qmesh-noded", "cp=https://x/y"),

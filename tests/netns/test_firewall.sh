@@ -88,10 +88,15 @@ at n1 nft delete table ip filter
 at n1 nft delete table ip nat
 restart integrate all
 rules | grep -q 'comment "qmesh' && lab_fail "accepts of ours without need"
+# A black list of somebody's, some megabytes of it: sets are not read.
+awk 'BEGIN { print "table ip black {\n\tset banned {\n\t\ttype ipv4_addr\n\t\telements = {"
+	for (i = 0; i < 300000; i++) printf "203.%d.%d.%d,\n", i / 65536, i / 256 % 256, i % 256
+	print "\t\t}\n\t}\n}" }' | at n1 nft -f - || lab_fail "a big set"
 foreign
 look
 integrated() { [ "$(lab_state n1 | jq -r .forwarding)" = "" ] && rules | grep -q 'comment "qmesh wg-quazzar0"'; }
 lab_until 20 "integrated" integrated
+at n1 nft delete table ip black
 lab_until 20 "laptop" reaches laptop "$node"
 lab_until 20 "the phone" reaches laptop "$phone"
 rules | sed -n '/chain DOCKER-USER/,/}/p' | grep -q 'comment "qmesh wg-quazzar0"' || lab_fail "not in DOCKER-USER"

@@ -109,8 +109,19 @@ static bool publish(struct nodehttps *h)
 void nodehttps_mark(struct nodehttps *h, const char *mark)
 {
 	snprintf(h->mark, sizeof(h->mark), "%s", mark);
+	h->is_marked = true;
 	/* News: whatever was refused before may be granted now. */
 	h->ask_at_ms = 0;
+}
+
+/* Whatever made the pauses long, there is something new to ask for. */
+static void hurry(struct nodehttps *h)
+{
+	uint64_t soon = clock_boot_ms() + PAUSE_FIRST_MS;
+
+	h->pause_ms = 0;
+	if (h->ask_at_ms > soon)
+		h->ask_at_ms = soon;
 }
 
 static void ask(struct nodehttps *h)
@@ -124,6 +135,7 @@ static void ask(struct nodehttps *h)
 		return;
 	h->asking = nodecert_request(&h->cert, csr, &len) == 0 && h->ask(h->arg, csr, len) == 0;
 	h->ask_at_ms = now + PAUSE_FIRST_MS;
+	h->is_marked = false;
 }
 
 static void put_off(struct nodehttps *h, const char *why)
@@ -174,11 +186,17 @@ void nodehttps_answer(struct nodehttps *h, bool failed, const void *p, size_t le
 					 : strerror(-r));
 		return;
 	}
+	/* What was told while it was under way may be newer than what it was signed by. */
+	if (!h->is_marked)
+		snprintf(h->mark, sizeof(h->mark), "%s", h->cert.mark);
+	show(h);
+	if (nodecert_is_due(&h->cert, h->names, "", clock_wall_ms())) {
+		put_off(h, "what the Control Panel gives is over, or for another name: "
+			   "are the clocks right?");
+		return;
+	}
 	h->pause_ms = 0;
 	h->refusal[0] = '\0';
-	/* What was told before it was signed; another mark comes with the next event. */
-	snprintf(h->mark, sizeof(h->mark), "%s", h->cert.mark);
-	show(h);
 }
 
 /* --- listening --- */
@@ -275,6 +293,7 @@ static void take_names(struct nodehttps *h, const struct member *self)
 	moved = !cidr_equal(&own[0], &h->own[0]) || !cidr_equal(&own[1], &h->own[1]);
 	strcpy(h->names, names);
 	memcpy(h->own, own, sizeof(own));
+	hurry(h);
 	if (moved)
 		stop_listening(h);
 	else

@@ -31,6 +31,7 @@ struct nodehttps {
 	uint64_t ask_at_ms, pause_ms; /* not before; boot time */
 	char refusal[100];            /* "": none */
 	char mark[NODECERT_MARK_MAX + 1];
+	bool is_marked;             /* since the last request */
 	char names[CERT_NAMES_MAX]; /* as they must be in the certificate */
 	struct cidr own[2];
 	bool listens[2];

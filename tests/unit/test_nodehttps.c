@@ -315,6 +315,52 @@ static void follows_its_name_and_the_cas(void **state)
 	assert_int_equal(lab.n_asked, 3);
 }
 
+/* CAs that were told of while the request was under way are newer than what signed it. */
+static void hears_of_cas_while_it_asks(void **state)
+{
+	(void)state;
+	nodehttps_attach(&lab.https, lab.server);
+	nodehttps_mark(&lab.https, "a");
+	nodehttps_look(&lab.https);
+	assert_int_equal(lab.n_asked, 1);
+	nodehttps_mark(&lab.https, "b a");
+	answer_for("n1", "a");
+	pass(15000);
+	nodehttps_look(&lab.https);
+	assert_int_equal(lab.n_asked, 2);
+	answer_for("n1", "b a");
+	pass(15000);
+	nodehttps_look(&lab.https);
+	assert_int_equal(lab.n_asked, 2);
+}
+
+/* A clock that is months ahead makes each certificate one that is due: it is not asked for forever.
+ */
+static void bears_a_wrong_clock(void **state)
+{
+	(void)state;
+	serve();
+	for (int i = 0; i < 960; i++) {
+		unsigned before = lab.n_asked;
+
+		pass(15000);
+		lab.wall_ms += i ? 0 : 100 * DAY_MS;
+		clock_fake(1, lab.boot_ms, lab.wall_ms, "");
+		nodehttps_look(&lab.https);
+		if (lab.n_asked == before)
+			continue;
+		/* Signed by the right clock. */
+		lab.wall_ms -= 100 * DAY_MS;
+		answer_for("n1", "a");
+		lab.wall_ms += 100 * DAY_MS;
+	}
+	/* 15 s, 30 s, … an hour, for four hours. */
+	assert_in_range(lab.n_asked, 8, 14);
+	nodehttps_look(&lab.https);
+	assert_non_null(strstr(lab.replica.https.status, "are the clocks right?"));
+	assert_non_null(strstr(lab.replica.https.status, "degraded: its certificate ended at "));
+}
+
 static void takes_only_what_is_for_it(void **state)
 {
 	uint8_t other[NODECERT_CSR_MAX];
@@ -450,6 +496,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(asks_until_it_is_given, begin, end),
 		cmocka_unit_test_setup_teardown(renews_when_a_third_is_left, begin, end),
 		cmocka_unit_test_setup_teardown(follows_its_name_and_the_cas, begin, end),
+		cmocka_unit_test_setup_teardown(hears_of_cas_while_it_asks, begin, end),
+		cmocka_unit_test_setup_teardown(bears_a_wrong_clock, begin, end),
 		cmocka_unit_test_setup_teardown(takes_only_what_is_for_it, begin, end),
 		cmocka_unit_test_setup_teardown(keeps_it_over_a_restart, begin, end),
 		cmocka_unit_test_setup_teardown(changes_before_a_handshake, begin, end),

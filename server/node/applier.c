@@ -163,6 +163,7 @@ static int make_wanted(struct applier *a)
 		wglist_done(&wanted);
 		return err_origin(r);
 	}
+	endpoints_sweep(a->endpoints);
 	wglist_done(&a->wanted);
 	a->wanted = wanted;
 	return 0;

@@ -26,6 +26,7 @@ struct row {
 	struct wg_endpoint endpoint;
 	bool is_name, is_new, has_failed;
 	bool is_told;           /* that it is new, with this endpoint */
+	bool is_seen;           /* since the last sweep */
 	uint64_t look_up_at_ms; /* of a name */
 };
 
@@ -255,6 +256,7 @@ void endpoints_look(struct endpoints *e, const struct uuid *node_id, const char 
 			want(e, row);
 	}
 	if (row) {
+		row->is_seen = true;
 		*ret = row->endpoint;
 		*ret_is_new = row->is_new;
 		row->is_told = row->is_new && row->endpoint.family;
@@ -269,6 +271,20 @@ void endpoints_was_set(struct endpoints *e, const struct uuid *node_id)
 		/* It may have got another address meanwhile. */
 		if (uuid_equal(&e->rows[i].node_id, node_id) && e->rows[i].is_told)
 			e->rows[i].is_new = false;
+	pthread_mutex_unlock(&e->lock);
+}
+
+void endpoints_sweep(struct endpoints *e)
+{
+	size_t kept = 0;
+
+	pthread_mutex_lock(&e->lock);
+	for (size_t i = 0; i < e->n; i++)
+		if (e->rows[i].is_seen) {
+			e->rows[kept] = e->rows[i];
+			e->rows[kept++].is_seen = false;
+		}
+	e->n = kept;
 	pthread_mutex_unlock(&e->lock);
 }
 

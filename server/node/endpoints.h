@@ -27,6 +27,8 @@ CLEANUP_DEFINE(struct endpoints, endpoints_free);
  */
 void endpoints_look(struct endpoints *e, const struct uuid *node_id, const char *text, bool known,
 		    struct wg_endpoint *ret, bool *ret_is_new);
+/* Nodes that were not looked at since the last call are forgotten: nobody asks for their names. */
+void endpoints_sweep(struct endpoints *e);
 /* All names are asked for at once. */
 void endpoints_refresh(struct endpoints *e);
 /* The one that is_new was told for is on the interface. */

@@ -148,8 +148,9 @@ bool nodedns_apply(struct nodedns *d)
 	struct zone *zone;
 
 	if (d->conf->dns == NODE_DNS_OFF || !self || !self->ip4) {
-		/* Removed: its address is gone. */
+		/* Removed: its address is gone, and its names are nobody's here. */
 		nodedns_done(d);
+		show_zone(d, NULL);
 		return note_status(d);
 	}
 	own[0] = cidr_v4(self->ip4, 32);

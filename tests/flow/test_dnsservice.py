@@ -205,6 +205,10 @@ def main():
         check("the way around", [r.data for r in dns.parse(by_udp(own, dns.query("node-one.quazzar.mesh"))).answer], [own])
         front.close()
         check("and is gone", until(lambda: status().startswith("degraded: no CoreDNS")))
+        query = dns.query("node-one.quazzar.mesh")
+        check("names while it is of the mesh", refusal(mesh, query), "OK")
+        admin.call("RemoveNode", tenant="home", node="node-one")
+        check("no names once it is removed", until(lambda: refusal(mesh, query) == "CP_UNREACHABLE"))
     finally:
         check("the node stops", node.stop(), 0)
         cp.stop()

@@ -31,23 +31,37 @@ static bool has(const struct muster_node *n, const struct uuid *id)
 	return false;
 }
 
+/* A node that is switched off, or was removed since, is not one without a way to the home. */
+static int find_cut_off(struct txn *txn, struct look *l)
+{
+	struct muster_node far;
+	int r = 0;
+
+	for (uint32_t i = 0; i < l->is.n_unreached && !r && !l->is_cut_off; i++) {
+		progress_get(l->progress, &l->tenant_id, &l->is.unreached[i], &far);
+		if (!far.online)
+			continue;
+		r = node_row_get(txn, &l->tenant_id, &l->is.unreached[i], &l->cut_off);
+		l->is_cut_off = !r;
+		r = r == ERR_NOT_FOUND ? 0 : r;
+	}
+	return r;
+}
+
 /* Between where it was asked and the home; asked here, between the home and any other node. */
 static int look_at_way(struct txn *txn, struct look *l)
 {
 	struct muster_node from;
-	struct uuid far = {{0}};
 	int r;
 
-	if (uuid_is_nil(&l->asked_at)) {
-		far = l->is.n_unreached ? l->is.unreached[0] : far;
-	} else if (!uuid_equal(&l->asked_at, &l->home.id)) {
-		progress_get(l->progress, &l->tenant_id, &l->asked_at, &from);
-		if (has(&from, &l->home.id) || has(&l->is, &l->asked_at))
-			far = l->asked_at;
-	}
-	if (uuid_is_nil(&far))
+	if (uuid_is_nil(&l->asked_at))
+		return find_cut_off(txn, l);
+	if (uuid_equal(&l->asked_at, &l->home.id))
 		return 0;
-	r = node_row_get(txn, &l->tenant_id, &far, &l->cut_off);
+	progress_get(l->progress, &l->tenant_id, &l->asked_at, &from);
+	if (!has(&from, &l->home.id) && !has(&l->is, &l->asked_at))
+		return 0;
+	r = node_row_get(txn, &l->tenant_id, &l->asked_at, &l->cut_off);
 	l->is_cut_off = !r;
 	/* Removed since that report. */
 	return r == ERR_NOT_FOUND ? 0 : r;

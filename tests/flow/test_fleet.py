@@ -76,8 +76,8 @@ class Stream:
             pass
 
     def report(self, **kw):
-        self.mesh.call("Report", epoch=self.head.epoch, applied_generation=self.head.to_generation,
-                       list_digest=bytes(32), backend="userspace", **kw)
+        self.mesh.call("Report", **{"epoch": self.head.epoch, "applied_generation": self.head.to_generation,
+                                    "list_digest": bytes(32), "backend": "userspace", **kw})
 
 
 def nothing_changed(lab):
@@ -145,6 +145,31 @@ def names_by_report(lab):
     for stream in (one, two):
         stream.stream.cancel()
     until(lambda: status() == "off", "no node is left")
+
+
+def cut_off(lab):
+    """NO_DIRECT_PATH is told of two nodes that are there: one that is switched off is another matter."""
+    nodes = [enroll(lab.d, lab.admin, "acme", name) for name in ("gw-home", "gw-off", "gw-far", "gw-gone")]
+    device = lab.ann.call("CreateDevice", label="reached", node_id=nodes[0].node_id).device
+    lab.admin.call("RemoveNode", tenant="acme", node="gw-gone")
+    raw = [bytes.fromhex(n.node_id.replace("-", "")) for n in nodes]
+    home, far = Stream(lab, nodes[0]), Stream(lab, nodes[2])
+    status = msg("PeerStatus", device_id=bytes.fromhex(device.id.replace("-", "")), rx_bytes=7, key_version=1,
+                 latest_handshake=msg("google.protobuf.Timestamp", seconds=int(time.time())))
+
+    def why(*unreached):
+        home.report(statuses=[status], unreached=unreached, list_digest=b"")
+        told = lab.ann.call("ExplainDevice", id=device.id)
+        return told.reason, told.evidence
+    until(lambda: why()[0] == "CONNECTED", f"connected: {why()}")
+    assert why(raw[1], raw[3])[0] == "CONNECTED", why(raw[1], raw[3])
+    told = why(raw[1], raw[3], raw[2])
+    assert told[0] == "NO_DIRECT_PATH" and "gw-far" in told[1], told
+    far.stream.cancel()
+    until(lambda: why(*raw[1:])[0] == "CONNECTED", "the far one is switched off too")
+    home.stream.cancel()
+    for name in ("gw-home", "gw-off", "gw-far"):
+        lab.admin.call("RemoveNode", tenant="acme", node=name, force=True)
 
 
 def removed(lab):
@@ -234,7 +259,7 @@ def run(name, fn, *args):
 
 def main():
     lab = Lab()
-    for fn in (nothing_changed, joining_again, names_by_report, removed, pages):
+    for fn in (nothing_changed, joining_again, names_by_report, cut_off, removed, pages):
         run(fn.__name__, fn, lab)
     run("clean end", lab.close)
     failed = RESULTS.count(False)

@@ -484,6 +484,8 @@ static int update_in_txn(struct txn *txn, void *ctx)
 		r = claim_label(txn, p);
 		if (r)
 			return r;
+		/* The one before is in the row that gave it. */
+		audit_object(&p->audit, &p->device.id, p->device.label);
 	}
 	if (e->type)
 		p->device.type = e->type;

@@ -211,7 +211,7 @@ int fleet_load(struct cp *cp)
 
 struct removal {
 	const char *tenant_name, *node_name, *heir_name;
-	bool force;
+	bool force, known; /* known: the node that leaves */
 	int64_t now_ms;
 	struct change change;
 	struct uuid node, heir;
@@ -307,6 +307,7 @@ static int remove_in_txn(struct txn *txn, void *ctx)
 	r = change_begin(txn, &tenant.id, m->now_ms, &m->change);
 	if (!r)
 		r = find_node(txn, &tenant.id, &leaver);
+	m->known = !r;
 	if (!r && *m->heir_name)
 		r = find_node(txn, &tenant.id, &heir);
 	if (r)
@@ -348,8 +349,11 @@ int fleet_remove(struct call *call, const Pb__RemoveNodeRequest *in, Pb__RemoveN
 	for (size_t i = 0; !r && uuid_is_nil(&m.heir) && i < m.n_rows; i++)
 		presence_forget(cp->presence, &m.change.tenant.id, &m.rows[i].id);
 	free(m.rows);
+	if (r == ERR_NOT_FOUND && uuid_is_nil(&m.audit.tenant))
+		return tenants_missing(call, in->tenant);
 	if (r == ERR_NOT_FOUND)
-		return call_fail(call, r, "There is no such node in tenant %s.", in->tenant);
+		return call_fail(call, r, "There is no node %s in tenant %s.",
+				 m.known ? in->rehome_to : in->node, in->tenant);
 	if (r == ERR_FIELD_INVALID)
 		return call_field(call, "rehome_to", "must be another node");
 	if (r == ERR_NEEDS_REHOME) {

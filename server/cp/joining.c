@@ -439,7 +439,7 @@ static bool signature_good(const struct renewal *n, const Pb__RenewTokenRequest 
 static int refuse_unknown(struct call *call)
 {
 	return call_fail(call, ERR_TOKEN_INVALID,
-			 "this Control Panel knows no such node: it was removed, or joined another "
+			 "This Control Panel knows no such node: it was removed, or joined another "
 			 "one");
 }
 

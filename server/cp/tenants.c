@@ -260,10 +260,11 @@ int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
 	u.lease_s = in->lease_s;
 	if (u.set_lease && u.lease_s && (u.lease_s < LEASE_MIN_S || u.lease_s > LEASE_MAX_S))
 		return call_field(call, "lease_s", "must be 0 or 3600 to 7776000");
-	if ((unsigned)in->plan > PLAN_ENTERPRISE || (in->plan && in->end_trial) ||
-	    (!u.set_plan && u.sso < 0 && !u.set_lease))
+	if (in->plan && in->end_trial)
+		return call_field(call, "end_trial", "must not come with a plan");
+	if (!u.set_plan && u.sso < 0 && !u.set_lease)
 		return call_field(call, "plan",
-				  "must be FREE, PRO, TEAM or ENTERPRISE, or end_trial be set");
+				  "is required, or end_trial, sso_required or lease_s");
 	u.trial_plan = (int)in->plan;
 	licensing_get(cp->licensing, &u.look);
 	audit_begin(call, "tenant.update", &u.audit);

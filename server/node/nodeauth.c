@@ -96,6 +96,15 @@ static void be_operator(struct node *n, struct call *call)
 	strcpy(call->caller.name, "operator");
 }
 
+/* No token of ours has other characters, and none of them can be passed on. */
+static bool is_token(const char *s)
+{
+	for (; *s; s++)
+		if ((uint8_t)*s <= 0x20 || (uint8_t)*s > 0x7e)
+			return false;
+	return true;
+}
+
 int nodeauth_authenticate(struct call *call, void *owner)
 {
 	const char *token = nodeauth_session(call);
@@ -103,7 +112,7 @@ int nodeauth_authenticate(struct call *call, void *owner)
 	struct claims c;
 	bool good, news;
 
-	if (!token && call_metadata(call, "authorization"))
+	if (token ? !is_token(token) : call_metadata(call, "authorization") != NULL)
 		return refuse(call);
 	/* Whose it is, and for what, the Control Panel says. */
 	if (token && claims_is_service(token)) {

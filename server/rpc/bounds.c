@@ -73,34 +73,58 @@ static bool is_timezone(const char *s)
 	return true;
 }
 
-static int check_shape(struct walk *w, const char *shape, const char *s)
+static bool is_uuid(const char *s)
 {
 	struct uuid id;
-	bool ok = true;
+
+	return uuid_parse(s, &id) == 0;
+}
+
+static bool is_ip4(const char *s)
+{
+	return is_address(s, CIDR_V4);
+}
+
+static bool is_ip6(const char *s)
+{
+	return is_address(s, CIDR_V6);
+}
+
+static bool is_hostport(const char *s)
+{
+	return hostport_check(s) == 0;
+}
+
+static int check_shape(struct walk *w, const char *shape, const char *s)
+{
+	static const struct {
+		const char *name;
+		bool (*fits)(const char *s);
+		const char *rule;
+	} shapes[] = {
+		{"uuid", is_uuid, "must be a UUID"},
+		{"ip4", is_ip4, "must be an IPv4 address"},
+		{"ip6", is_ip6, "must be an IPv6 address"},
+		{"hostport", is_hostport, "must be a host and a port, as vpn.example.com:51820"},
+		{"slug", is_slug, "must be 1 to 63 of a-z, 0-9 and -, with no - at an end"},
+		{"token", is_printable, "must be printable ASCII without blanks"},
+		{"timezone", is_timezone, "must be the name of a time zone, as Europe/Berlin"},
+	};
 
 	if (!shape || !*s)
 		return 0;
-	if (strcmp(shape, "uuid") == 0)
-		ok = uuid_parse(s, &id) == 0;
-	else if (strcmp(shape, "ip4") == 0)
-		ok = is_address(s, CIDR_V4);
-	else if (strcmp(shape, "ip6") == 0)
-		ok = is_address(s, CIDR_V6);
-	else if (strcmp(shape, "hostport") == 0)
-		ok = hostport_check(s) == 0;
-	else if (strcmp(shape, "slug") == 0)
-		ok = is_slug(s);
-	else if (strcmp(shape, "token") == 0)
-		ok = is_printable(s);
-	else if (strcmp(shape, "timezone") == 0)
-		ok = is_timezone(s);
-	return ok ? 0 : bad(w, "is not of the form %s", shape);
+	for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
+		if (strcmp(shape, shapes[i].name) == 0)
+			return shapes[i].fits(s) ? 0 : bad(w, "%s", shapes[i].rule);
+	return 0;
 }
 
 static int check_len(struct walk *w, const struct field_rule *rule, size_t len)
 {
 	if (rule->required && len == 0)
 		return bad(w, "is required");
+	if (len == 0 && rule->min_len)
+		return bad(w, "must not be empty");
 	if (len < rule->min_len)
 		return bad(w, "is shorter than %" PRIu32 " bytes", rule->min_len);
 	if (rule->max_len && len > rule->max_len)
@@ -108,16 +132,16 @@ static int check_len(struct walk *w, const struct field_rule *rule, size_t len)
 	return 0;
 }
 
+/* The shape before the length: "must be a UUID" says more than how long one is. */
 static int check_string(struct walk *w, const struct field_rule *rule, const char *s)
 {
 	size_t len = strlen(s);
-	int r = check_len(w, rule, len);
+	int r;
 
-	if (r)
-		return r;
 	if (!text_utf8_ok(s, len))
 		return bad(w, "is not UTF-8");
-	return check_shape(w, rule->shape, s);
+	r = check_shape(w, rule->shape, s);
+	return r ? r : check_len(w, rule, len);
 }
 
 static int check_range(struct walk *w, const struct field_rule *rule, bool is_signed, uint64_t u)

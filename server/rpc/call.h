@@ -31,6 +31,8 @@ struct header;
 
 /* Returned by a handler: the answer comes by call_finish. */
 #define CALL_PARKED 0x10000
+/* Bytes of an Idempotency-Key. */
+#define CALL_IDEMPOTENCY_KEY_MAX 128
 
 /* Who calls. Filled by the daemon's authenticate hook; tenant and ids come from the credential
  * only. */
@@ -110,8 +112,8 @@ int call_fail_status(struct call *call, const struct status *status);
 #define call_alloc(call, len) arena_alloc(&(call)->arena, (len))
 /* Request metadata or HTTP header (lower-case name), or NULL. */
 const char *call_metadata(const struct call *call, const char *name);
-/* One that says who calls, or which call it is, and came twice; NULL: none did. */
-const char *call_metadata_twice(const struct call *call);
+/* One that says who calls, or which call it is, and came twice or is no such thing; NULL: none. */
+const char *call_metadata_fault(const struct call *call, const char **ret_rule);
 /* All of it, repeated names in the order they came. */
 const struct header *call_metadata_all(const struct call *call, size_t *ret_n);
 /* Metadata of the answer (initial, or HTTP header); copied. Before the first message. */

@@ -130,6 +130,23 @@ static int check_agent(struct call *call)
 			 "the person's session as x-qmesh-user.");
 }
 
+/* Says which role it takes, for people ask their admin for it. */
+static int refuse_role(struct call *call, unsigned roles)
+{
+	static const char *const names[] = {"none", "member", "auditor", "admin"};
+	char needs[32] = "";
+
+	for (unsigned role = ROLE_MEMBER; role <= ROLE_ADMIN; role++)
+		if (roles & ROLE_BIT(role))
+			snprintf(needs + strlen(needs), sizeof(needs) - strlen(needs), "%s%s",
+				 needs[0] ? " or " : "", names[role]);
+	call_fail(call, ERR_ROLE_REQUIRED, "This needs the role %s; yours is %s.", needs,
+		  names[call->caller.role]);
+	status_meta(&call->status, "needs", "%s", needs);
+	status_meta(&call->status, "role", "%s", names[call->caller.role]);
+	return ERR_ROLE_REQUIRED;
+}
+
 static int check_audience(struct call *call)
 {
 	const struct method_policy *p = &call->method->policy;
@@ -142,9 +159,7 @@ static int check_audience(struct call *call)
 	case AUDIENCE_USER:
 		if (who->audience != AUDIENCE_USER)
 			break;
-		return role_fits || who->pass_on ? 0
-						 : call_fail(call, ERR_ROLE_REQUIRED,
-							     "Your role does not allow this.");
+		return role_fits || who->pass_on ? 0 : refuse_role(call, p->roles);
 	case AUDIENCE_AGENT:
 		if (who->audience == AUDIENCE_AGENT)
 			return 0;
@@ -229,12 +244,12 @@ static int guards(struct live *l)
 {
 	const struct service_hooks *hooks = service_hooks(l->services);
 	struct call *call = &l->call;
-	const char *twice = call_metadata_twice(call);
+	const char *rule, *name = call_metadata_fault(call, &rule);
 	int r;
 
-	/* Which of them counts is not ours to guess. */
-	if (twice)
-		return call_field(call, twice, "must not come twice");
+	/* Which of two counts is not ours to guess. */
+	if (name)
+		return call_field(call, name, "%s", rule);
 	if (call->peer_is_operator)
 		call->caller.audience = AUDIENCE_OPERATOR;
 	if (hooks->authenticate) {

@@ -10,6 +10,7 @@
 #include "server/rpc/call_queue.h"
 
 #define VALUE_MAX_LEN 1024
+#define IDEMPOTENCY_KEY 3 /* its place among those that may come once */
 
 const char *call_metadata(const struct call *call, const char *name)
 {
@@ -21,10 +22,20 @@ const char *call_metadata(const struct call *call, const char *name)
 	return NULL;
 }
 
-const char *call_metadata_twice(const struct call *call)
+/* What makes a call safe to repeat: told here, so that a node refuses what its panel would. */
+static bool is_idempotency_key(const struct header *h)
 {
-	static const char *const once[] = {"authorization", "x-qmesh-user", "x-qmesh-client-addr",
-					   "idempotency-key"};
+	for (size_t i = 0; i < h->value_len; i++)
+		if ((uint8_t)h->value[i] < 0x20 || (uint8_t)h->value[i] > 0x7e)
+			return false;
+	return h->value_len > 0 && h->value_len <= CALL_IDEMPOTENCY_KEY_MAX;
+}
+
+const char *call_metadata_fault(const struct call *call, const char **ret_rule)
+{
+	static const char *const once[] = {
+		"authorization", "x-qmesh-user",
+		"x-qmesh-client-addr", [IDEMPOTENCY_KEY] = "idempotency-key"};
 	const struct live *l = live_of(call);
 	unsigned seen = 0; /* a bit each */
 
@@ -36,9 +47,15 @@ const char *call_metadata_twice(const struct call *call)
 		for (size_t i = 0; i < ARRAY_LEN(once); i++) {
 			if (strcmp(name, once[i]) != 0)
 				continue;
-			if (seen & 1u << i)
+			if (seen & 1u << i) {
+				*ret_rule = "must not come twice";
 				return once[i];
+			}
 			seen |= 1u << i;
+			if (i == IDEMPOTENCY_KEY && !is_idempotency_key(&l->metadata[k])) {
+				*ret_rule = "must be 1 to 128 printable ASCII characters";
+				return once[i];
+			}
 		}
 	}
 	return NULL;

@@ -162,6 +162,12 @@ def addresses(lab):
     for bad in ("192.0.2.1", "10.64.0", f"{prefix}.0.0"):
         refusal = refused("FIELD_INVALID", lab.bob.call, "CreateDevice", label="w5", wished_ip=bad)
         assert "wished_ip" in refusal.fields
+    refusal = refused("FIELD_INVALID", lab.bob.call, "CreateDevice", label="w5", wished_ip="10.64.0")
+    assert refusal.fields["wished_ip"] == "must be an IPv4 address", refusal.fields
+    for bad, rule in (("", "must not be empty"), ("phone", "must be a UUID"),
+                      ("x" * 36, "must be a UUID")):
+        refusal = refused("FIELD_INVALID", lab.bob.call, "GetDevice", id=bad)
+        assert refusal.fields["id"] == rule, refusal.fields
     taken = [d.mesh_ip for d in lab.ann.call("ListDevices", all=True).devices]
     assert len(taken) == len(set(taken))
 
@@ -177,13 +183,16 @@ def owners(lab):
         refused("NOT_FOUND", lab.ann.call, method, id=theirs.id, **kw)
         refused("FIELD_INVALID", lab.bob.call, method, id="x" * 36, **kw)
     assert lab.aud.call("GetDevice", id=mine.id).device.label == "bobs"
-    refused("ROLE_REQUIRED", lab.aud.call, "DeleteDevice", id=mine.id)
+    refusal = refused("ROLE_REQUIRED", lab.aud.call, "DeleteDevice", id=mine.id)
+    assert refusal.meta == {"needs": "member or admin", "role": "auditor"}, refusal.meta
     refused("ROLE_REQUIRED", lab.aud.call, "CreateDevice", label="auds")
     refused("ROLE_REQUIRED", lab.bob.call, "ListDevices", all=True)
     refused("ROLE_REQUIRED", lab.bob.call, "ListAudit")
     assert [d.label for d in lab.eve.call("ListDevices").devices] == []
     assert "bobs" in [d.label for d in lab.aud.call("ListDevices", all=True).devices]
     assert lab.ann.call("UpdateDevice", id=mine.id, label="Bob's new").device.slug == "bob-s-new"
+    row = lab.ann.call("ListAudit", page_size=1).entries[0]
+    assert (row.action, row.result, row.object) == ("device.update", "OK", "Bob's new"), row
     assert lab.bob.call("GetDevice", id=mine.id).device.mesh_ip == mine.mesh_ip
     lab.ann.call("DeleteDevice", id=mine.id)
     refused("NOT_FOUND", lab.bob.call, "DeleteDevice", id=mine.id)

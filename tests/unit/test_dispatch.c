@@ -278,6 +278,8 @@ static void audiences(void **state)
 		t.who.role = rows[i].role;
 		run();
 		assert_int_equal(t.err, rows[i].err);
+		if (row.policy.audience == AUDIENCE_USER && row.policy.roles && t.err)
+			assert_non_null(strstr(t.words, "needs the role admin; yours is"));
 	}
 }
 

@@ -163,6 +163,48 @@ static void a_key_not_heard_of_is_asked_about(void **state)
 	assert_int_equal(lab.n_asked, 0);
 }
 
+/* Of such bytes no call to the Control Panel can be made: they end here, with the same answer. */
+static void nothing_is_asked_that_cannot_be_sent(void **state)
+{
+	static const char *const bad[] = {"qms1.a\xc3\xa4.b", "qms1.a\tb", "qms1.a b", "\x80", " "};
+	_cleanup_(freep) char *news = session("fedcba9876543210", lab.secret);
+	_cleanup_(freep) char *tail = NULL;
+
+	(void)state;
+	assert_true(asprintf(&tail, "%s\xc3\xa4", news) > 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(call_with(bad[i], METHOD_MESH_LIST_DEVICES), ERR_TOKEN_INVALID);
+	assert_int_equal(call_with(tail, METHOD_MESH_LIST_DEVICES), ERR_TOKEN_INVALID);
+	assert_int_equal(lab.n_asked, 0);
+	assert_int_equal(call_with("qms1.a.b", METHOD_MESH_LIST_DEVICES), ERR_NONE);
+	assert_int_equal(lab.n_asked, 1);
+}
+
+static void idempotency_keys_are_looked_at_here(void **state)
+{
+	static const Pb__ListDevicesRequest in = PB__LIST_DEVICES_REQUEST__INIT;
+	char longest[CALL_IDEMPOTENCY_KEY_MAX + 2] = "";
+	const char *bad[] = {"", "caf\xc3\xa9", "a\tb", "\x7f", longest};
+	struct panel_who who = {.token = "qms1.a.b"};
+
+	(void)state;
+	memset(longest, 'k', sizeof(longest) - 1);
+	for (size_t i = 0; i <= ARRAY_LEN(bad); i++) {
+		bool good = i == ARRAY_LEN(bad);
+
+		if (good)
+			longest[CALL_IDEMPOTENCY_KEY_MAX] = '\0';
+		who.idempotency_key = good ? longest : bad[i];
+		lab.n_asked = 0;
+		assert_int_equal(panel_call(&lab.panel, &who,
+					    &mesh_service_methods[METHOD_MESH_LIST_DEVICES], &in,
+					    &lab.answer),
+				 0);
+		assert_int_equal(lab.answer.err, good ? ERR_NONE : ERR_FIELD_INVALID);
+		assert_int_equal(lab.n_asked, good);
+	}
+}
+
 static void a_late_refusal_spares_the_next_token(void **state)
 {
 	char token[LINK_TOKEN_MAX + 1];
@@ -179,6 +221,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_key_that_is_known_is_enough, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_key_not_heard_of_is_asked_about, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(nothing_is_asked_that_cannot_be_sent, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(idempotency_keys_are_looked_at_here, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_late_refusal_spares_the_next_token, set_up,
 						tear_down),

@@ -239,7 +239,7 @@ struct  Pb__CreateServiceTokenRequest
   size_t n_methods;
   char **methods;
   /*
-   * Seconds; 0: 90 days. At most a year.
+   * Seconds; 0: 90 days. 60 at least, a year at most.
    */
   uint32_t life_s;
 };

@@ -142,10 +142,8 @@ static bool is_table_for(const struct ruleset *rules, const char *interface)
 						.oif = "lo",
 						.not_iif = interface,
 						.protocol = "tcp"};
-	struct ruleset_block block;
 
-	return ruleset_drops(rules, &stranger, "", "", &block) &&
-	       strcmp(block.table, OWN_TABLE) == 0;
+	return ruleset_table_drops(rules, &stranger, OWN_TABLE);
 }
 
 int foreign_clear(const char *interface)

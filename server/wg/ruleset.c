@@ -333,18 +333,35 @@ static const struct chain *place_of(const struct ruleset *rs, const struct chain
 	return base;
 }
 
+static bool chain_drops(const struct ruleset *rs, const struct chain *c,
+			const struct ruleset_packet *packet)
+{
+	struct walk w = {.rs = rs, .packet = packet};
+	enum nftrule_verdict verdict;
+
+	if (!is_of(c, packet))
+		return false;
+	verdict = walk_chain(&w, c);
+	return verdict == NFTRULE_DROP || (verdict == NFTRULE_NONE && c->drops);
+}
+
+bool ruleset_table_drops(const struct ruleset *rs, const struct ruleset_packet *packet,
+			 const char *table)
+{
+	for (size_t i = 0; i < rs->n_chains; i++)
+		if (strcmp(rs->chains[i].table, table) == 0 &&
+		    chain_drops(rs, &rs->chains[i], packet))
+			return true;
+	return false;
+}
+
 bool ruleset_drops(const struct ruleset *rs, const struct ruleset_packet *packet,
 		   const char *not_in, const char *mark, struct ruleset_block *ret_block)
 {
 	for (size_t i = 0; i < rs->n_chains; i++) {
 		const struct chain *c = &rs->chains[i];
-		struct walk w = {.rs = rs, .packet = packet};
-		enum nftrule_verdict verdict;
 
-		if (!is_of(c, packet) || strcmp(c->table, not_in) == 0)
-			continue;
-		verdict = walk_chain(&w, c);
-		if (verdict == NFTRULE_ACCEPT || (verdict == NFTRULE_NONE && !c->drops))
+		if (strcmp(c->table, not_in) == 0 || !chain_drops(rs, c, packet))
 			continue;
 		strcpy(ret_block->table, c->table);
 		strcpy(ret_block->chain, c->name);

@@ -54,6 +54,9 @@ bool ruleset_has_table(const struct ruleset *rs, const char *table);
  */
 bool ruleset_drops(const struct ruleset *rs, const struct ruleset_packet *packet,
 		   const char *not_in, const char *mark, struct ruleset_block *ret_block);
+/* Would this table drop it, whatever others do? */
+bool ruleset_table_drops(const struct ruleset *rs, const struct ruleset_packet *packet,
+			 const char *table);
 /* The next rule with that comment; *at is 0 first. */
 bool ruleset_marked(const struct ruleset *rs, const char *mark, size_t *at,
 		    struct ruleset_mark *ret_mark);

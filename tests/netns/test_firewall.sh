@@ -110,6 +110,8 @@ ok "firewall = integrate: accepts where they are needed, once, for what is ours 
 
 restart on all
 own | cmp -s "$LAB/before" - || lab_fail "switched off, and left: $(own | diff "$LAB/before" -)"
+restart off all
+rules | cmp -s "$LAB/before" - || lab_fail "firewall = off left: $(rules | diff "$LAB/before" -)"
 restart integrate all
 look
 lab_until 20 "integrated again" integrated

@@ -185,6 +185,29 @@ static void test_tables(void **state)
 	ruleset_free(rs);
 }
 
+/* One table by itself, whichever drops first. */
+static void test_table(void **state)
+{
+	static const char text[] =
+		"table ip filter {\n\tchain FORWARD {\n"
+		"\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n"
+		"table inet qmesh {\n\tchain forward {\n"
+		"\t\ttype filter hook forward priority filter; policy accept;\n"
+		"\t\tiifname \"" WG "\" drop # handle 3\n\t}\n}\n";
+	struct ruleset_packet p = forward();
+	struct ruleset *rs;
+
+	(void)state;
+	assert_int_equal(ruleset_parse(text, &rs), 0);
+	assert_true(ruleset_table_drops(rs, &p, "ip filter"));
+	assert_true(ruleset_table_drops(rs, &p, "inet qmesh"));
+	p.iif = "eth0";
+	assert_true(ruleset_table_drops(rs, &p, "ip filter"));
+	assert_false(ruleset_table_drops(rs, &p, "inet qmesh"));
+	assert_false(ruleset_table_drops(rs, &p, "inet nobody"));
+	ruleset_free(rs);
+}
+
 /* Ours are found by their comment, and a chain that has one is not taken again. */
 static void test_marks(void **state)
 {
@@ -233,7 +256,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_docker), cmocka_unit_test(test_forward),
 		cmocka_unit_test(test_input),  cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_marks),  cmocka_unit_test(test_torn),
+		cmocka_unit_test(test_table),  cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_torn),
 	};
 
 	return cmocka_run_group_tests_name("ruleset", tests, NULL, NULL);

@@ -230,6 +230,30 @@ static int end_token(void *arg, const struct token_row *row)
 	return sessions_ended_add(arg, &row->id);
 }
 
+/* "ann (role admin, disabled)": who reads the audit asks what was done to the account. */
+static void name_change(struct update *u)
+{
+	static const char *const roles[] = {"", "role member", "role auditor", "role admin"};
+	const char *const parts[] = {roles[u->role], u->hash ? "password" : "",
+				     u->disabled > 0    ? "disabled"
+				     : u->disabled == 0 ? "enabled"
+							: ""};
+	char what[sizeof(u->audit.object)];
+	size_t len = (size_t)snprintf(what, sizeof(what), "%s", u->user.name);
+	bool more = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		if (!parts[i][0])
+			continue;
+		len += (size_t)snprintf(what + len, sizeof(what) - len, "%s%s", more ? ", " : " (",
+					parts[i]);
+		more = true;
+	}
+	if (more)
+		snprintf(what + len, sizeof(what) - len, ")");
+	audit_object(&u->audit, &u->user.id, what);
+}
+
 static int save(struct txn *txn, void *ctx)
 {
 	struct token_filter of_user = {.limit = UINT32_MAX};
@@ -266,7 +290,7 @@ static int save(struct txn *txn, void *ctx)
 		r = set_devices_state(txn, u);
 	if (r)
 		return err_trace(r);
-	audit_object(&u->audit, &u->user.id, u->user.name);
+	name_change(u);
 	return audit_end(txn, &u->audit, 0);
 }
 

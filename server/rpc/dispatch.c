@@ -174,7 +174,10 @@ static int check_audience(struct call *call)
 	}
 	if (who->audience == AUDIENCE_PUBLIC)
 		return call_fail(call, ERR_TOKEN_MISSING, "Sign in first.");
-	return call_fail(call, ERR_ROLE_REQUIRED, "This method is not for your kind of account.");
+	return call_fail(call, ERR_ROLE_REQUIRED,
+			 p->audience == AUDIENCE_AGENT
+				 ? "Only nodes may do this, with their own token."
+				 : "Only people may do this: sign in as one of the tenant.");
 }
 
 /* The keys whose refused attempts count, the user's last; a node's address is not its people's. */

@@ -205,6 +205,9 @@ def disabled(lab):
         assert member.state == 1 and bytes(member.device.active.public_key)
         assert lab.ann.call("GetDevice", id=device.id).device.status != 7
     refused("TOKEN_INVALID", bob.call, "ListDevices")
+    told = [e.object for e in lab.ann.call("ListAudit", page_size=100).entries
+            if e.action == "user.update" and e.object.startswith("bob ")]
+    assert told[:3] == ["bob (enabled)", "bob (disabled)", "bob (disabled)"], told
     assert len(login(lab.d, "bob", "acme").call("ListDevices").devices) == 3
 
 

@@ -280,6 +280,8 @@ static void audiences(void **state)
 		assert_int_equal(t.err, rows[i].err);
 		if (row.policy.audience == AUDIENCE_USER && row.policy.roles && t.err)
 			assert_non_null(strstr(t.words, "needs the role admin; yours is"));
+		else if (t.err == ERR_ROLE_REQUIRED)
+			assert_memory_equal(t.words, "Only ", 5);
 	}
 }
 

@@ -49,7 +49,8 @@ struct  Pb__AuditEntry
    */
   char *action;
   /*
-   * The object: its id, and its label as it was then.
+   * The object: its id, and its label as it was then (after a renaming); of an account
+   * that was changed also how, "ann (role admin, password, disabled)".
    */
   char *object_id;
   char *object;

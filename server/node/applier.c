@@ -109,6 +109,19 @@ static bool is_in_range(const struct applier *a, const struct cidr *prefix)
 	return cidr_contains(prefix->family == CIDR_V4 ? &t->range4 : &t->range6, prefix);
 }
 
+/* What is sent there would go into the interface that it comes from, and round for ever. */
+static void leave_mesh(const struct applier *a, struct wg_peer *peer)
+{
+	const struct wg_endpoint *e = &peer->endpoint;
+	struct cidr host = {.family = e->family, .bits = e->family == CIDR_V4 ? 32 : 128};
+
+	memcpy(host.addr, e->addr, sizeof(host.addr));
+	if (!e->family || !is_in_range(a, &host))
+		return;
+	peer->endpoint = (struct wg_endpoint){0};
+	peer->endpoint_is_new = false;
+}
+
 static int add_wanted(struct applier *a, struct wg_list *wanted, const struct view_peer *p)
 {
 	struct wg_peer *peer;
@@ -126,6 +139,7 @@ static int add_wanted(struct applier *a, struct wg_list *wanted, const struct vi
 	peer->keepalive_s = p->keepalive_s;
 	endpoints_look(a->endpoints, &p->id, p->endpoint, a->from_cache, &peer->endpoint,
 		       &peer->endpoint_is_new);
+	leave_mesh(a, peer);
 	for (size_t i = 0; i < p->n_prefixes; i++) {
 		const struct cidr *prefix = &a->view.prefixes[p->first_prefix + i];
 		int r;

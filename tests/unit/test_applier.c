@@ -47,8 +47,7 @@ static struct key key_of(unsigned i)
 	return k;
 }
 
-/* Node i, at 10.64.0.i unless another address is given. */
-static void put_node(struct bench *b, unsigned i, const char *address)
+static void put_node_at(struct bench *b, unsigned i, const char *address, const char *endpoint)
 {
 	struct member m = {.id = id_of(i), .kind = MEMBER_NODE, .label = "l", .slug = "s"};
 	struct cidr given;
@@ -59,10 +58,16 @@ static void put_node(struct bench *b, unsigned i, const char *address)
 	if (address && cidr_parse(address, &given) == 0)
 		m.ip4 = cidr_host4(&given);
 	m.node.public_key = key_of(i);
-	m.node.endpoint = "";
+	m.node.endpoint = (char *)endpoint;
 	assert_int_equal(member_encode(&m, &bytes, &len), 0);
 	assert_int_equal(members_put(b->replica.list, bytes, len), 0);
 	free(bytes);
+}
+
+/* Node i, at 10.64.0.i unless another address is given. */
+static void put_node(struct bench *b, unsigned i, const char *address)
+{
+	put_node_at(b, i, address, "");
 }
 
 static bool refuses_four(void *arg, const struct key *public_key)
@@ -182,6 +187,28 @@ static void test_an_address_outside_the_range(void **state)
 	assert_int_equal(b->replica.interface.n_failed, 0);
 }
 
+static uint8_t endpoint_family(const struct bench *b, unsigned i)
+{
+	const struct key key = key_of(i);
+
+	return fakewg_peer(b->fake, &key)->is.endpoint.family;
+}
+
+static void test_an_endpoint_inside_the_mesh(void **state)
+{
+	struct bench *b = *state;
+
+	put_node_at(b, 2, NULL, "10.64.0.3:51820");
+	put_node_at(b, 3, NULL, "192.0.2.3:51820");
+	assert_int_equal(applier_apply(&b->applier), 0);
+	assert_int_equal(holder_of(b, "10.64.0.2/32"), 2);
+	assert_int_equal(endpoint_family(b, 2), 0);
+	assert_int_equal(endpoint_family(b, 3), CIDR_V4);
+	put_node_at(b, 2, NULL, "192.0.2.2:51820");
+	assert_int_equal(applier_apply(&b->applier), 0);
+	assert_int_equal(endpoint_family(b, 2), CIDR_V4);
+}
+
 static void test_a_refusal_in_the_middle(void **state)
 {
 	struct bench *b = *state;
@@ -208,6 +235,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_two_owners_of_one_address, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_an_address_outside_the_range, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_an_endpoint_inside_the_mesh, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_refusal_in_the_middle, set_up, tear_down),
 	};

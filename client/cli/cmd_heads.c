@@ -160,39 +160,46 @@ static int take_file(struct cli *cli, const char *path, Pb__VerifyAuditRequest *
 	return r ? tell_problem(r, path, &problem) : 0;
 }
 
-static void tell_fault(const Pb__VerifyAuditResponse *out)
+static void tell_fault(const char *whose, const char *colon, const Pb__VerifyAuditResponse *out)
 {
 	char text[64];
 
 	if (out->fault == PB__AUDIT_FAULT__AUDIT_FAULT_MISSING && out->bad_seq == out->rows + 1)
-		print_line(stderr, "error: rows after %" PRIu64 " are gone", out->rows);
+		print_line(stderr, "error: %s%srows after %" PRIu64 " are gone", whose, colon,
+			   out->rows);
 	else if (out->fault == PB__AUDIT_FAULT__AUDIT_FAULT_HEAD)
-		print_line(stderr, "error: the signed head of row %" PRIu64 " was changed",
-			   out->bad_seq);
+		print_line(stderr, "error: %s%sthe signed head of row %" PRIu64 " was changed",
+			   whose, colon, out->bad_seq);
 	else if (out->fault != PB__AUDIT_FAULT__AUDIT_FAULT_REWRITTEN)
-		print_line(stderr, "error: row %" PRIu64 " is %s", out->bad_seq,
+		print_line(stderr, "error: %s%srow %" PRIu64 " is %s", whose, colon, out->bad_seq,
 			   print_enum(&pb__audit_fault__descriptor, (int)out->fault, "AUDIT_FAULT_",
 				      text));
 	else if (out->from_seq == out->bad_seq)
-		print_line(stderr, "error: row %" PRIu64 " was written anew", out->bad_seq);
+		print_line(stderr, "error: %s%srow %" PRIu64 " was written anew", whose, colon,
+			   out->bad_seq);
 	else
-		print_line(stderr, "error: a row from %" PRIu64 " to %" PRIu64 " was written anew",
-			   out->from_seq, out->bad_seq);
+		print_line(stderr,
+			   "error: %s%sa row from %" PRIu64 " to %" PRIu64 " was written anew",
+			   whose, colon, out->from_seq, out->bad_seq);
 }
 
-static int tell_outcome(const struct cli *cli, const Pb__VerifyAuditResponse *out)
+/* whose: the tenant in front of the words, where it was not named; "" where it was. */
+static int tell_outcome(const struct cli *cli, const char *whose,
+			const Pb__VerifyAuditResponse *out)
 {
+	const char *colon = *whose ? ": " : "";
+
 	if (cli->json && print_json(stdout, "qmesh.audit.verify/1", &out->base) < 0)
 		return EXIT_OTHER;
 	if (!cli->json && out->fault)
-		tell_fault(out);
+		tell_fault(whose, colon, out);
 	else if (!cli->json)
-		print_line(stdout, "whole: %" PRIu64 " rows, head %" PRIu64 ":%s", out->rows,
-			   out->rows, out->head);
+		print_line(stdout, "%s%swhole: %" PRIu64 " rows, head %" PRIu64 ":%s", whose, colon,
+			   out->rows, out->rows, out->head);
 	return out->fault ? EXIT_CHECK_FAILED : EXIT_DONE;
 }
 
-static int verify(struct cli *cli, const Pb__VerifyAuditRequest *in)
+static int verify(struct cli *cli, const char *whose, const Pb__VerifyAuditRequest *in)
 {
 	_cleanup_(reach_free) Pb__VerifyAuditResponse *out = NULL;
 	struct qm_reply reply;
@@ -207,7 +214,55 @@ static int verify(struct cli *cli, const Pb__VerifyAuditRequest *in)
 	if (code)
 		return bad_head ? EXIT_CHECK_FAILED : code;
 	qm_reply_done(&reply);
-	return tell_outcome(cli, out);
+	return tell_outcome(cli, whose, out);
+}
+
+/* A broken one is told and the next is looked at; only what is no outcome ends it. */
+static int verify_page(struct cli *cli, const Pb__ListTenantsResponse *tenants, bool *broken)
+{
+	for (size_t i = 0; i < tenants->n_tenants; i++) {
+		Pb__VerifyAuditRequest in = PB__VERIFY_AUDIT_REQUEST__INIT;
+		int code;
+
+		in.tenant = tenants->tenants[i]->id;
+		code = verify(cli, tenants->tenants[i]->name, &in);
+		if (code && code != EXIT_CHECK_FAILED)
+			return code;
+		*broken |= code != 0;
+	}
+	return 0;
+}
+
+static int verify_all(struct cli *cli)
+{
+	char token[201] = "";
+	bool broken = false;
+	size_t n = 0;
+
+	do {
+		_cleanup_(reach_free) Pb__ListTenantsResponse *out = NULL;
+		Pb__ListTenantsRequest in = PB__LIST_TENANTS_REQUEST__INIT;
+		struct qm_reply reply;
+		int code;
+
+		in.page_token = token;
+		code = reach_outcome(
+			cli, qm_list_tenants(cli->client, &cli->call, &in, &reply, &out), &reply);
+		if (code)
+			return code;
+		qm_reply_done(&reply);
+		code = verify_page(cli, out, &broken);
+		if (code)
+			return code;
+		n += out->n_tenants;
+		snprintf(token, sizeof(token), "%s", out->next_page_token);
+	} while (*token);
+	/* Whoever looks after a restore must not take nothing for all is well. */
+	if (!n) {
+		print_problem(NULL, "there is no tenant yet");
+		return EXIT_USAGE;
+	}
+	return broken ? EXIT_CHECK_FAILED : EXIT_DONE;
 }
 
 static int run_verify(struct cli *cli)
@@ -224,8 +279,12 @@ static int run_verify(struct cli *cli)
 		return EXIT_USAGE;
 	}
 	code = reach_open_operator(cli);
-	if (code == 0)
-		code = tenantarg_choose(cli, tenant);
+	if (code)
+		return code;
+	tenantarg_named(cli, tenant);
+	if (!*tenant && !head)
+		return verify_all(cli);
+	code = tenantarg_choose(cli, tenant);
 	if (code)
 		return code;
 	in.tenant = tenant;
@@ -237,7 +296,7 @@ static int run_verify(struct cli *cli)
 		code = take_file(cli, head, &in, &arena);
 	}
 	if (!code)
-		code = verify(cli, &in);
+		code = verify(cli, "", &in);
 	arena_done(&arena);
 	return code;
 }
@@ -249,14 +308,14 @@ static const struct flag head_flags[] = {
 };
 
 static const struct flag verify_flags[] = {
-	{"--tenant", "NAME", "the tenant; not needed where there is only one"},
+	{"--tenant", "NAME", "one tenant; all without it, or with --head the only one there is"},
 	{"--head", "FILE", "signed heads kept elsewhere, or one as 12:HASH: is all still there?"},
 	{"--key", "FILE", "believe heads by the keys of this file, not by the Control Panel's"},
 	{NULL, NULL, NULL},
 };
 
 const struct command cmd_heads_table[] = {
-	{"audit verify", "[TENANT]", "Recompute a tenant's audit chain", 0, 1, verify_flags,
+	{"audit verify", "[TENANT]", "Recompute the audit chains of tenants", 0, 1, verify_flags,
 	 run_verify},
 	{"audit head", "[TENANT]", "The signed heads of audit chains, to be kept elsewhere", 0, 1,
 	 head_flags, run_head},

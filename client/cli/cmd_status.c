@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mesh in one look: status, features, audit. */
+/* The mesh in one look: status, features. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -297,64 +297,13 @@ static int run_features(struct cli *cli)
 	return EXIT_DONE;
 }
 
-static void add_entry(struct print_table *t, const Pb__AuditEntry *e)
-{
-	char text[64];
-
-	print_cellf(t, "%" PRIu64, e->seq);
-	print_cell(t, e->time ? print_ago(ms_of(e->time), clock_wall_ms(), text) : NULL);
-	print_cell(t, e->actor);
-	print_cell(t, e->action);
-	print_cell(t, e->object[0] ? e->object : e->object_id);
-	print_cell(t, e->from);
-	print_cell(t, e->result);
-}
-
-static int run_audit(struct cli *cli)
-{
-	_cleanup_(reach_free) Pb__ListAuditResponse *out = NULL;
-	Pb__ListAuditRequest in = PB__LIST_AUDIT_REQUEST__INIT;
-	const char *limit = args_value(&cli->args, "--limit");
-	struct qm_reply reply;
-	struct print_table t;
-	uint64_t n = 100;
-	int code;
-
-	if (limit && (text_parse_u64(limit, 1000, &n) < 0 || n == 0)) {
-		print_problem(NULL, "--limit is a number from 1 to 1000");
-		return EXIT_USAGE;
-	}
-	in.page_size = (uint32_t)n;
-	code = reach_open(cli);
-	if (code)
-		return code;
-	code = reach_outcome(cli, qm_list_audit(cli->client, &cli->call, &in, &reply, &out),
-			     &reply);
-	if (code)
-		return code;
-	qm_reply_done(&reply);
-	if (cli->json)
-		return print_json(stdout, "qmesh.audit.list/1", &out->base) < 0 ? EXIT_OTHER : 0;
-	print_table_init(&t, "SEQ|WHEN|WHO|WHAT|OBJECT|FROM|RESULT");
-	for (size_t i = 0; i < out->n_entries; i++)
-		add_entry(&t, out->entries[i]);
-	print_table_done(&t, stdout);
-	return EXIT_DONE;
-}
-
 static const struct flag status_flags[] = {
 	{"--watch", NULL, "a line at each change, until interrupted; goes on after a restart"},
-	{NULL, NULL, NULL},
-};
-
-static const struct flag audit_flags[] = {
-	{"--limit", "N", "so many of the newest, 100 without it"},
 	{NULL, NULL, NULL},
 };
 
 const struct command cmd_status_table[] = {
 	{"status", "", "The mesh in one look", 0, 0, status_flags, run_status},
 	{"features", "", "What the plan has, and what is used of it", 0, 0, NULL, run_features},
-	{"audit list", "", "Who did what (Team plan and up)", 0, 0, audit_flags, run_audit},
 	{NULL, NULL, NULL, 0, 0, NULL, NULL},
 };

@@ -2,7 +2,7 @@
 /* quazzar.mesh.v1.AdminService: methods and policy. Made from proto/ by scripts/gen; never edited. */
 #include "gen/rpc/admin_service.h"
 
-const struct method admin_service_methods[17] = {
+const struct method admin_service_methods[18] = {
 	[METHOD_ADMIN_CREATE_TENANT] = {
 		.path = "/quazzar.mesh.v1.AdminService/CreateTenant",
 		.name = "CreateTenant",
@@ -241,6 +241,26 @@ const struct method admin_service_methods[17] = {
 			.no_side_effects = true,
 		},
 	},
+	[METHOD_ADMIN_LIST_TENANT_AUDIT] = {
+		.path = "/quazzar.mesh.v1.AdminService/ListTenantAudit",
+		.name = "ListTenantAudit",
+		.service = &admin_service_desc,
+		.index = METHOD_ADMIN_LIST_TENANT_AUDIT,
+		.kind = METHOD_UNARY,
+		.in = &pb__list_tenant_audit_request__descriptor,
+		.out = &pb__list_tenant_audit_response__descriptor,
+		.policy = {
+			.audience = AUDIENCE_OPERATOR,
+			.runs_on = RUNS_ON_CP,
+			.rate = RATE_WINDOW_NONE,
+			.lane = LANE_WORKER,
+			.body_limit = 65536,
+			.deadline_ms = 15000,
+			.http_status = 200,
+			.idempotent = true,
+			.no_side_effects = true,
+		},
+	},
 	[METHOD_ADMIN_VERIFY_AUDIT] = {
 		.path = "/quazzar.mesh.v1.AdminService/VerifyAudit",
 		.name = "VerifyAudit",
@@ -342,5 +362,5 @@ const struct method admin_service_methods[17] = {
 const struct service admin_service_desc = {
 	.name = "quazzar.mesh.v1.AdminService",
 	.methods = admin_service_methods,
-	.n_methods = 17,
+	.n_methods = 18,
 };

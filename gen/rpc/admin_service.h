@@ -34,6 +34,8 @@ struct admin_service {
 		Pb__InstallLicenceResponse *out);
 	int (*verify_licence)(struct call *call, const Pb__VerifyLicenceRequest *in,
 		Pb__VerifyLicenceResponse *out);
+	int (*list_tenant_audit)(struct call *call, const Pb__ListTenantAuditRequest *in,
+		Pb__ListTenantAuditResponse *out);
 	int (*verify_audit)(struct call *call, const Pb__VerifyAuditRequest *in,
 		Pb__VerifyAuditResponse *out);
 	int (*sign_audit_heads)(struct call *call, const Pb__SignAuditHeadsRequest *in,
@@ -59,17 +61,18 @@ enum admin_service_method {
 	METHOD_ADMIN_GET_LICENCE = 9,
 	METHOD_ADMIN_INSTALL_LICENCE = 10,
 	METHOD_ADMIN_VERIFY_LICENCE = 11,
-	METHOD_ADMIN_VERIFY_AUDIT = 12,
-	METHOD_ADMIN_SIGN_AUDIT_HEADS = 13,
-	METHOD_ADMIN_LIST_KEYS = 14,
-	METHOD_ADMIN_ROTATE_KEY = 15,
-	METHOD_ADMIN_CREATE_BACKUP = 16,
+	METHOD_ADMIN_LIST_TENANT_AUDIT = 12,
+	METHOD_ADMIN_VERIFY_AUDIT = 13,
+	METHOD_ADMIN_SIGN_AUDIT_HEADS = 14,
+	METHOD_ADMIN_LIST_KEYS = 15,
+	METHOD_ADMIN_ROTATE_KEY = 16,
+	METHOD_ADMIN_CREATE_BACKUP = 17,
 };
 
-extern const struct method admin_service_methods[17];
+extern const struct method admin_service_methods[18];
 extern const struct service admin_service_desc;
 
-_Static_assert(sizeof(struct admin_service) == 17 * sizeof(int (*)(void)),
+_Static_assert(sizeof(struct admin_service) == 18 * sizeof(int (*)(void)),
 	       "handlers are an array of function pointers");
 
 static inline const void *admin_service_handlers(const struct admin_service *h)

@@ -665,60 +665,73 @@ static const struct field_rule rules_95[] = {
 	{.max_len = 200}, /* next_page_token */
 };
 
-/* quazzar.mesh.v1.ListTenantNodesRequest */
+/* quazzar.mesh.v1.ListTenantAuditRequest */
 static const struct field_rule rules_96[] = {
+	{.min_len = 1, .max_len = 63}, /* tenant */
+	{.max = 1000}, /* page_size */
+	{.max_len = 200}, /* page_token */
+};
+
+/* quazzar.mesh.v1.ListTenantAuditResponse */
+static const struct field_rule rules_97[] = {
+	{.max_items = 1000}, /* entries */
+	{.max_len = 200}, /* next_page_token */
+};
+
+/* quazzar.mesh.v1.ListTenantNodesRequest */
+static const struct field_rule rules_98[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.max = 4096}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListTenantNodesResponse */
-static const struct field_rule rules_97[] = {
+static const struct field_rule rules_99[] = {
 	{.max_items = 4096}, /* nodes */
 	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.ListTenantsRequest */
-static const struct field_rule rules_98[] = {
+static const struct field_rule rules_100[] = {
 	{.max = 4096}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListTenantsResponse */
-static const struct field_rule rules_99[] = {
+static const struct field_rule rules_101[] = {
 	{.max_items = 4096}, /* tenants */
 	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.ListUsersRequest */
-static const struct field_rule rules_100[] = {
+static const struct field_rule rules_102[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.max = 4096}, /* page_size */
 	{.max_len = 200}, /* page_token */
 };
 
 /* quazzar.mesh.v1.ListUsersResponse */
-static const struct field_rule rules_101[] = {
+static const struct field_rule rules_103[] = {
 	{.max_items = 4096}, /* users */
 	{.max_len = 200}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.LoginRequest */
-static const struct field_rule rules_102[] = {
+static const struct field_rule rules_104[] = {
 	{.max_len = 63}, /* tenant */
 	{.min_len = 1, .max_len = 128}, /* user */
 	{.min_len = 1, .max_len = 1024, .secret = true}, /* password */
 };
 
 /* quazzar.mesh.v1.LoginResponse */
-static const struct field_rule rules_103[] = {
+static const struct field_rule rules_105[] = {
 	{.max_len = 1024, .secret = true}, /* token */
 	{0}, /* expires_at */
 	{0}, /* user */
 };
 
 /* quazzar.mesh.v1.Member */
-static const struct field_rule rules_106[] = {
+static const struct field_rule rules_108[] = {
 	{.max_len = 16}, /* id */
 	{0}, /* state */
 	{.max_len = 256}, /* label */
@@ -731,7 +744,7 @@ static const struct field_rule rules_106[] = {
 };
 
 /* quazzar.mesh.v1.Node */
-static const struct field_rule rules_107[] = {
+static const struct field_rule rules_109[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 256}, /* label */
 	{.max_len = 63}, /* slug */
@@ -753,7 +766,7 @@ static const struct field_rule rules_107[] = {
 };
 
 /* quazzar.mesh.v1.NodeLag */
-static const struct field_rule rules_108[] = {
+static const struct field_rule rules_110[] = {
 	{.max_len = 16}, /* node_id */
 	{0}, /* state */
 	{0}, /* since */
@@ -764,7 +777,7 @@ static const struct field_rule rules_108[] = {
 };
 
 /* quazzar.mesh.v1.NodeProgress */
-static const struct field_rule rules_109[] = {
+static const struct field_rule rules_111[] = {
 	{.max_len = 36}, /* node_id */
 	{.max_len = 256}, /* label */
 	{0}, /* online */
@@ -778,26 +791,26 @@ static const struct field_rule rules_109[] = {
 };
 
 /* quazzar.mesh.v1.NodePskKey */
-static const struct field_rule rules_110[] = {
+static const struct field_rule rules_112[] = {
 	{0}, /* psk_version */
 	{.max_len = 32, .secret = true}, /* key */
 };
 
 /* quazzar.mesh.v1.NodeRecord */
-static const struct field_rule rules_111[] = {
+static const struct field_rule rules_113[] = {
 	{.max_len = 32}, /* public_key */
 	{.max_len = 261}, /* endpoint */
 	{.max_len = 49, .max_items = 64}, /* advertised_routes */
 };
 
 /* quazzar.mesh.v1.Owner */
-static const struct field_rule rules_112[] = {
+static const struct field_rule rules_114[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 128}, /* name */
 };
 
 /* quazzar.mesh.v1.Peer */
-static const struct field_rule rules_113[] = {
+static const struct field_rule rules_115[] = {
 	{.max_len = 44}, /* public_key */
 	{.max_len = 36}, /* device_id */
 	{.max_len = 64}, /* endpoint */
@@ -810,14 +823,14 @@ static const struct field_rule rules_113[] = {
 };
 
 /* quazzar.mesh.v1.PeerList */
-static const struct field_rule rules_114[] = {
+static const struct field_rule rules_116[] = {
 	{.max_len = 2048, .max_items = 4096}, /* upserts */
 	{.max_len = 16, .max_items = 4096}, /* removed_ids */
 	{.max_len = 4096}, /* tenant */
 };
 
 /* quazzar.mesh.v1.PeerStatus */
-static const struct field_rule rules_115[] = {
+static const struct field_rule rules_117[] = {
 	{.max_len = 16}, /* device_id */
 	{0}, /* latest_handshake */
 	{.max = 9223372036854775807}, /* rx_bytes */
@@ -827,7 +840,7 @@ static const struct field_rule rules_115[] = {
 };
 
 /* quazzar.mesh.v1.PeersHead */
-static const struct field_rule rules_116[] = {
+static const struct field_rule rules_118[] = {
 	{.max_len = 16}, /* tenant_id */
 	{0}, /* epoch */
 	{0}, /* from_generation */
@@ -840,7 +853,7 @@ static const struct field_rule rules_116[] = {
 };
 
 /* quazzar.mesh.v1.PeersUpdated */
-static const struct field_rule rules_117[] = {
+static const struct field_rule rules_119[] = {
 	{.max_len = 512}, /* head */
 	{.max_len = 4194304}, /* list */
 	{.max_len = 64}, /* signature */
@@ -848,18 +861,18 @@ static const struct field_rule rules_117[] = {
 };
 
 /* quazzar.mesh.v1.Promoted */
-static const struct field_rule rules_118[] = {
+static const struct field_rule rules_120[] = {
 	{.min_len = 16, .max_len = 16}, /* device_id */
 	{.max = 2147483647}, /* key_version */
 };
 
 /* quazzar.mesh.v1.RefreshResponse */
-static const struct field_rule rules_121[] = {
+static const struct field_rule rules_123[] = {
 	{0}, /* generation */
 };
 
 /* quazzar.mesh.v1.RemoveNodeRequest */
-static const struct field_rule rules_122[] = {
+static const struct field_rule rules_124[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.min_len = 1, .max_len = 63}, /* node */
 	{.max_len = 63}, /* rehome_to */
@@ -867,12 +880,12 @@ static const struct field_rule rules_122[] = {
 };
 
 /* quazzar.mesh.v1.RemoveNodeResponse */
-static const struct field_rule rules_123[] = {
+static const struct field_rule rules_125[] = {
 	{0}, /* devices */
 };
 
 /* quazzar.mesh.v1.RenewTokenRequest */
-static const struct field_rule rules_124[] = {
+static const struct field_rule rules_126[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* node_id */
 	{0}, /* time */
 	{.min_len = 16, .max_len = 16}, /* nonce */
@@ -880,13 +893,13 @@ static const struct field_rule rules_124[] = {
 };
 
 /* quazzar.mesh.v1.RenewTokenResponse */
-static const struct field_rule rules_125[] = {
+static const struct field_rule rules_127[] = {
 	{.max_len = 1024, .secret = true}, /* agent_token */
 	{0}, /* expires_at */
 };
 
 /* quazzar.mesh.v1.ReportRequest */
-static const struct field_rule rules_126[] = {
+static const struct field_rule rules_128[] = {
 	{.max = 9223372036854775807}, /* epoch */
 	{.max = 9223372036854775807}, /* applied_generation */
 	{.max_len = 32}, /* list_digest */
@@ -907,7 +920,7 @@ static const struct field_rule rules_126[] = {
 };
 
 /* quazzar.mesh.v1.ReportResponse */
-static const struct field_rule rules_127[] = {
+static const struct field_rule rules_129[] = {
 	{0}, /* generation */
 	{0}, /* epoch */
 	{0}, /* time */
@@ -915,18 +928,18 @@ static const struct field_rule rules_127[] = {
 };
 
 /* quazzar.mesh.v1.Revocations */
-static const struct field_rule rules_128[] = {
+static const struct field_rule rules_130[] = {
 	{0}, /* full */
 	{.max_len = 16, .max_items = 65536}, /* session_ids */
 };
 
 /* quazzar.mesh.v1.RevokeServiceTokenRequest */
-static const struct field_rule rules_129[] = {
+static const struct field_rule rules_131[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 };
 
 /* quazzar.mesh.v1.RootKey */
-static const struct field_rule rules_131[] = {
+static const struct field_rule rules_133[] = {
 	{0}, /* purpose */
 	{0}, /* version */
 	{0}, /* state */
@@ -941,7 +954,7 @@ static const struct field_rule rules_131[] = {
 };
 
 /* quazzar.mesh.v1.RotateDeviceKeyRequest */
-static const struct field_rule rules_132[] = {
+static const struct field_rule rules_134[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 	{0}, /* immediate */
 	{.max_len = 44}, /* public_key */
@@ -951,28 +964,28 @@ static const struct field_rule rules_132[] = {
 };
 
 /* quazzar.mesh.v1.RotateDeviceKeyResponse */
-static const struct field_rule rules_133[] = {
+static const struct field_rule rules_135[] = {
 	{.max_len = 1024, .secret = true}, /* config */
 	{.max_len = 65536, .secret = true}, /* qr_svg */
 	{0}, /* device */
 };
 
 /* quazzar.mesh.v1.RotateKeyRequest */
-static const struct field_rule rules_134[] = {
+static const struct field_rule rules_136[] = {
 	{0}, /* purpose */
 	{0}, /* immediate */
 	{0}, /* switch_over */
 };
 
 /* quazzar.mesh.v1.RotateKeyResponse */
-static const struct field_rule rules_135[] = {
+static const struct field_rule rules_137[] = {
 	{.max_items = 16}, /* keys */
 	{0}, /* sessions_ended */
 	{0}, /* nodes_untold */
 };
 
 /* quazzar.mesh.v1.ServiceToken */
-static const struct field_rule rules_136[] = {
+static const struct field_rule rules_138[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 64}, /* name */
 	{.max_len = 128}, /* user */
@@ -984,27 +997,27 @@ static const struct field_rule rules_136[] = {
 };
 
 /* quazzar.mesh.v1.SignAuditHeadsRequest */
-static const struct field_rule rules_137[] = {
+static const struct field_rule rules_139[] = {
 	{.max_len = 63}, /* tenant */
 	{.max_len = 64}, /* page_token */
 };
 
 /* quazzar.mesh.v1.SignAuditHeadsResponse */
-static const struct field_rule rules_138[] = {
+static const struct field_rule rules_140[] = {
 	{.max_items = 500}, /* heads */
 	{.max_items = 64}, /* keys */
 	{.max_len = 64}, /* next_page_token */
 };
 
 /* quazzar.mesh.v1.StatSample */
-static const struct field_rule rules_139[] = {
+static const struct field_rule rules_141[] = {
 	{0}, /* time */
 	{0}, /* rx_bytes */
 	{0}, /* tx_bytes */
 };
 
 /* quazzar.mesh.v1.State */
-static const struct field_rule rules_140[] = {
+static const struct field_rule rules_142[] = {
 	{0}, /* active */
 	{0}, /* listen_port */
 	{0}, /* peer_count */
@@ -1044,7 +1057,7 @@ static const struct field_rule rules_140[] = {
 };
 
 /* quazzar.mesh.v1.SubscribeRequest */
-static const struct field_rule rules_141[] = {
+static const struct field_rule rules_143[] = {
 	{.max = 9223372036854775807}, /* epoch */
 	{.max = 9223372036854775807}, /* generation */
 	{.max_len = 512}, /* head */
@@ -1054,12 +1067,12 @@ static const struct field_rule rules_141[] = {
 };
 
 /* quazzar.mesh.v1.SubscribeResponse */
-static const struct field_rule rules_142[] = {
+static const struct field_rule rules_144[] = {
 	{0}, /* event */
 };
 
 /* quazzar.mesh.v1.Tenant */
-static const struct field_rule rules_143[] = {
+static const struct field_rule rules_145[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 63}, /* name */
 	{0}, /* plan */
@@ -1077,7 +1090,7 @@ static const struct field_rule rules_143[] = {
 };
 
 /* quazzar.mesh.v1.TenantRecord */
-static const struct field_rule rules_144[] = {
+static const struct field_rule rules_146[] = {
 	{.max_len = 16}, /* id */
 	{.max_len = 63}, /* name */
 	{0}, /* range4 */
@@ -1096,7 +1109,7 @@ static const struct field_rule rules_144[] = {
 };
 
 /* quazzar.mesh.v1.UpdateDeviceRequest */
-static const struct field_rule rules_145[] = {
+static const struct field_rule rules_147[] = {
 	{.min_len = 36, .max_len = 36, .shape = "uuid"}, /* id */
 	{.max_len = 1024}, /* label */
 	{0}, /* type */
@@ -1104,12 +1117,12 @@ static const struct field_rule rules_145[] = {
 };
 
 /* quazzar.mesh.v1.UpdateDeviceResponse */
-static const struct field_rule rules_146[] = {
+static const struct field_rule rules_148[] = {
 	{0}, /* device */
 };
 
 /* quazzar.mesh.v1.UpdateTenantRequest */
-static const struct field_rule rules_147[] = {
+static const struct field_rule rules_149[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{0}, /* plan */
 	{0}, /* end_trial */
@@ -1118,12 +1131,12 @@ static const struct field_rule rules_147[] = {
 };
 
 /* quazzar.mesh.v1.UpdateTenantResponse */
-static const struct field_rule rules_148[] = {
+static const struct field_rule rules_150[] = {
 	{0}, /* tenant */
 };
 
 /* quazzar.mesh.v1.UpdateUserRequest */
-static const struct field_rule rules_149[] = {
+static const struct field_rule rules_151[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.min_len = 1, .max_len = 128}, /* user */
 	{0}, /* role */
@@ -1132,12 +1145,12 @@ static const struct field_rule rules_149[] = {
 };
 
 /* quazzar.mesh.v1.UpdateUserResponse */
-static const struct field_rule rules_150[] = {
+static const struct field_rule rules_152[] = {
 	{0}, /* user */
 };
 
 /* quazzar.mesh.v1.User */
-static const struct field_rule rules_151[] = {
+static const struct field_rule rules_153[] = {
 	{.max_len = 36}, /* id */
 	{.max_len = 128}, /* name */
 	{0}, /* role */
@@ -1146,7 +1159,7 @@ static const struct field_rule rules_151[] = {
 };
 
 /* quazzar.mesh.v1.VerifyAuditRequest */
-static const struct field_rule rules_152[] = {
+static const struct field_rule rules_154[] = {
 	{.min_len = 1, .max_len = 63}, /* tenant */
 	{.max = 9223372036854775807}, /* known_seq */
 	{.max_len = 64}, /* known_hash */
@@ -1154,28 +1167,29 @@ static const struct field_rule rules_152[] = {
 };
 
 /* quazzar.mesh.v1.VerifyAuditResponse */
-static const struct field_rule rules_153[] = {
+static const struct field_rule rules_155[] = {
 	{0}, /* rows */
 	{0}, /* fault */
 	{0}, /* bad_seq */
 	{.max_len = 64}, /* head */
 	{0}, /* from_seq */
 	{0}, /* heads */
+	{.max_len = 63}, /* tenant */
 };
 
 /* quazzar.mesh.v1.VerifyKey */
-static const struct field_rule rules_154[] = {
+static const struct field_rule rules_156[] = {
 	{.max_len = 32}, /* kid */
 	{.max_len = 32}, /* public_key */
 };
 
 /* quazzar.mesh.v1.VerifyLicenceRequest */
-static const struct field_rule rules_155[] = {
+static const struct field_rule rules_157[] = {
 	{.min_len = 1, .max_len = 8192}, /* licence */
 };
 
 /* quazzar.mesh.v1.VerifyLicenceResponse */
-static const struct field_rule rules_156[] = {
+static const struct field_rule rules_158[] = {
 	{0}, /* licence */
 	{.max_len = 16}, /* key_id */
 	{.max_len = 64}, /* vendor */
@@ -1183,19 +1197,19 @@ static const struct field_rule rules_156[] = {
 };
 
 /* quazzar.mesh.v1.WatchStateRequest */
-static const struct field_rule rules_157[] = {
+static const struct field_rule rules_159[] = {
 	{.max = 9223372036854775807}, /* version */
 };
 
 /* quazzar.mesh.v1.WatchStateResponse */
-static const struct field_rule rules_158[] = {
+static const struct field_rule rules_160[] = {
 	{0}, /* version */
 	{.max_len = 16, .max_items = 8}, /* topics */
 	{0}, /* state */
 };
 
 /* quazzar.mesh.v1.WhoAmIResponse */
-static const struct field_rule rules_160[] = {
+static const struct field_rule rules_162[] = {
 	{.max_len = 128}, /* user */
 	{.max_len = 63}, /* tenant */
 	{0}, /* role */
@@ -1206,60 +1220,61 @@ static const struct field_rule rules_160[] = {
 };
 
 static const struct message_rules slots[N_SLOTS] = {
-	[5] = {&pb__stat_sample__descriptor, rules_139, false},
+	[5] = {&pb__stat_sample__descriptor, rules_141, false},
 	[8] = {&pb__licensed_tenant__descriptor, rules_83, false},
-	[12] = {&pb__verify_licence_response__descriptor, rules_156, false},
+	[12] = {&pb__verify_licence_response__descriptor, rules_158, false},
 	[18] = {&pb__enroll_request__descriptor, rules_46, true},
 	[19] = {&pb__device__descriptor, rules_42, false},
-	[20] = {&pb__user__descriptor, rules_151, false},
-	[36] = {&pb__renew_token_request__descriptor, rules_124, false},
-	[41] = {&pb__peers_updated__descriptor, rules_117, false},
-	[48] = {&pb__verify_audit_response__descriptor, rules_153, false},
-	[51] = {&pb__refresh_response__descriptor, rules_121, false},
+	[20] = {&pb__user__descriptor, rules_153, false},
+	[21] = {&pb__list_tenant_audit_request__descriptor, rules_96, false},
+	[36] = {&pb__renew_token_request__descriptor, rules_126, false},
+	[41] = {&pb__peers_updated__descriptor, rules_119, false},
+	[48] = {&pb__verify_audit_response__descriptor, rules_155, false},
+	[51] = {&pb__refresh_response__descriptor, rules_123, false},
 	[53] = {&pb__list_service_tokens_response__descriptor, rules_95, false},
 	[59] = {&pb__delete_device_response__descriptor, NULL, false},
 	[64] = {&pb__install_licence_response__descriptor, rules_72, false},
 	[72] = {&pb__create_device_response__descriptor, rules_31, true},
 	[83] = {&pb__list_audit_response__descriptor, rules_85, false},
 	[84] = {&pb__logout_request__descriptor, NULL, false},
-	[85] = {&pb__report_request__descriptor, rules_126, false},
-	[86] = {&pb__rotate_device_key_request__descriptor, rules_132, false},
-	[92] = {&pb__node_psk_key__descriptor, rules_110, true},
+	[85] = {&pb__report_request__descriptor, rules_128, false},
+	[86] = {&pb__rotate_device_key_request__descriptor, rules_134, false},
+	[92] = {&pb__node_psk_key__descriptor, rules_112, true},
 	[95] = {&pb__change_password_response__descriptor, NULL, false},
 	[97] = {&pb__change_password_request__descriptor, rules_25, true},
-	[99] = {&pb__node_lag__descriptor, rules_108, false},
-	[100] = {&pb__update_user_response__descriptor, rules_150, false},
-	[105] = {&pb__peer__descriptor, rules_113, false},
+	[99] = {&pb__node_lag__descriptor, rules_110, false},
+	[100] = {&pb__update_user_response__descriptor, rules_152, false},
+	[105] = {&pb__peer__descriptor, rules_115, false},
 	[109] = {&pb__get_device_stats_request__descriptor, rules_58, false},
-	[110] = {&pb__promoted__descriptor, rules_118, false},
-	[116] = {&pb__owner__descriptor, rules_112, false},
+	[110] = {&pb__promoted__descriptor, rules_120, false},
+	[116] = {&pb__owner__descriptor, rules_114, false},
 	[122] = {&pb__audit_head__descriptor, rules_21, false},
 	[123] = {&pb__get_orbit_features_request__descriptor, NULL, false},
-	[124] = {&pb__revoke_service_token_request__descriptor, rules_129, false},
-	[125] = {&pb__subscribe_request__descriptor, rules_141, false},
+	[124] = {&pb__revoke_service_token_request__descriptor, rules_131, false},
+	[125] = {&pb__subscribe_request__descriptor, rules_143, false},
 	[130] = {&pb__device_record__descriptor, rules_43, false},
 	[131] = {&pb__list_nodes_request__descriptor, rules_90, false},
 	[139] = {&pb__create_join_token_request__descriptor, rules_32, false},
 	[143] = {&pb__list_peers_request__descriptor, NULL, false},
 	[150] = {&pb__get_device_response__descriptor, rules_57, false},
 	[151] = {&pb__get_state_response__descriptor, rules_70, false},
-	[152] = {&pb__state__descriptor, rules_140, false},
-	[156] = {&pb__verify_audit_request__descriptor, rules_152, false},
+	[152] = {&pb__state__descriptor, rules_142, false},
+	[156] = {&pb__verify_audit_request__descriptor, rules_154, false},
 	[158] = {&pb__licence_status__descriptor, rules_82, false},
-	[161] = {&pb__service_token__descriptor, rules_136, false},
+	[161] = {&pb__service_token__descriptor, rules_138, false},
 	[163] = {&grpc__reflection__v1__service_response__descriptor, rules_10, false},
 	[164] = {&grpc__reflection__v1alpha__service_response__descriptor, rules_18, false},
-	[165] = {&pb__node_record__descriptor, rules_111, false},
+	[165] = {&pb__node_record__descriptor, rules_113, false},
 	[167] = {&pb__create_user_request__descriptor, rules_38, true},
 	[169] = {&pb__get_state_request__descriptor, NULL, false},
 	[173] = {&pb__list_devices_request__descriptor, rules_86, false},
 	[177] = {&pb__list_nodes_response__descriptor, rules_91, false},
 	[178] = {&pb__agent_event__descriptor, rules_19, true},
-	[185] = {&pb__list_tenant_nodes_response__descriptor, rules_97, false},
-	[190] = {&pb__node_progress__descriptor, rules_109, false},
-	[191] = {&pb__remove_node_response__descriptor, rules_123, false},
+	[185] = {&pb__list_tenant_nodes_response__descriptor, rules_99, false},
+	[190] = {&pb__node_progress__descriptor, rules_111, false},
+	[191] = {&pb__remove_node_response__descriptor, rules_125, false},
 	[195] = {&pb__get_licence_request__descriptor, NULL, false},
-	[197] = {&pb__tenant__descriptor, rules_143, false},
+	[197] = {&pb__tenant__descriptor, rules_145, false},
 	[202] = {&pb__list_keys_response__descriptor, rules_89, false},
 	[204] = {&pb__get_change_request__descriptor, rules_54, false},
 	[205] = {&pb__refresh_request__descriptor, NULL, false},
@@ -1267,38 +1282,38 @@ static const struct message_rules slots[N_SLOTS] = {
 	[214] = {&grpc__reflection__v1alpha__file_descriptor_response__descriptor, rules_14, false},
 	[215] = {&pb__issuer__descriptor, rules_76, false},
 	[221] = {&pb__feature__descriptor, rules_53, false},
-	[223] = {&pb__login_request__descriptor, rules_102, true},
-	[227] = {&pb__member__descriptor, rules_106, false},
+	[223] = {&pb__login_request__descriptor, rules_104, true},
+	[227] = {&pb__member__descriptor, rules_108, false},
 	[228] = {&coredns__dns__dns_packet__descriptor, rules_0, false},
 	[229] = {&pb__create_device_request__descriptor, rules_30, false},
 	[230] = {&pb__delete_device_request__descriptor, rules_40, false},
 	[231] = {&pb__issue_certificate_response__descriptor, rules_75, false},
-	[236] = {&pb__tenant_record__descriptor, rules_144, false},
+	[236] = {&pb__tenant_record__descriptor, rules_146, false},
 	[237] = {&pb__keys__descriptor, rules_79, true},
 	[243] = {&pb__interest__descriptor, rules_73, false},
-	[244] = {&pb__list_tenants_request__descriptor, rules_98, false},
+	[244] = {&pb__list_tenants_request__descriptor, rules_100, false},
 	[249] = {&pb__get_orbit_features_response__descriptor, rules_67, false},
 	[250] = {&pb__get_device_request__descriptor, rules_56, false},
-	[256] = {&pb__verify_licence_request__descriptor, rules_155, false},
+	[256] = {&pb__verify_licence_request__descriptor, rules_157, false},
 	[272] = {&pb__certificate__descriptor, rules_24, false},
-	[274] = {&pb__remove_node_request__descriptor, rules_122, false},
-	[277] = {&pb__peer_list__descriptor, rules_114, false},
+	[274] = {&pb__remove_node_request__descriptor, rules_124, false},
+	[277] = {&pb__peer_list__descriptor, rules_116, false},
 	[281] = {&pb__laggard__descriptor, rules_80, false},
 	[285] = {&pb__who_am_irequest__descriptor, NULL, false},
-	[289] = {&pb__list_tenants_response__descriptor, rules_99, false},
+	[289] = {&pb__list_tenants_response__descriptor, rules_101, false},
 	[298] = {&grpc__health__v1__health_check_response__descriptor, rules_2, false},
 	[299] = {&pb__get_node_peers_response__descriptor, rules_65, false},
-	[300] = {&pb__peer_status__descriptor, rules_115, false},
-	[301] = {&pb__node__descriptor, rules_107, false},
+	[300] = {&pb__peer_status__descriptor, rules_117, false},
+	[301] = {&pb__node__descriptor, rules_109, false},
 	[302] = {&pb__exchange_token_response__descriptor, rules_49, true},
-	[303] = {&pb__rotate_key_response__descriptor, rules_135, false},
-	[307] = {&pb__sign_audit_heads_request__descriptor, rules_137, false},
+	[303] = {&pb__rotate_key_response__descriptor, rules_137, false},
+	[307] = {&pb__sign_audit_heads_request__descriptor, rules_139, false},
 	[312] = {&pb__logout_response__descriptor, NULL, false},
-	[313] = {&pb__report_response__descriptor, rules_127, false},
-	[314] = {&pb__rotate_device_key_response__descriptor, rules_133, true},
-	[315] = {&pb__list_tenant_nodes_request__descriptor, rules_96, false},
+	[313] = {&pb__report_response__descriptor, rules_129, false},
+	[314] = {&pb__rotate_device_key_response__descriptor, rules_135, true},
+	[315] = {&pb__list_tenant_nodes_request__descriptor, rules_98, false},
 	[317] = {&pb__create_user_response__descriptor, rules_39, false},
-	[323] = {&pb__update_tenant_response__descriptor, rules_148, false},
+	[323] = {&pb__update_tenant_response__descriptor, rules_150, false},
 	[328] = {&pb__issue_certificate_request__descriptor, rules_74, false},
 	[332] = {&pb__refresh_event__descriptor, NULL, false},
 	[339] = {&pb__get_device_stats_response__descriptor, rules_59, false},
@@ -1308,26 +1323,26 @@ static const struct message_rules slots[N_SLOTS] = {
 	[347] = {&grpc__reflection__v1alpha__error_response__descriptor, rules_11, false},
 	[348] = {&grpc__reflection__v1__server_reflection_request__descriptor, rules_8, false},
 	[349] = {&grpc__reflection__v1alpha__server_reflection_request__descriptor, rules_16, false},
-	[353] = {&pb__sign_audit_heads_response__descriptor, rules_138, false},
+	[353] = {&pb__sign_audit_heads_response__descriptor, rules_140, false},
 	[364] = {&pb__audit_entry__descriptor, rules_20, false},
 	[365] = {&pb__list_audit_request__descriptor, rules_84, false},
 	[367] = {&pb__list_service_tokens_request__descriptor, rules_94, false},
 	[379] = {&pb__explain_device_request__descriptor, rules_50, false},
-	[382] = {&pb__revocations__descriptor, rules_128, false},
+	[382] = {&pb__revocations__descriptor, rules_130, false},
 	[385] = {&pb__get_mesh_ca_response__descriptor, rules_63, false},
 	[386] = {&pb__get_orbit_features_response__features_entry__descriptor, rules_68, false},
-	[387] = {&pb__update_device_response__descriptor, rules_146, false},
+	[387] = {&pb__update_device_response__descriptor, rules_148, false},
 	[392] = {&pb__failed_peer__descriptor, rules_52, false},
 	[393] = {&pb__create_join_token_response__descriptor, rules_33, true},
-	[394] = {&pb__renew_token_response__descriptor, rules_125, true},
-	[395] = {&pb__watch_state_request__descriptor, rules_157, false},
+	[394] = {&pb__renew_token_response__descriptor, rules_127, true},
+	[395] = {&pb__watch_state_request__descriptor, rules_159, false},
 	[398] = {&pb__convergence__descriptor, rules_27, false},
 	[400] = {&pb__revoke_service_token_response__descriptor, NULL, false},
-	[401] = {&pb__subscribe_response__descriptor, rules_142, true},
+	[401] = {&pb__subscribe_response__descriptor, rules_144, true},
 	[403] = {&pb__list_devices_response__descriptor, rules_87, false},
 	[404] = {&pb__create_backup_response__descriptor, rules_29, false},
 	[405] = {&pb__device_status_update__descriptor, rules_44, false},
-	[413] = {&pb__update_tenant_request__descriptor, rules_147, false},
+	[413] = {&pb__update_tenant_request__descriptor, rules_149, false},
 	[428] = {&pb__install_licence_request__descriptor, rules_71, false},
 	[436] = {&grpc__reflection__v1__extension_number_response__descriptor, rules_4, false},
 	[437] = {&grpc__reflection__v1alpha__extension_number_response__descriptor, rules_12, false},
@@ -1339,9 +1354,9 @@ static const struct message_rules slots[N_SLOTS] = {
 	[450] = {&pb__create_service_token_response__descriptor, rules_35, true},
 	[451] = {&pb__exchange_token_request__descriptor, rules_48, true},
 	[452] = {&pb__ca_certificate__descriptor, rules_23, false},
-	[453] = {&pb__verify_key__descriptor, rules_154, false},
-	[454] = {&pb__who_am_iresponse__descriptor, rules_160, false},
-	[456] = {&pb__update_user_request__descriptor, rules_149, true},
+	[453] = {&pb__verify_key__descriptor, rules_156, false},
+	[454] = {&pb__who_am_iresponse__descriptor, rules_162, false},
+	[456] = {&pb__update_user_request__descriptor, rules_151, true},
 	[463] = {&grpc__reflection__v1__list_service_response__descriptor, rules_7, false},
 	[464] = {&grpc__reflection__v1alpha__list_service_response__descriptor, rules_15, false},
 	[467] = {&pb__get_mesh_ca_request__descriptor, NULL, false},
@@ -1349,15 +1364,16 @@ static const struct message_rules slots[N_SLOTS] = {
 	[469] = {&pb__list_peers_response__descriptor, rules_93, false},
 	[470] = {&grpc__health__v1__health_check_request__descriptor, rules_1, false},
 	[471] = {&pb__audit_key__descriptor, rules_22, false},
-	[472] = {&pb__list_users_response__descriptor, rules_101, false},
-	[473] = {&pb__rotate_key_request__descriptor, rules_134, false},
-	[474] = {&pb__update_device_request__descriptor, rules_145, false},
+	[472] = {&pb__list_users_response__descriptor, rules_103, false},
+	[473] = {&pb__rotate_key_request__descriptor, rules_136, false},
+	[474] = {&pb__update_device_request__descriptor, rules_147, false},
 	[480] = {&pb__get_change_response__descriptor, rules_55, false},
 	[481] = {&pb__key_slot__descriptor, rules_78, false},
-	[485] = {&pb__login_response__descriptor, rules_103, true},
-	[486] = {&pb__watch_state_response__descriptor, rules_158, false},
-	[488] = {&pb__peers_head__descriptor, rules_116, false},
-	[492] = {&pb__root_key__descriptor, rules_131, false},
+	[485] = {&pb__login_response__descriptor, rules_105, true},
+	[486] = {&pb__watch_state_response__descriptor, rules_160, false},
+	[488] = {&pb__peers_head__descriptor, rules_118, false},
+	[491] = {&pb__list_tenant_audit_response__descriptor, rules_97, false},
+	[492] = {&pb__root_key__descriptor, rules_133, false},
 	[496] = {&grpc__reflection__v1__server_reflection_response__descriptor, rules_9, false},
 	[497] = {&grpc__reflection__v1alpha__server_reflection_response__descriptor, rules_17, false},
 	[498] = {&pb__get_licence_response__descriptor, rules_61, false},
@@ -1365,7 +1381,7 @@ static const struct message_rules slots[N_SLOTS] = {
 	[503] = {&grpc__reflection__v1__extension_request__descriptor, rules_5, false},
 	[504] = {&grpc__reflection__v1alpha__extension_request__descriptor, rules_13, false},
 	[505] = {&pb__explain_device_response__descriptor, rules_51, false},
-	[506] = {&pb__list_users_request__descriptor, rules_100, false},
+	[506] = {&pb__list_users_request__descriptor, rules_102, false},
 	[510] = {&pb__create_service_token_request__descriptor, rules_34, false},
 };
 

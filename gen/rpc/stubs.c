@@ -427,6 +427,19 @@ int qm_verify_licence(struct qm_client *client, const struct qm_call_options *op
 	return r;
 }
 
+int qm_list_tenant_audit(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__ListTenantAuditRequest *in, struct qm_reply *ret_reply,
+		Pb__ListTenantAuditResponse **ret_out)
+{
+	int r = unary(client, "/quazzar.mesh.v1.AdminService/ListTenantAudit", IDEMPOTENT, options,
+		      &in->base, ret_reply);
+
+	if (r == 0)
+		unpack_reply(&pb__list_tenant_audit_response__descriptor, ret_reply,
+			     (ProtobufCMessage **)ret_out);
+	return r;
+}
+
 int qm_verify_audit(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__VerifyAuditRequest *in, struct qm_reply *ret_reply,
 		Pb__VerifyAuditResponse **ret_out)

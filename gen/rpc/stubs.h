@@ -140,6 +140,10 @@ int qm_install_licence(struct qm_client *client, const struct qm_call_options *o
 int qm_verify_licence(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__VerifyLicenceRequest *in, struct qm_reply *ret_reply,
 		Pb__VerifyLicenceResponse **ret_out);
+/* /quazzar.mesh.v1.AdminService/ListTenantAudit */
+int qm_list_tenant_audit(struct qm_client *client, const struct qm_call_options *options,
+		const Pb__ListTenantAuditRequest *in, struct qm_reply *ret_reply,
+		Pb__ListTenantAuditResponse **ret_out);
 /* /quazzar.mesh.v1.AdminService/VerifyAudit */
 int qm_verify_audit(struct qm_client *client, const struct qm_call_options *options,
 		const Pb__VerifyAuditRequest *in, struct qm_reply *ret_reply,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "server/cp/denials.h"
 #include "server/cp/fields.h"
+#include "server/cp/tenants.h"
 
 enum { PAGE_DEFAULT = 100 };
 
@@ -114,7 +115,9 @@ void audit_finished(struct call *call, int r, void *owner)
 
 struct listing {
 	struct call *call;
-	Pb__ListAuditResponse *out;
+	const char *tenant_name; /* NULL: the caller's own */
+	Pb__AuditEntry **entries;
+	size_t n;
 	uint64_t before;
 	uint32_t limit;
 };
@@ -142,36 +145,75 @@ static int add_entry(void *arg, const struct audit_row *row)
 	e->hash = hash;
 	if (!e->actor || !e->action || !e->object || !e->from || !e->request_id || !e->result)
 		return -ENOMEM;
-	l->out->entries[l->out->n_entries++] = e;
+	l->entries[l->n++] = e;
 	return 0;
 }
 
 static int read_page(struct txn *txn, void *ctx)
 {
 	struct listing *l = ctx;
+	struct tenant_row tenant = {.id = l->call->caller.tenant_id};
+	int r = 0;
 
-	l->out->n_entries = 0;
-	return audit_row_list(txn, &l->call->caller.tenant_id, l->before, l->limit, add_entry, l);
+	l->n = 0;
+	if (l->tenant_name)
+		r = tenants_find(txn, l->tenant_name, &tenant);
+	return r ? r : audit_row_list(txn, &tenant.id, l->before, l->limit, add_entry, l);
+}
+
+/* A page into l; *ret_next is "" after the last. */
+static int list_page(struct listing *l, uint32_t page_size, const char *page_token, char **ret_next)
+{
+	struct call *call = l->call;
+	struct cp *cp = call->owner;
+	char *next;
+	int r;
+
+	l->before = INT64_MAX;
+	l->limit = page_size ? page_size : PAGE_DEFAULT;
+	if (*page_token && text_parse_u64(page_token, INT64_MAX, &l->before))
+		return call_fail(call, ERR_PAGE_TOKEN_INVALID,
+				 "The page token is not one of ours. Start anew.");
+	l->entries = call_alloc(call, l->limit * sizeof(*l->entries));
+	if (!l->entries)
+		return -ENOMEM;
+	r = store_read(cp->store, read_page, l);
+	if (r)
+		return err_trace(r);
+	if (l->n < l->limit || l->entries[l->n - 1]->seq <= 1)
+		return 0;
+	next = arena_printf(&call->arena, "%llu", (unsigned long long)l->entries[l->n - 1]->seq);
+	if (!next)
+		return -ENOMEM;
+	*ret_next = next;
+	return 0;
 }
 
 int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditResponse *out)
 {
-	struct cp *cp = call->owner;
-	struct listing l = {.call = call, .out = out, .before = INT64_MAX};
+	struct listing l = {.call = call};
 	int r;
 
-	l.limit = in->page_size ? in->page_size : PAGE_DEFAULT;
-	if (*in->page_token && text_parse_u64(in->page_token, INT64_MAX, &l.before))
-		return call_fail(call, ERR_PAGE_TOKEN_INVALID,
-				 "The page token is not one of ours. Start anew.");
-	out->entries = call_alloc(call, l.limit * sizeof(*out->entries));
-	if (!out->entries)
-		return -ENOMEM;
-	r = store_read(cp->store, read_page, &l);
+	r = list_page(&l, in->page_size, in->page_token, &out->next_page_token);
 	if (r)
-		return err_trace(r);
-	if (out->n_entries == l.limit && out->entries[l.limit - 1]->seq > 1)
-		out->next_page_token = arena_printf(
-			&call->arena, "%llu", (unsigned long long)out->entries[l.limit - 1]->seq);
-	return out->next_page_token ? 0 : -ENOMEM;
+		return r;
+	out->entries = l.entries;
+	out->n_entries = l.n;
+	return 0;
+}
+
+int audit_list_tenant(struct call *call, const Pb__ListTenantAuditRequest *in,
+		      Pb__ListTenantAuditResponse *out)
+{
+	struct listing l = {.call = call, .tenant_name = in->tenant};
+	int r;
+
+	r = list_page(&l, in->page_size, in->page_token, &out->next_page_token);
+	if (r == ERR_NOT_FOUND)
+		return tenants_missing(call, in->tenant);
+	if (r)
+		return r;
+	out->entries = l.entries;
+	out->n_entries = l.n;
+	return 0;
 }

@@ -27,6 +27,10 @@ void audit_post(struct call *call, const struct audit_row *row, int result);
  */
 void audit_finished(struct call *call, int r, void *owner);
 
+/* The caller's tenant's. */
 int audit_list(struct call *call, const Pb__ListAuditRequest *in, Pb__ListAuditResponse *out);
+/* Any tenant's: the operator's, who is let in by the policy alone. */
+int audit_list_tenant(struct call *call, const Pb__ListTenantAuditRequest *in,
+		      Pb__ListTenantAuditResponse *out);
 
 #endif

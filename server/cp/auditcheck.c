@@ -15,6 +15,7 @@ struct verifying {
 	struct cp *cp;
 	const Pb__VerifyAuditRequest *in;
 	struct uuid tenant, panel;
+	char name[64]; /* the tenant's, who may be asked for by its id */
 	/* What rows are compared with; on the heap, since a store has one a day. */
 	struct audit_mark *marks;
 	size_t n_marks, cap;
@@ -128,6 +129,7 @@ static int verify(struct txn *txn, void *ctx)
 	if (r)
 		return r;
 	v->tenant = tenant.id;
+	snprintf(v->name, sizeof(v->name), "%s", tenant.name);
 	v->panel = licence.panel;
 	for (size_t i = 0; !r && i < v->in->n_heads; i++)
 		r = take_given(v, i);
@@ -191,7 +193,10 @@ int auditcheck_verify(struct call *call, const Pb__VerifyAuditRequest *in,
 		return refuse_head(call, &v);
 	if (r)
 		return err_trace(r);
-	note_fault(in->tenant, &v.check);
+	note_fault(v.name, &v.check);
+	out->tenant = arena_strdup(&call->arena, v.name);
+	if (!out->tenant)
+		return -ENOMEM;
 	out->rows = v.check.n_rows;
 	out->fault = (Pb__AuditFault)v.check.fault;
 	out->bad_seq = v.check.bad_seq;

@@ -216,6 +216,7 @@ static const struct admin_service admin = {
 	.create_join_token = joining_create_token,
 	.list_tenant_nodes = fleet_list_tenant,
 	.remove_node = fleet_remove,
+	.list_tenant_audit = audit_list_tenant,
 	.verify_audit = auditcheck_verify,
 	.sign_audit_heads = headsign_sign,
 	.create_backup = backup_create,

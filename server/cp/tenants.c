@@ -216,6 +216,35 @@ static int save_record(struct txn *txn, struct update *u)
 	return err_trace(r);
 }
 
+/* "acme (plan pro, lease 43200 s)": who reads the audit asks what was done to the tenant. */
+static void name_change(struct update *u)
+{
+	static const char *const plans[] = {"trial ended", "plan free", "plan pro", "plan team",
+					    "plan enterprise"};
+	char lease[40], what[sizeof(u->audit.object)];
+	const char *const parts[] = {u->set_plan ? plans[u->trial_plan] : "",
+				     u->sso > 0    ? "sso required"
+				     : u->sso == 0 ? "sso off"
+						   : "",
+				     !u->set_lease ? ""
+				     : u->lease_s  ? lease
+						   : "lease off"};
+	size_t len = (size_t)snprintf(what, sizeof(what), "%s", u->tenant.name);
+	bool more = false;
+
+	snprintf(lease, sizeof(lease), "lease %llu s", (unsigned long long)u->lease_s);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		if (!parts[i][0])
+			continue;
+		len += (size_t)snprintf(what + len, sizeof(what) - len, "%s%s", more ? ", " : " (",
+					parts[i]);
+		more = true;
+	}
+	/* There is one: a request that changes nothing is refused. */
+	snprintf(what + len, sizeof(what) - len, ")");
+	audit_object(&u->audit, &u->tenant.id, what);
+}
+
 static int save(struct txn *txn, void *ctx)
 {
 	struct update *u = ctx;
@@ -225,7 +254,7 @@ static int save(struct txn *txn, void *ctx)
 	if (r)
 		return r;
 	u->audit.tenant = u->tenant.id;
-	audit_object(&u->audit, &u->tenant.id, u->tenant.name);
+	name_change(u);
 	r = save_record(txn, u);
 	if (!r && u->sso > 0 && !plan_has(&u->tenant, "saml_provisioning"))
 		return ERR_PLAN_LACKS_FEATURE;
@@ -234,6 +263,13 @@ static int save(struct txn *txn, void *ctx)
 		u->tenant.sso_required = u->sso != 0;
 	}
 	return r ? err_trace(r) : audit_end(txn, &u->audit, 0);
+}
+
+static int deny_update(struct txn *txn, void *ctx, int refusal)
+{
+	struct update *u = ctx;
+
+	return audit_end(txn, &u->audit, refusal);
 }
 
 static int refuse_sso(struct call *call, const struct tenant_row *tenant)
@@ -268,7 +304,7 @@ int tenants_update(struct call *call, const Pb__UpdateTenantRequest *in,
 	u.trial_plan = (int)in->plan;
 	licensing_get(cp->licensing, &u.look);
 	audit_begin(call, "tenant.update", &u.audit);
-	r = audit_write(call, save, NULL, &u);
+	r = audit_write(call, save, deny_update, &u);
 	if (r == ERR_NOT_FOUND)
 		return tenants_missing(call, in->tenant);
 	if (r == ERR_PLAN_LACKS_FEATURE)

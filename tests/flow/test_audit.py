@@ -3,7 +3,8 @@
 """The audit chain and its signed heads, from outside: every row flipped, removed, moved,
 cut off and written anew with all hashes behind it, found and located; heads of others,
 damaged ones and unknown keys refused by name; signatures by openssl, the chain by
-hashlib. The store is changed under the running daemon."""
+hashlib. The store is changed under the running daemon. And who may read it: the operator
+that of any tenant, people their own."""
 import base64
 import datetime
 import hashlib
@@ -384,26 +385,121 @@ def each_day(lab):
     assert lab.verify() == (0, 0)
 
 
-def exported(lab):
-    """What an admin exports is the chain whose head is signed."""
-    ann = login(lab.d, "ann", "other")
+def pages_of(rpc, method, size, **kw):
+    entries, token = [], ""
+    while True:
+        page = rpc.call(method, page_size=size, page_token=token, **kw)
+        assert len(page.entries) <= size, len(page.entries)
+        entries += page.entries
+        token = page.next_page_token
+        if not token:
+            return entries
+
+
+def people_cli(lab, person, *words, code=0):
     token = os.path.join(lab.d.dir, "token")
-    with open(os.open(token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
-        f.write(ann.metadata[0][1].split()[1])
-    said = subprocess.run([os.path.join(BUILD, "bin", "qmesh"), "--server", f"http://127.0.0.1:{lab.d.port}",
-                           "--token-file", token, "audit", "export"], capture_output=True, text=True, check=True).stdout
+    with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as f:
+        f.write(person.metadata[0][1].split()[1])
+    done = subprocess.run([os.path.join(BUILD, "bin", "qmesh"), "--server", f"http://127.0.0.1:{lab.d.port}",
+                           "--token-file", token, "audit", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == code, (words, done)
+    return done.stdout if not code else done.stderr
+
+
+def exported(lab):
+    """What an admin exports is the chain whose head is signed, and what the operator exports."""
+    ann = login(lab.d, "ann", "other")
+    said = people_cli(lab, ann, "export")
     lines = [json.loads(line) for line in said.splitlines()]
     assert [int(line["seq"]) for line in lines] == list(range(len(lines), 0, -1))
     head = lab.head("other")
     hashes = {int(line["seq"]): line["hash"] for line in lines}
     assert hashes.get(head.seq, head.hash) == head.hash and head.seq >= len(lines) > 2, (head, lines)
+    for words in (("--tenant", "other"), ("other",), ("--tenant", lab.ids["other"])):
+        operators = [json.loads(line) for line in lab.cli("audit", "export", *words).splitlines()]
+        assert [line for line in operators if int(line["seq"]) <= len(lines)] == lines, (words, operators)
+
+
+def read_by_the_operator(lab):
+    """Any tenant's, of any plan, page by page; a person sees their own alone, and names none."""
+    chains = {}
+    for tenant in ("acme", "other"):
+        entries = pages_of(lab.admin, "ListTenantAudit", 4, tenant=tenant)
+        assert [e.seq for e in entries] == list(range(len(entries), 0, -1)), tenant
+        assert entries[0].hash == lab.head(tenant).hash
+        chains[tenant] = {e.hash for e in entries}
+    assert len(chains["acme"]) == lab.n and not chains["acme"] & chains["other"]
+    assert len(lab.admin.call("ListTenantAudit", tenant=lab.ids["acme"]).entries) == lab.n
+    refused("NOT_FOUND", lab.admin.call, "ListTenantAudit", tenant="nobody")
+    refused("FIELD_INVALID", lab.admin.call, "ListTenantAudit")
+    refused("PAGE_TOKEN_INVALID", lab.admin.call, "ListTenantAudit", tenant="acme", page_token="x")
+    listed = json.loads(lab.cli("audit", "list", "--tenant", "acme", "--limit", "3", "--json"))
+    assert listed["schema"] == "qmesh.audit.list/1"
+    assert [int(e["seq"]) for e in listed["entries"]] == [lab.n, lab.n - 1, lab.n - 2]
+    assert "user.create" in lab.cli("audit", "list", "acme")
+    assert "no tenant nobody" in lab.cli("audit", "list", "--tenant", "nobody", code=6)
+    # Without a tenant it is a person's question: the operator is told what to say.
+    for words in (("list",), ("export",)):
+        assert "--tenant NAME" in lab.cli("audit", *words, code=4)
+    # The plan binds people, not the operator; a person's word for a tenant is refused, whichever it is.
+    ann = login(lab.d, "ann", "other")
+    told = {str(refused("ROLE_REQUIRED", mesh.call, "ListTenantAudit", tenant=tenant))
+            for tenant in ("acme", "other", "nobody", lab.ids["acme"]) for mesh in (ann, lab.d.mesh())}
+    assert len(told) == 1, told
+    assert "Only the operator" in people_cli(lab, ann, "list", "--tenant", "acme", code=5)
+    assert "Only the operator" in people_cli(lab, ann, "export", "--tenant", "other", code=5)
+    assert {e.hash for e in pages_of(ann, "ListAudit", 1000)} >= chains["other"]
+    assert not {e.hash for e in pages_of(ann, "ListAudit", 1000)} & chains["acme"]
+    lab.admin.call("UpdateTenant", tenant="other", plan=1)
+    refused("PLAN_LACKS_FEATURE", ann.call, "ListAudit")
+    assert "tenant.update" in lab.cli("audit", "list", "--tenant", "other")
+    lab.admin.call("UpdateTenant", tenant="other", plan=3)
+
+
+def what_was_changed(lab):
+    """A row of tenant.update says what, refused or not; what is not changed is not said."""
+    lab.admin.call("UpdateTenant", tenant="other", plan=3)
+    refused("PLAN_LACKS_FEATURE", lab.admin.call, "UpdateTenant", tenant="other", sso_required=True)
+    lab.admin.call("UpdateTenant", tenant="other", plan=4, sso_required=True, lease_s=43200)
+    lab.admin.call("UpdateTenant", tenant="other", sso_required=False)
+    lab.admin.call("UpdateTenant", tenant="other", lease_s=0)
+    lab.admin.call("UpdateTenant", tenant="other", end_trial=True)
+    lab.admin.call("UpdateTenant", tenant="other", plan=3)
+    told = [(e.object, e.result) for e in lab.admin.call("ListTenantAudit", tenant="other").entries
+            if e.action == "tenant.update"][:7]
+    assert told[::-1] == [
+        ("other (plan team)", "OK"), ("other (sso required)", "PLAN_LACKS_FEATURE"),
+        ("other (plan enterprise, sso required, lease 43200 s)", "OK"), ("other (sso off)", "OK"),
+        ("other (lease off)", "OK"), ("other (trial ended)", "OK"), ("other (plan team)", "OK")], told
+
+
+def all_of_them(lab):
+    """audit verify without a tenant: a line each, and 10 when one is not whole, whichever it is."""
+    lines = lab.cli("audit", "verify").splitlines()
+    assert [line.split()[:2] for line in lines] == [["acme:", "whole:"], ["other:", "whole:"]], lines
+    assert lines[0].startswith(f"acme: whole: {lab.n} rows, head {lab.n}:"), lines
+    try:
+        lab.put(lab.whole[:2] + lab.whole[3:])
+        said = lab.cli("audit", "verify", code=10).splitlines()
+        assert len(said) == 2 and "error: acme: row 3 is missing" in said, said
+        assert any(line.startswith("other: whole: ") for line in said), said
+        spoken = [json.loads(line) for line in lab.cli("audit", "verify", "--json", code=10).splitlines()]
+        assert [(s["tenant"], s["fault"], s["bad_seq"]) for s in spoken] == \
+            [("acme", "AUDIT_FAULT_MISSING", "3"), ("other", "AUDIT_FAULT_UNSPECIFIED", "0")], spoken
+        lab.cli("audit", "verify", "other")
+    finally:
+        lab.put(lab.whole)
+    # Signed heads kept elsewhere are of one tenant's question.
+    assert "--tenant NAME" in lab.cli("audit", "verify", "--head", f"{lab.n}:" + "0" * 64, code=2)
+    lab.cli("audit", "verify")
 
 
 def for_the_operator_only(lab):
-    """Neither people nor strangers sign heads or verify."""
+    """Neither people nor strangers sign heads, verify or list."""
     lab.admin.call("CreateUser", tenant="other", name="ann", password=PASSWORD, role=3)
     for mesh in (lab.d.mesh(), login(lab.d, "ann", "other")):
-        for method, kw in (("SignAuditHeads", {}), ("VerifyAudit", {"tenant": "other"})):
+        for method, kw in (("SignAuditHeads", {}), ("VerifyAudit", {"tenant": "other"}),
+                           ("ListTenantAudit", {"tenant": "other"})):
             try:
                 mesh.call(method, **kw)
             except Refused as refusal:
@@ -426,7 +522,7 @@ def run(name, fn, *args):
 def main():
     lab = Lab()
     for fn in (as_documented, every_row_damaged, cut_off, written_anew, not_heads_of_it, each_day,
-               for_the_operator_only, exported):
+               all_of_them, for_the_operator_only, exported, read_by_the_operator, what_was_changed):
         run(fn.__name__, fn, lab)
     run("clean end", lab.close)
     failed = RESULTS.count(False)

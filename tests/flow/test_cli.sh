@@ -193,6 +193,17 @@ admin_commands() {
 	out '^ben +member +enabled' "user list"
 	a user set ben --role auditor
 	out '^ben +auditor' "user set"
+	for verb in "list --tenant home" "export --tenant home" "list home" "verify"; do
+		# shellcheck disable=SC2086
+		q --server "unix:$LAB/cpd.sock" audit $verb
+		code 0 "the operator's audit $verb"
+		out 'user\.update|^home: whole: ' "the operator's audit $verb"
+	done
+	q --server "unix:$LAB/cpd.sock" audit list --tenant nowhere
+	code 6 "the audit of no such tenant"
+	q --server "unix:$LAB/cpd.sock" audit list
+	code 4 "the operator's audit list of nobody"
+	err '^hint: .*--tenant NAME' "the operator's audit list of nobody"
 	a join-token --quiet
 	[ ! -s "$LAB/err" ] && grep -qE '^qmj1\.' "$LAB/out"
 	note $? "join-token --quiet is the token alone"

@@ -78,6 +78,7 @@ ROWS = {
     "AdminService.GetLicence": (None, lambda lab, _: {}, "OK"),
     "AdminService.InstallLicence": (None, lambda lab, _: {"licence": "no licence"}, "LICENCE_INVALID"),
     "AdminService.VerifyLicence": (None, lambda lab, _: {"licence": "no licence"}, "LICENCE_INVALID"),
+    "AdminService.ListTenantAudit": (None, lambda lab, _: {"tenant": "home"}, "OK"),
     "AdminService.VerifyAudit": (None, lambda lab, _: {"tenant": "home"}, "OK"),
     "AdminService.SignAuditHeads": (None, lambda lab, _: {"tenant": "home"}, "OK"),
     "AdminService.ListKeys": (None, lambda lab, _: {}, "OK"),

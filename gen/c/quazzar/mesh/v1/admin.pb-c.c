@@ -864,6 +864,96 @@ void   pb__remove_node_response__free_unpacked
   assert(message->base.descriptor == &pb__remove_node_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   pb__list_tenant_audit_request__init
+                     (Pb__ListTenantAuditRequest         *message)
+{
+  static const Pb__ListTenantAuditRequest init_value = PB__LIST_TENANT_AUDIT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t pb__list_tenant_audit_request__get_packed_size
+                     (const Pb__ListTenantAuditRequest *message)
+{
+  assert(message->base.descriptor == &pb__list_tenant_audit_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__list_tenant_audit_request__pack
+                     (const Pb__ListTenantAuditRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__list_tenant_audit_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__list_tenant_audit_request__pack_to_buffer
+                     (const Pb__ListTenantAuditRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__list_tenant_audit_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ListTenantAuditRequest *
+       pb__list_tenant_audit_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ListTenantAuditRequest *)
+     protobuf_c_message_unpack (&pb__list_tenant_audit_request__descriptor,
+                                allocator, len, data);
+}
+void   pb__list_tenant_audit_request__free_unpacked
+                     (Pb__ListTenantAuditRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__list_tenant_audit_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   pb__list_tenant_audit_response__init
+                     (Pb__ListTenantAuditResponse         *message)
+{
+  static const Pb__ListTenantAuditResponse init_value = PB__LIST_TENANT_AUDIT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t pb__list_tenant_audit_response__get_packed_size
+                     (const Pb__ListTenantAuditResponse *message)
+{
+  assert(message->base.descriptor == &pb__list_tenant_audit_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t pb__list_tenant_audit_response__pack
+                     (const Pb__ListTenantAuditResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &pb__list_tenant_audit_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t pb__list_tenant_audit_response__pack_to_buffer
+                     (const Pb__ListTenantAuditResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &pb__list_tenant_audit_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Pb__ListTenantAuditResponse *
+       pb__list_tenant_audit_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Pb__ListTenantAuditResponse *)
+     protobuf_c_message_unpack (&pb__list_tenant_audit_response__descriptor,
+                                allocator, len, data);
+}
+void   pb__list_tenant_audit_response__free_unpacked
+                     (Pb__ListTenantAuditResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &pb__list_tenant_audit_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   pb__verify_audit_request__init
                      (Pb__VerifyAuditRequest         *message)
 {
@@ -2845,6 +2935,121 @@ const ProtobufCMessageDescriptor pb__remove_node_response__descriptor =
   (ProtobufCMessageInit) pb__remove_node_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor pb__list_tenant_audit_request__field_descriptors[3] =
+{
+  {
+    "tenant",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListTenantAuditRequest, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListTenantAuditRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListTenantAuditRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__list_tenant_audit_request__field_indices_by_name[] = {
+  1,   /* field[1] = page_size */
+  2,   /* field[2] = page_token */
+  0,   /* field[0] = tenant */
+};
+static const ProtobufCIntRange pb__list_tenant_audit_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor pb__list_tenant_audit_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ListTenantAuditRequest",
+  "ListTenantAuditRequest",
+  "Pb__ListTenantAuditRequest",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ListTenantAuditRequest),
+  3,
+  pb__list_tenant_audit_request__field_descriptors,
+  pb__list_tenant_audit_request__field_indices_by_name,
+  1,  pb__list_tenant_audit_request__number_ranges,
+  (ProtobufCMessageInit) pb__list_tenant_audit_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor pb__list_tenant_audit_response__field_descriptors[2] =
+{
+  {
+    "entries",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Pb__ListTenantAuditResponse, n_entries),
+    offsetof(Pb__ListTenantAuditResponse, entries),
+    &pb__audit_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ListTenantAuditResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned pb__list_tenant_audit_response__field_indices_by_name[] = {
+  0,   /* field[0] = entries */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange pb__list_tenant_audit_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor pb__list_tenant_audit_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "quazzar.mesh.v1.ListTenantAuditResponse",
+  "ListTenantAuditResponse",
+  "Pb__ListTenantAuditResponse",
+  "quazzar.mesh.v1",
+  sizeof(Pb__ListTenantAuditResponse),
+  2,
+  pb__list_tenant_audit_response__field_descriptors,
+  pb__list_tenant_audit_response__field_indices_by_name,
+  1,  pb__list_tenant_audit_response__number_ranges,
+  (ProtobufCMessageInit) pb__list_tenant_audit_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor pb__verify_audit_request__field_descriptors[4] =
 {
   {
@@ -2922,7 +3127,7 @@ const ProtobufCMessageDescriptor pb__verify_audit_request__descriptor =
   (ProtobufCMessageInit) pb__verify_audit_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__verify_audit_response__field_descriptors[6] =
+static const ProtobufCFieldDescriptor pb__verify_audit_response__field_descriptors[7] =
 {
   {
     "rows",
@@ -2996,6 +3201,18 @@ static const ProtobufCFieldDescriptor pb__verify_audit_response__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tenant",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__VerifyAuditResponse, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__verify_audit_response__field_indices_by_name[] = {
   2,   /* field[2] = bad_seq */
@@ -3004,11 +3221,12 @@ static const unsigned pb__verify_audit_response__field_indices_by_name[] = {
   3,   /* field[3] = head */
   5,   /* field[5] = heads */
   0,   /* field[0] = rows */
+  6,   /* field[6] = tenant */
 };
 static const ProtobufCIntRange pb__verify_audit_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor =
 {
@@ -3018,7 +3236,7 @@ const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor =
   "Pb__VerifyAuditResponse",
   "quazzar.mesh.v1",
   sizeof(Pb__VerifyAuditResponse),
-  6,
+  7,
   pb__verify_audit_response__field_descriptors,
   pb__verify_audit_response__field_indices_by_name,
   1,  pb__verify_audit_response__number_ranges,

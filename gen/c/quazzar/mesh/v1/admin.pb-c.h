@@ -42,6 +42,8 @@ typedef struct Pb__ListTenantNodesRequest Pb__ListTenantNodesRequest;
 typedef struct Pb__ListTenantNodesResponse Pb__ListTenantNodesResponse;
 typedef struct Pb__RemoveNodeRequest Pb__RemoveNodeRequest;
 typedef struct Pb__RemoveNodeResponse Pb__RemoveNodeResponse;
+typedef struct Pb__ListTenantAuditRequest Pb__ListTenantAuditRequest;
+typedef struct Pb__ListTenantAuditResponse Pb__ListTenantAuditResponse;
 typedef struct Pb__VerifyAuditRequest Pb__VerifyAuditRequest;
 typedef struct Pb__VerifyAuditResponse Pb__VerifyAuditResponse;
 typedef struct Pb__SignAuditHeadsRequest Pb__SignAuditHeadsRequest;
@@ -519,6 +521,45 @@ struct  Pb__RemoveNodeResponse
     , 0 }
 
 
+struct  Pb__ListTenantAuditRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Id or name.
+   */
+  char *tenant;
+  /*
+   * 0: 100.
+   */
+  uint32_t page_size;
+  /*
+   * From the page before; empty: the first page.
+   */
+  char *page_token;
+};
+#define PB__LIST_TENANT_AUDIT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__list_tenant_audit_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Pb__ListTenantAuditResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Newest first.
+   */
+  size_t n_entries;
+  Pb__AuditEntry **entries;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+};
+#define PB__LIST_TENANT_AUDIT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&pb__list_tenant_audit_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
 struct  Pb__VerifyAuditRequest
 {
   ProtobufCMessage base;
@@ -573,10 +614,14 @@ struct  Pb__VerifyAuditResponse
    * Heads that were compared, those of the request and those of the store.
    */
   uint32_t heads;
+  /*
+   * Name of the tenant.
+   */
+  char *tenant;
 };
 #define PB__VERIFY_AUDIT_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__verify_audit_response__descriptor) \
-    , 0, PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0 }
+    , 0, PB__AUDIT_FAULT__AUDIT_FAULT_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Pb__SignAuditHeadsRequest
@@ -1181,6 +1226,44 @@ Pb__RemoveNodeResponse *
 void   pb__remove_node_response__free_unpacked
                      (Pb__RemoveNodeResponse *message,
                       ProtobufCAllocator *allocator);
+/* Pb__ListTenantAuditRequest methods */
+void   pb__list_tenant_audit_request__init
+                     (Pb__ListTenantAuditRequest         *message);
+size_t pb__list_tenant_audit_request__get_packed_size
+                     (const Pb__ListTenantAuditRequest   *message);
+size_t pb__list_tenant_audit_request__pack
+                     (const Pb__ListTenantAuditRequest   *message,
+                      uint8_t             *out);
+size_t pb__list_tenant_audit_request__pack_to_buffer
+                     (const Pb__ListTenantAuditRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ListTenantAuditRequest *
+       pb__list_tenant_audit_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__list_tenant_audit_request__free_unpacked
+                     (Pb__ListTenantAuditRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Pb__ListTenantAuditResponse methods */
+void   pb__list_tenant_audit_response__init
+                     (Pb__ListTenantAuditResponse         *message);
+size_t pb__list_tenant_audit_response__get_packed_size
+                     (const Pb__ListTenantAuditResponse   *message);
+size_t pb__list_tenant_audit_response__pack
+                     (const Pb__ListTenantAuditResponse   *message,
+                      uint8_t             *out);
+size_t pb__list_tenant_audit_response__pack_to_buffer
+                     (const Pb__ListTenantAuditResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Pb__ListTenantAuditResponse *
+       pb__list_tenant_audit_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   pb__list_tenant_audit_response__free_unpacked
+                     (Pb__ListTenantAuditResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Pb__VerifyAuditRequest methods */
 void   pb__verify_audit_request__init
                      (Pb__VerifyAuditRequest         *message);
@@ -1563,6 +1646,12 @@ typedef void (*Pb__RemoveNodeRequest_Closure)
 typedef void (*Pb__RemoveNodeResponse_Closure)
                  (const Pb__RemoveNodeResponse *message,
                   void *closure_data);
+typedef void (*Pb__ListTenantAuditRequest_Closure)
+                 (const Pb__ListTenantAuditRequest *message,
+                  void *closure_data);
+typedef void (*Pb__ListTenantAuditResponse_Closure)
+                 (const Pb__ListTenantAuditResponse *message,
+                  void *closure_data);
 typedef void (*Pb__VerifyAuditRequest_Closure)
                  (const Pb__VerifyAuditRequest *message,
                   void *closure_data);
@@ -1642,6 +1731,8 @@ extern const ProtobufCMessageDescriptor pb__list_tenant_nodes_request__descripto
 extern const ProtobufCMessageDescriptor pb__list_tenant_nodes_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__remove_node_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__remove_node_response__descriptor;
+extern const ProtobufCMessageDescriptor pb__list_tenant_audit_request__descriptor;
+extern const ProtobufCMessageDescriptor pb__list_tenant_audit_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_audit_request__descriptor;
 extern const ProtobufCMessageDescriptor pb__verify_audit_response__descriptor;
 extern const ProtobufCMessageDescriptor pb__sign_audit_heads_request__descriptor;

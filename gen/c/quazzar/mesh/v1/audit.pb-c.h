@@ -50,7 +50,8 @@ struct  Pb__AuditEntry
   char *action;
   /*
    * The object: its id, and its label as it was then (after a renaming); of an account
-   * that was changed also how, "ann (role admin, password, disabled)".
+   * or a tenant that was changed also how, "ann (role admin, password, disabled)",
+   * "acme (plan pro, sso required, lease 43200 s)".
    */
   char *object_id;
   char *object;

@@ -44,6 +44,8 @@ class Lab:
         self.node.args += ["--dns-upstream", f"{UPSTREAM}:{self.upstream.getsockname()[1]}"]
         self.node.start().wait_ready()
         self.operator = meshrpc.Mesh("unix:" + self.node.dir + "/sock")
+        # It is ready as soon as it can answer people: its first list may be on the way still.
+        assert until(lambda: self.status() == "serving"), self.status()
         self.server = self.operator.call("GetState").state.mesh_ip
         self.base = self.server.rsplit(".", 2)[0]
         for n in range(1, 9):

@@ -66,6 +66,11 @@ lab_until() { # seconds what command...
 	lab_fail "$what: not within the time"
 }
 
+# A process that ended may stay a zombie for ever where pid 1 reaps nobody, as in many containers.
+lab_runs() { # pid
+	[[ "$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null)" == [!ZX]* ]]
+}
+
 lab_host() { # name
 	local name=$1 last=${LAB_ADDR[$1]}
 	unshare -n -m -- sh -c "mount --make-rprivate / && mkdir -p /var/run/wireguard /run/qmesh &&

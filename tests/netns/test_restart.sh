@@ -73,7 +73,11 @@ ok "refresh answers 204 once the list is applied"
 
 read -r pid _ <"$LAB/n1/$LAB_IF.pid"
 kill -9 "$pid"
-lab_until 30 "a new interface" sh -c "read -r p _ <'$LAB/n1/$LAB_IF.pid' && [ \$p != $pid ] && kill -0 \$p"
+is_another() {
+	local now
+	read -r now _ <"$LAB/n1/$LAB_IF.pid" && [ "$now" != "$pid" ] && lab_runs "$now"
+}
+lab_until 30 "a new interface" is_another
 lab_until 30 "the phone after the crash" at phone ping -q -c 1 -W 1 "$n1_ip"
 ok "wireguard-go killed: the node makes the interface anew and the phone comes back"
 
@@ -110,7 +114,7 @@ lab_until 20 "a removed node that says so" says_removed
 lab_until 20 "words of the refusal" \
 	grep -q 'knows no such node: it was removed' "$LAB/noded-n1.log"
 is_closed() {
-	! at n1 ip link show "$LAB_IF" && ! kill -0 "$go" && ! at n1 nft list table inet qmesh &&
+	! at n1 ip link show "$LAB_IF" && ! lab_runs "$go" && ! at n1 nft list table inet qmesh &&
 		[ "$(switches)" = "$before" ] && [ ! -e "$LAB/n1/$LAB_IF.pid" ]
 }
 lab_until 20 "a removed node that takes everything back" is_closed

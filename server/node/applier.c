@@ -69,7 +69,7 @@ static int take_back(const struct node_conf *conf, struct wg *wg, bool has_firew
 {
 	int r, first = wg_destroy(wg);
 
-	r = has_firewall ? firewall_remove() : 0;
+	r = has_firewall ? firewall_remove(conf->wg_interface) : 0;
 	first = first ? first : r;
 	r = foreign_clear(conf->wg_interface);
 	first = first ? first : r;

@@ -12,7 +12,7 @@
 #include "base/cidr.h"
 #include "base/cleanup.h"
 
-#define FIREWALL_TABLE "qmesh"
+#define FIREWALL_TABLE_LEN 32
 
 struct firewall_rules {
 	const char *interface;
@@ -21,9 +21,14 @@ struct firewall_rules {
 	uint16_t mesh_port;         /* 0: none */
 };
 
+/*
+ * The table's name: qmesh, and for an interface with another name than the usual one
+ * qmesh-<interface>, so that nodes beside each other keep out of each other's rules.
+ */
+const char *firewall_table(const char *interface, char ret[FIREWALL_TABLE_LEN]);
 /* Puts the table in place, replacing the one there, in one transaction. -ENOENT: no nft. */
 int firewall_apply(const struct firewall_rules *rules) _must_check_;
-/* Removes the table; 0 when there is none. */
-int firewall_remove(void) _must_check_;
+/* Removes the interface's table; 0 when there is none. */
+int firewall_remove(const char *interface) _must_check_;
 
 #endif

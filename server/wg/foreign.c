@@ -17,7 +17,7 @@
 #include "server/wg/nft.h"
 #include "server/wg/ruleset.h"
 
-#define OWN_TABLE "inet " FIREWALL_TABLE
+#define OWN_TABLE_LEN (FIREWALL_TABLE_LEN + 5)
 #define MARK_LEN 40
 #define MATCH_LEN 120
 #define LINE_LEN 512
@@ -38,9 +38,19 @@ struct needs {
 	size_t n;
 };
 
-static void mark_of(const char *interface, char ret[MARK_LEN])
+/* How our own is known: the table with its family, and the comment of accepts elsewhere. */
+struct own {
+	char table[OWN_TABLE_LEN], mark[MARK_LEN];
+};
+
+static struct own own_of(const char *interface)
 {
-	snprintf(ret, MARK_LEN, "qmesh %s", interface);
+	char table[FIREWALL_TABLE_LEN];
+	struct own own;
+
+	snprintf(own.table, sizeof(own.table), "inet %s", firewall_table(interface, table));
+	snprintf(own.mark, sizeof(own.mark), "qmesh %s", interface);
+	return own;
 }
 
 static void need_port(struct needs *needs, const struct foreign_wish *w, const char *protocol,
@@ -134,7 +144,7 @@ static int withdraw(struct ruleset **rules, const char *mark)
 }
 
 /* Nothing on the interface but what our own table lets through. */
-static bool is_table_for(const struct ruleset *rules, const char *interface)
+static bool is_table_for(const struct ruleset *rules, const struct own *own, const char *interface)
 {
 	const struct ruleset_packet stranger = {.hook = "forward",
 						.family = CIDR_V4,
@@ -143,27 +153,26 @@ static bool is_table_for(const struct ruleset *rules, const char *interface)
 						.not_iif = interface,
 						.protocol = "tcp"};
 
-	return ruleset_table_drops(rules, &stranger, OWN_TABLE);
+	return ruleset_table_drops(rules, &stranger, own->table);
 }
 
 int foreign_clear(const char *interface)
 {
 	_cleanup_(ruleset_freep) struct ruleset *rules = NULL;
-	char mark[MARK_LEN];
+	const struct own own = own_of(interface);
 	int r = nft_rules(&rules), first = 0;
 
 	if (r)
 		return 0;
-	if (is_table_for(rules, interface))
-		first = firewall_remove();
-	mark_of(interface, mark);
-	r = withdraw(&rules, mark);
+	if (is_table_for(rules, &own, interface))
+		first = firewall_remove(interface);
+	r = withdraw(&rules, own.mark);
 	return first ? first : r;
 }
 
 /* One accept for each need that is dropped. Their number. */
-static size_t add_accepts(const struct ruleset *rules, const struct needs *needs, const char *mark,
-			  struct text *batch)
+static size_t add_accepts(const struct ruleset *rules, const struct needs *needs,
+			  const struct own *own, struct text *batch)
 {
 	char line[LINE_LEN];
 	struct ruleset_block b;
@@ -172,11 +181,11 @@ static size_t add_accepts(const struct ruleset *rules, const struct needs *needs
 	for (size_t i = 0; i < needs->n; i++) {
 		const struct need *need = &needs->rows[i];
 
-		if (!ruleset_drops(rules, &need->packet, OWN_TABLE, mark, &b) ||
+		if (!ruleset_drops(rules, &need->packet, own->table, own->mark, &b) ||
 		    !is_plain(b.table) || !is_plain(b.place))
 			continue;
 		snprintf(line, sizeof(line), "insert rule %s %s %s counter accept comment \"%s\"\n",
-			 b.table, b.place, need->match, mark);
+			 b.table, b.place, need->match, own->mark);
 		/* A table of both families needs it once. */
 		if (batch->s && strstr(batch->s, line))
 			continue;
@@ -188,13 +197,13 @@ static size_t add_accepts(const struct ruleset *rules, const struct needs *needs
 	return n;
 }
 
-static int integrate(struct ruleset **rules, const struct needs *needs, const char *mark)
+static int integrate(struct ruleset **rules, const struct needs *needs, const struct own *own)
 {
 	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
 		_cleanup_(text_done) struct text batch = TEXT_INIT(BATCH_MAX);
 		int r;
 
-		if (!add_accepts(*rules, needs, mark, &batch))
+		if (!add_accepts(*rules, needs, own, &batch))
 			return 0;
 		r = change(rules, &batch);
 		if (r)
@@ -221,34 +230,33 @@ static void say_block(const struct need *need, const struct ruleset_block *b,
 	text_utf8_mend(ret);
 }
 
-static void name_block(const struct ruleset *rules, const struct needs *needs, const char *mark,
-		       char ret[FOREIGN_WORDS_LEN])
+static void name_block(const struct ruleset *rules, const struct needs *needs,
+		       const struct own *own, char ret[FOREIGN_WORDS_LEN])
 {
 	struct ruleset_block b;
 
 	memset(ret, 0, FOREIGN_WORDS_LEN);
 	for (size_t i = 0; i < needs->n && !ret[0]; i++)
-		if (ruleset_drops(rules, &needs->rows[i].packet, OWN_TABLE, mark, &b))
+		if (ruleset_drops(rules, &needs->rows[i].packet, own->table, own->mark, &b))
 			say_block(&needs->rows[i], &b, ret);
 }
 
 int foreign_look(const struct foreign_wish *wish, struct foreign_look *ret_look)
 {
 	_cleanup_(ruleset_freep) struct ruleset *rules = NULL;
+	const struct own own = own_of(wish->interface);
 	struct needs needs;
-	char mark[MARK_LEN];
 	int r = nft_rules(&rules);
 
 	if (r)
 		return r;
 	make_needs(wish, &needs);
-	mark_of(wish->interface, mark);
-	ret_look->is_table_there = ruleset_has_table(rules, OWN_TABLE);
-	r = wish->integrate ? integrate(&rules, &needs, mark) : withdraw(&rules, mark);
+	ret_look->is_table_there = ruleset_has_table(rules, own.table);
+	r = wish->integrate ? integrate(&rules, &needs, &own) : withdraw(&rules, own.mark);
 	if (r)
 		log_warn("wg", "rules of others not changed: %s", strerror(-r));
 	if (!rules)
 		return -EIO;
-	name_block(rules, &needs, mark, ret_look->blocked);
+	name_block(rules, &needs, &own, ret_look->blocked);
 	return 0;
 }

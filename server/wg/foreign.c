@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "server/wg/firewall.h"
 #include "server/wg/nft.h"
+#include "server/wg/nftgen.h"
 #include "server/wg/ruleset.h"
 
 #define OWN_TABLE_LEN (FIREWALL_TABLE_LEN + 5)
@@ -25,6 +26,8 @@
 /* An accept in DOCKER-USER may not be enough: then one in the chain itself. */
 #define MAX_ROUNDS 4
 #define BATCH_MAX 65536
+/* Somebody who writes rules all the time is waited for no longer. */
+#define MAX_LOOKS 16
 
 /* A packet that must come through, and the match of an accept for it. */
 struct need {
@@ -114,33 +117,48 @@ static bool is_plain(const char *name)
 					     "0123456789_-. ")];
 }
 
-/* The rules as they are after a batch. */
-static int change(struct ruleset **rules, const struct text *batch)
+/* The rules of this host, and the generation in which they surely were so. */
+struct sight {
+	struct ruleset *rules;
+	uint32_t generation;
+};
+
+static void sight_done(struct sight *s)
+{
+	ruleset_free(TAKE(s->rules));
+}
+
+static int look(struct sight *s)
 {
 	int r;
 
-	if (batch->failed)
-		return err_origin(-ENOMEM);
-	r = nft_batch(batch->s);
-	if (r)
-		return r;
-	ruleset_free(TAKE(*rules));
-	return nft_rules(rules);
+	sight_done(s);
+	r = nftgen_read(&s->generation);
+	return r ? r : nft_rules(&s->rules);
 }
 
-static int withdraw(struct ruleset **rules, const char *mark)
+/* What was found is removed only where nothing has changed since: a handle may be another's. */
+static int withdraw(struct sight *s, const char *mark)
 {
-	_cleanup_(text_done) struct text batch = TEXT_INIT(BATCH_MAX);
-	struct ruleset_mark found;
-	size_t at = 0, n = 0;
+	struct ruleset_mark found[NFTGEN_RULES_MAX];
 
-	for (; ruleset_marked(*rules, mark, &at, &found); n++)
-		text_addf(&batch, "delete rule %s %s handle %lu\n", found.table, found.chain,
-			  found.handle);
-	if (!n)
-		return 0;
-	log_info("wg", "%zu accepts of ours leave the rules of others", n);
-	return change(rules, &batch);
+	for (unsigned looks = 0; looks < MAX_LOOKS; looks++) {
+		size_t at = 0, n = 0;
+		int r;
+
+		while (n < ARRAY_LEN(found) && ruleset_marked(s->rules, mark, &at, &found[n]))
+			n++;
+		if (!n)
+			return 0;
+		r = nftgen_delete(s->generation, found, n);
+		if (!r)
+			log_info("wg", "%zu accepts of ours leave the rules of others", n);
+		if (!r || r == -EAGAIN)
+			r = look(s);
+		if (r)
+			return r;
+	}
+	return -EAGAIN;
 }
 
 /* Nothing on the interface but what our own table lets through. */
@@ -158,15 +176,15 @@ static bool is_table_for(const struct ruleset *rules, const struct own *own, con
 
 int foreign_clear(const char *interface)
 {
-	_cleanup_(ruleset_freep) struct ruleset *rules = NULL;
+	_cleanup_(sight_done) struct sight s = {.rules = NULL};
 	const struct own own = own_of(interface);
-	int r = nft_rules(&rules), first = 0;
+	int r = look(&s), first = 0;
 
 	if (r)
 		return 0;
-	if (is_table_for(rules, &own, interface))
+	if (is_table_for(s.rules, &own, interface))
 		first = firewall_remove(interface);
-	r = withdraw(&rules, own.mark);
+	r = withdraw(&s, own.mark);
 	return first ? first : r;
 }
 
@@ -197,15 +215,17 @@ static size_t add_accepts(const struct ruleset *rules, const struct needs *needs
 	return n;
 }
 
-static int integrate(struct ruleset **rules, const struct needs *needs, const struct own *own)
+static int integrate(struct sight *s, const struct needs *needs, const struct own *own)
 {
 	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
 		_cleanup_(text_done) struct text batch = TEXT_INIT(BATCH_MAX);
 		int r;
 
-		if (!add_accepts(*rules, needs, own, &batch))
+		if (!add_accepts(s->rules, needs, own, &batch))
 			return 0;
-		r = change(rules, &batch);
+		r = batch.failed ? err_origin(-ENOMEM) : nft_batch(batch.s);
+		if (!r)
+			r = look(s);
 		if (r)
 			return r;
 	}
@@ -243,20 +263,20 @@ static void name_block(const struct ruleset *rules, const struct needs *needs,
 
 int foreign_look(const struct foreign_wish *wish, struct foreign_look *ret_look)
 {
-	_cleanup_(ruleset_freep) struct ruleset *rules = NULL;
+	_cleanup_(sight_done) struct sight s = {.rules = NULL};
 	const struct own own = own_of(wish->interface);
 	struct needs needs;
-	int r = nft_rules(&rules);
+	int r = look(&s);
 
 	if (r)
 		return r;
 	make_needs(wish, &needs);
-	ret_look->is_table_there = ruleset_has_table(rules, own.table);
-	r = wish->integrate ? integrate(&rules, &needs, &own) : withdraw(&rules, own.mark);
+	ret_look->is_table_there = ruleset_has_table(s.rules, own.table);
+	r = wish->integrate ? integrate(&s, &needs, &own) : withdraw(&s, own.mark);
 	if (r)
 		log_warn("wg", "rules of others not changed: %s", strerror(-r));
-	if (!rules)
+	if (!s.rules)
 		return -EIO;
-	name_block(rules, &needs, &own, ret_look->blocked);
+	name_block(s.rules, &needs, &own, ret_look->blocked);
 	return 0;
 }

@@ -122,7 +122,7 @@ static int bind_param(struct call *call, const struct route *route,
 	const char *name = param[0];
 	bool has_wait = json_field_find(msg->descriptor, "wait_ms") != NULL;
 
-	if (strcmp(name, EXPORT_PARAM) == 0 && export_allowed(route->method))
+	if (strcmp(name, EXPORT_PARAM) == 0 && export_forms(route->method))
 		return 0;
 	if (strcmp(name, "wait") == 0 && has_wait)
 		return set_wait(call, msg, param[1]);

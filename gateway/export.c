@@ -13,30 +13,66 @@
 #include "base/json_field.h"
 #include "gen/rpc/mesh_service.h"
 
-bool export_allowed(const struct method *method)
+/* By enum export_form. */
+static const struct form {
+	const char *name, *type, *disposition;
+} forms[] = {
+	{"json", "application/json", NULL},
+	{"ndjson", "application/x-ndjson", NULL},
+	{"csv", "text/csv", NULL},
+	/* The type and the ending that phones and desktops open as a CA to trust. */
+	{"pem", "application/x-x509-ca-cert", "attachment; filename=\"quazzar-mesh.crt\""},
+};
+
+static bool is_offered(const struct method *method, enum export_form form)
 {
-	return method == &mesh_service_methods[METHOD_MESH_LIST_AUDIT];
+	switch (form) {
+	case EXPORT_NDJSON:
+	case EXPORT_CSV:
+		return method == &mesh_service_methods[METHOD_MESH_LIST_AUDIT];
+	case EXPORT_PEM:
+		return method == &mesh_service_methods[METHOD_MESH_GET_MESH_CA];
+	default:
+		return export_forms(method) != NULL;
+	}
 }
 
-bool export_form_of(const char *query, enum export_form *ret)
+const char *export_forms(const struct method *method)
 {
-	static const char *const names[] = {"json", "ndjson", "csv"};
+	if (method == &mesh_service_methods[METHOD_MESH_LIST_AUDIT])
+		return "json, ndjson or csv";
+	if (method == &mesh_service_methods[METHOD_MESH_GET_MESH_CA])
+		return "json or pem";
+	return NULL;
+}
+
+static bool find_form(const char *name, size_t len, enum export_form *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		if (len != strlen(forms[i].name) || memcmp(name, forms[i].name, len) != 0)
+			continue;
+		*ret = (enum export_form)i;
+		return true;
+	}
+	return false;
+}
+
+bool export_form_of(const struct method *method, const char *query, enum export_form *ret)
+{
 	const size_t name_len = sizeof(EXPORT_PARAM) - 1;
 
 	*ret = EXPORT_JSON;
 	for (; query && *query; query += strspn(query, "&")) {
 		size_t len = strcspn(query, "&");
+		enum export_form form;
 
 		if (len > name_len && query[name_len] == '=' &&
 		    memcmp(query, EXPORT_PARAM, name_len) == 0) {
-			for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-				if (len - name_len - 1 == strlen(names[i]) &&
-				    memcmp(query + name_len + 1, names[i], strlen(names[i])) == 0) {
-					*ret = (enum export_form)i;
-					return true;
-				}
-			}
-			return false;
+			if (!find_form(query + name_len + 1, len - name_len - 1, &form) ||
+			    !is_offered(method, form))
+				return false;
+			*ret = form;
+			return true;
 		}
 		query += len;
 	}
@@ -45,14 +81,12 @@ bool export_form_of(const char *query, enum export_form *ret)
 
 const char *export_type(enum export_form form)
 {
-	switch (form) {
-	case EXPORT_NDJSON:
-		return "application/x-ndjson";
-	case EXPORT_CSV:
-		return "text/csv";
-	default:
-		return "application/json";
-	}
+	return forms[form].type;
+}
+
+const char *export_disposition(enum export_form form)
+{
+	return forms[form].disposition;
 }
 
 /* What a spreadsheet takes for the start of a formula; some take the wide signs for it too. */
@@ -130,8 +164,8 @@ static void add_csv_head(const ProtobufCMessageDescriptor *desc, struct text *ou
 	text_adds(out, "\r\n");
 }
 
-int export_rows(const ProtobufCMessage *msg, const char *field, enum export_form form,
-		struct text *out)
+static int add_rows(const ProtobufCMessage *msg, const char *field, enum export_form form,
+		    struct text *out)
 {
 	const ProtobufCFieldDescriptor *f = json_field_find(msg->descriptor, field);
 	ProtobufCMessage *const *rows;
@@ -151,4 +185,21 @@ int export_rows(const ProtobufCMessage *msg, const char *field, enum export_form
 		}
 	}
 	return r;
+}
+
+/* "pem", all of them in one text. */
+static int add_pem(const ProtobufCMessage *msg, struct text *out)
+{
+	const ProtobufCFieldDescriptor *f = json_field_find(msg->descriptor, "pem");
+
+	if (!f || f->type != PROTOBUF_C_TYPE_STRING || f->label == PROTOBUF_C_LABEL_REPEATED)
+		return err_origin(-EBADMSG);
+	text_adds(out, *(const char *const *)json_field_at(msg, f));
+	return 0;
+}
+
+int export_body(const ProtobufCMessage *msg, const char *field, enum export_form form,
+		struct text *out)
+{
+	return form == EXPORT_PEM ? add_pem(msg, out) : add_rows(msg, field, form, out);
 }

@@ -87,7 +87,7 @@ static int write_body(struct rest *r, const ProtobufCMessage *msg, struct text *
 	if (route->method->policy.http_status == 204)
 		return 0;
 	if (r->form != EXPORT_JSON)
-		return export_rows(msg, route->response_body, r->form, out);
+		return export_body(msg, route->response_body, r->form, out);
 	if (route->response_body)
 		return json_encode_field(msg, route->response_body, JSON_REST, out);
 	return json_encode(msg, JSON_REST, out);
@@ -158,6 +158,7 @@ static void answer_success(struct rest *r)
 	struct answer a;
 
 	answer_init_api(&a, len ? export_type(r->form) : NULL, r->call->request_id);
+	answer_add(&a, "content-disposition", export_disposition(r->form));
 	answer_add(&a, "link", r->link);
 	answer_add(&a, "set-cookie", r->set_cookie ? r->set_cookie : cleared_cookie(r));
 	add_call_headers(&a, r->call);
@@ -264,7 +265,7 @@ static bool refused_by_form(struct rest *r, bool is_form)
 {
 	if (is_form)
 		return false;
-	call_field(r->call, "format", "must be json, ndjson or csv");
+	call_field(r->call, "format", "must be %s", export_forms(r->route->method));
 	refuse(r);
 	return true;
 }
@@ -316,7 +317,7 @@ void rest_open(struct exchange *x, struct services *services, struct sse_table *
 	struct call *call;
 	struct rest *r;
 
-	bool is_form = !export_allowed(method) || export_form_of(x->query, &form);
+	bool is_form = !export_forms(method) || export_form_of(method, x->query, &form);
 	if (refused_by_head(x, match->route, form))
 		return;
 	call = call_new(services, method, x, is_stream ? &sse_call_door : &rest_call_door, NULL, 0);

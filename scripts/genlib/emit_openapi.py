@@ -62,6 +62,11 @@ HEADERS = {
     "Qmesh-Converged": ("Live nodes that had applied it, of all, e.g. 3/12.",
                         {"type": "string"}),
 }
+# What ?format= gives beside JSON, as in gateway/export.c.
+FORMS = {
+    "ListAudit": {"ndjson": "application/x-ndjson", "csv": "text/csv"},
+    "GetMeshCa": {"pem": "application/x-x509-ca-cert"},
+}
 TITLES = {400: "The request is wrong", 401: "Not signed in", 403: "Not allowed",
           404: "Not there", 409: "Clashes with what is", 429: "Too often",
           500: "Our fault", 503: "Not now"}
@@ -99,6 +104,12 @@ def parameters(route):
     fields = {field.name: field for field in route.method.input.fields}
     out = [parameter(fields[name], "path") for name in route.variables()]
     out += [parameter(field, "query") for field in query_fields(route)]
+    if route.method.name in FORMS:
+        out.append({
+            "name": "format", "in": "query",
+            "description": "The form of the answer; without it: json.",
+            "schema": {"type": "string", "enum": ["json", *FORMS[route.method.name]]},
+        })
     if is_creation(route.method):
         out.append({
             "name": "Idempotency-Key", "in": "header",
@@ -167,6 +178,8 @@ def success(route, status):
             schema = field_schema(method.output.field(route.response_body), alone=True)
             schema.pop("description", None)
         out["content"] = {"application/json": {"schema": schema}}
+        for form in FORMS.get(method.name, {}).values():
+            out["content"][form] = {"schema": {"type": "string"}}
     return out
 
 

@@ -111,6 +111,28 @@ def people_are_shown_it(lab):
     assert http(lab.cp, "GET", "/api/mesh/ca")[0] == 401
 
 
+def the_file_is_what_systems_install(lab):
+    shown = lab.ca()
+    token = login(lab.cp, "ann", "home").metadata[0][1]
+    status, headers, body = http(lab.cp, "GET", "/api/mesh/ca?format=pem", headers={"authorization": token})
+    assert status == 200 and body == shown.pem.encode(), body
+    assert headers["content-type"] == "application/x-x509-ca-cert", headers
+    assert headers["content-disposition"] == 'attachment; filename="quazzar-mesh.crt"', headers
+    assert headers["x-content-type-options"] == "nosniff" and headers["cache-control"] == "no-store", headers
+    with open(lab.path("quazzar-mesh.crt"), "wb") as f:
+        f.write(body)
+    assert "CN = home" in lab.openssl("x509", "-in", "quazzar-mesh.crt", "-noout", "-subject")
+    status, headers, body = http(lab.cp, "GET", "/api/mesh/ca?format=json", headers={"authorization": token})
+    assert status == 200 and body["pem"] == shown.pem and "content-disposition" not in headers, headers
+    status, headers, body = http(lab.cp, "GET", "/api/mesh/ca?format=csv", headers={"authorization": token})
+    assert status == 400 and "content-disposition" not in headers, (status, headers)
+    assert "json or pem" in str(body), body
+    # A refusal is no certificate, whatever was asked for.
+    status, headers, body = http(lab.cp, "GET", "/api/mesh/ca?format=pem")
+    assert status == 401 and headers["content-type"] == "application/json", headers
+    assert "content-disposition" not in headers and b"BEGIN" not in str(body).encode(), headers
+
+
 def tenants_have_their_own(lab):
     one, two = lab.issue(), lab.issue("other")
     assert one.ca != two.ca and lab.ca("other").pem == two.ca
@@ -210,9 +232,10 @@ def a_leaked_one_ends_at_once(lab):
     assert lab.verifies(after.chain, after.ca)
 
 
-TESTS = [a_node_is_given_its_own, people_are_shown_it, tenants_have_their_own, junk_is_refused,
-         who_asks_too_often_waits, a_removed_node_is_given_none, another_ca_in_two_steps,
-         they_outlive_restart_and_backup, a_leaked_one_ends_at_once]
+TESTS = [a_node_is_given_its_own, people_are_shown_it, the_file_is_what_systems_install,
+         tenants_have_their_own, junk_is_refused, who_asks_too_often_waits,
+         a_removed_node_is_given_none, another_ca_in_two_steps, they_outlive_restart_and_backup,
+         a_leaked_one_ends_at_once]
 
 
 def main():

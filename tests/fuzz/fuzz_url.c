@@ -90,9 +90,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		if (*lines[i])
 			*lines[i]++ = '\0';
 	}
-	for (size_t i = 0; i < n_routes; i++)
+	for (size_t i = 0; i < n_routes; i++) {
 		try_route(&routes[i], lines[0], lines[1]);
-	(void)export_form_of(lines[1], &form);
+		(void)export_form_of(routes[i].method, lines[1], &form);
+	}
 	if (bind_wait_ms(lines[1], &ms) == 0 && !*lines[1])
 		abort();
 	try_headers(lines[2], lines[3]);

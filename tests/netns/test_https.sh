@@ -129,6 +129,8 @@ lab_until 20 "HTTPS without the Control Panel" https_begins n1 "serving until "
 [ "$(pin_of n1)" = "$pin" ] || lab_fail "another key after the restart"
 gives "200 2" -H "$bearer" $url/api/mesh/ca
 jq -ej .pem "$LAB/body" | cmp -s - "$LAB/ca.pem" || lab_fail "another CA after the restart"
+gives "200 2" -H "$bearer" "$url/api/mesh/ca?format=pem"
+cmp -s "$LAB/body" "$LAB/ca.pem" || lab_fail "the file is not the CA"
 [ "$(stat -c %a "$LAB/n1/https.pem")" = 600 ] || lab_fail "the key can be read"
 ok "a restart without the Control Panel changes nothing"
 

@@ -7,11 +7,15 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "gateway/export.h"
+#include "gen/rpc/mesh_service.h"
 #include "quazzar/mesh/v1/mesh.pb-c.h"
 
+static const struct method *const audit = &mesh_service_methods[METHOD_MESH_LIST_AUDIT];
+static const struct method *const ca = &mesh_service_methods[METHOD_MESH_GET_MESH_CA];
 static char actor[] = "=cmd|'/c calc'!A1", object[] = "a \"b\",\nc", action[] = "device.create";
 
 static void rows(enum export_form form, struct text *out)
@@ -28,7 +32,7 @@ static void rows(enum export_form form, struct text *out)
 	one.action = action;
 	list.n_entries = 2;
 	list.entries = entries;
-	assert_int_equal(export_rows(&list.base, "entries", form, out), 0);
+	assert_int_equal(export_body(&list.base, "entries", form, out), 0);
 }
 
 static void test_csv(void **state)
@@ -102,16 +106,53 @@ static void test_form(void **state)
 	enum export_form form;
 
 	(void)state;
-	assert_true(export_form_of(NULL, &form));
+	assert_true(export_form_of(audit, NULL, &form));
 	assert_int_equal(form, EXPORT_JSON);
-	assert_true(export_form_of("page_size=1&format=csv", &form));
+	assert_true(export_form_of(audit, "page_size=1&format=csv", &form));
 	assert_int_equal(form, EXPORT_CSV);
-	assert_true(export_form_of("format=ndjson&page_size=1", &form));
+	assert_true(export_form_of(audit, "format=ndjson&page_size=1", &form));
 	assert_int_equal(form, EXPORT_NDJSON);
-	assert_true(export_form_of("formats=x", &form));
-	assert_false(export_form_of("format=xml", &form));
-	assert_false(export_form_of("format=", &form));
-	assert_false(export_form_of("format=csvx", &form));
+	assert_true(export_form_of(audit, "formats=x", &form));
+	assert_false(export_form_of(audit, "format=xml", &form));
+	assert_false(export_form_of(audit, "format=", &form));
+	assert_false(export_form_of(audit, "format=csvx", &form));
+}
+
+/* Each method has the forms that make sense of it, and a query names none of another's. */
+static void test_form_of_whom(void **state)
+{
+	const struct method *nodes = &mesh_service_methods[METHOD_MESH_LIST_NODES];
+	enum export_form form;
+
+	(void)state;
+	assert_true(export_form_of(ca, "format=pem", &form));
+	assert_int_equal(form, EXPORT_PEM);
+	assert_true(export_form_of(ca, "format=json", &form));
+	assert_int_equal(form, EXPORT_JSON);
+	assert_false(export_form_of(ca, "format=csv", &form));
+	assert_false(export_form_of(ca, "format=ndjson", &form));
+	assert_false(export_form_of(audit, "format=pem", &form));
+	assert_string_equal(export_forms(audit), "json, ndjson or csv");
+	assert_string_equal(export_forms(ca), "json or pem");
+	assert_null(export_forms(nodes));
+	assert_false(export_form_of(nodes, "format=json", &form));
+}
+
+static void test_pem(void **state)
+{
+	_cleanup_(text_done) struct text out = TEXT_INIT(10000);
+	Pb__GetMeshCaResponse answer = PB__GET_MESH_CA_RESPONSE__INIT;
+	Pb__ListAuditResponse list = PB__LIST_AUDIT_RESPONSE__INIT;
+
+	(void)state;
+	answer.pem = (char *)"-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n";
+	assert_int_equal(export_body(&answer.base, NULL, EXPORT_PEM, &out), 0);
+	assert_string_equal(out.s, answer.pem);
+	assert_string_equal(export_type(EXPORT_PEM), "application/x-x509-ca-cert");
+	assert_string_equal(export_disposition(EXPORT_PEM),
+			    "attachment; filename=\"quazzar-mesh.crt\"");
+	assert_null(export_disposition(EXPORT_JSON));
+	assert_int_equal(export_body(&list.base, NULL, EXPORT_PEM, &out), -EBADMSG);
 }
 
 int main(void)
@@ -122,6 +163,8 @@ int main(void)
 		cmocka_unit_test(test_wide_formula_starts),
 		cmocka_unit_test(test_ndjson),
 		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_form_of_whom),
+		cmocka_unit_test(test_pem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,8 @@ const browser = await launch();
 const { context, offences } = await person(browser, { acceptDownloads: true });
 await context.grantPermissions(["clipboard-read", "clipboard-write"]);
 const page = await context.newPage();
+let whys = 0;
+context.on("request", (r) => (whys += r.url().endsWith("/why")));
 const dialog = page.locator("dialog[open]").last();
 const row = (label) => page.locator("tr[data-device]", { has: page.getByText(label, { exact: true }) });
 const button = (name) => page.getByRole("button", { name, exact: true });
@@ -317,6 +319,48 @@ async function own_key() {
 	await leave();
 }
 
+/* Asked once, by a person; by keyboard, and the focus comes back. */
+async function why() {
+	equal("nobody is asked why by itself", whys, 0);
+	equal("a connected device has no Why?", await row("Renée’s phone").locator("button.why").count(), 0);
+	const ask = row("Own key").getByRole("button", { name: "Why? Own key is not connected" });
+	await ask.focus();
+	await page.keyboard.press("Enter");
+	const told = dialog.locator(".told[data-reason=NEVER_A_PACKET]");
+	await told.waitFor();
+	equal("the dialog's name", await dialog.locator("h2").textContent(), "Why is Own key not connected?");
+	const text = await told.textContent();
+	check("it says what was seen", text.includes("node-1 has the device's key in place"), text);
+	check("and what to do", text.includes("Import the config into the WireGuard app"), text);
+	check("the focus is in it", await page.evaluate(() => document.querySelector("dialog").contains(document.activeElement)));
+	await until("it is read out", 10_000, async () => (await dialog.locator("[role=status]").last().textContent()).includes("key in place"));
+	const found = await axe_findings(page);
+	check("axe: why", found.length === 0, found.join("; "));
+	await page.keyboard.press("Escape");
+	await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+	check("the focus comes back", await ask.evaluate((b) => b === document.activeElement));
+	equal("one look is one call", whys, 1);
+	await page.route("**/why", (r) => r.abort());
+	await page.keyboard.press("Enter");
+	await page.locator(".failure[data-reason=NETWORK]").waitFor();
+	await page.unroute("**/why");
+	await dialog.locator("button.primary").click();
+}
+
+/* What the page links to is the file that systems install. */
+async function certificate() {
+	const [file] = await Promise.all([
+		page.waitForEvent("download"),
+		page.getByRole("link", { name: "CA certificate of your mesh" }).click(),
+	]);
+	equal("the certificate's file", file.suggestedFilename(), "quazzar-mesh.crt");
+	const path = join(TMP, "quazzar-mesh.crt");
+	await file.saveAs(path);
+	const subject = execFileSync("openssl", ["x509", "-in", path, "-noout", "-subject"], { encoding: "utf8" });
+	check("it is the tenant's CA", subject.includes("CN = home"), subject);
+	check("the page stays", await row("Own key").isVisible());
+}
+
 /* What the server leaves out, the page explains; answers written by hand. */
 async function odd_answers() {
 	const [device] = await page.evaluate(() => fetch("/api/mesh/devices").then((r) => r.json()));
@@ -535,6 +579,10 @@ async function looks() {
 			await view.goto(PAGE);
 			await view.waitForSelector("tr[data-device]");
 			await judge("list");
+			await view.locator("button.why").first().click();
+			await view.locator(".told").waitFor();
+			await judge("why");
+			await view.keyboard.press("Escape");
 			await view.getByRole("button", { name: "Add device", exact: true }).click();
 			await view.fill("#add-label", "Some phone");
 			await judge("add");
@@ -570,6 +618,8 @@ await group("first handshake", page, () => first_handshake(conf));
 await group("refusals", page, refusals);
 await group("every refusal", page, every_refusal);
 await group("own key", page, own_key);
+await group("why", page, why);
+await group("certificate", page, certificate);
 await group("odd answers", page, odd_answers);
 await group("rename", page, rename);
 await group("rotate", page, () => rotate(conf));

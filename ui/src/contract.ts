@@ -51,6 +51,13 @@ export interface Device {
 	pending_until?: string | null;
 }
 
+/* Of a device: why it is (not) connected. */
+export interface Why {
+	reason: string;
+	evidence: string;
+	next_step: string;
+}
+
 export interface Node {
 	id: string;
 	label: string;

@@ -12,6 +12,7 @@ import { Copy } from "./copy";
 import { devices, everyone, is_viewer, node_name, now_ms, phase, refresh, sees_all } from "./model";
 import { Pill } from "./pill";
 import { TypeIcon } from "./typeicon";
+import { WhyButton } from "./why";
 import { t } from "./words";
 
 /* The search is part of the address, so that a reload and a bookmark keep it. */
@@ -72,6 +73,7 @@ function Row({ device: d }: { device: Device }) {
 		<tr role="row" data-device={d.id}>
 			<td role="cell" class="c-status">
 				<Pill device={d} />
+				<WhyButton device={d} />
 			</td>
 			<th role="rowheader" scope="row" class="c-device">
 				<bdi class="label">{d.label}</bdi>

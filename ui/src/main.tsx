@@ -10,6 +10,7 @@ import { start_live } from "./live";
 import { Masthead, apply_theme } from "./masthead";
 import { open_page, phase } from "./model";
 import { SigninAgain, SigninPage } from "./signin";
+import { Explanation } from "./why";
 import { language, t } from "./words";
 
 function Page() {
@@ -25,9 +26,16 @@ function Page() {
 				<button type="button" class="link" onClick={() => (migrating.value = true)}>
 					{t("migrate.link")}
 				</button>
+				<p class="muted">
+					{/* No "download": a phone offers to install it then. */}
+					<a href="/api/mesh/ca?format=pem">{t("ca.link")}</a>
+					{": "}
+					{t("ca.what")}
+				</p>
 			</footer>
 			<AddDevice />
 			<Changes />
+			<Explanation />
 			<Migrate />
 			<SigninAgain />
 		</>

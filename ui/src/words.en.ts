@@ -93,6 +93,12 @@ export const en = {
 	"row.remove_of": "Remove {label}",
 	"row.newconfig": "Needs a new config: rotate its key",
 	"row.pending": "New key waits for its first connection",
+	"why.do": "Why?",
+	"why.of": "Why? {label} is not connected",
+	"why.title": "Why is {label} not connected?",
+	"why.asking": "Looking…",
+	"why.next": "What to do",
+	"why.reason": "Reason:",
 	"copy.do": "Copy {what}",
 	"copy.done": "Copied",
 	"copy.failed": "Could not copy: select the text and copy it by hand",
@@ -222,6 +228,9 @@ export const en = {
 	"migrate.undo":
 		"Until you revoke someone you can go back at any time: remove their devices here and switch the Pritunl profile on again.",
 	"migrate.link": "Moving from Pritunl",
+	"ca.link": "CA certificate of your mesh",
+	"ca.what":
+		"trust it on a phone or laptop, and https://<node>.quazzar.mesh:8443 opens there without a warning.",
 
 	"fail.copy": "Copy details",
 	"fail.LABEL_TAKEN": "“{label}” is already used",

@@ -221,8 +221,21 @@ function api(req, res, url, body) {
 		changed();
 		return send(res, 201, issue(d, body.public_key), made);
 	}
+	if (route === "GET /api/mesh/ca") {
+		res.writeHead(200, {
+			"content-type": "application/x-x509-ca-cert",
+			"content-disposition": 'attachment; filename="quazzar-mesh.crt"',
+		});
+		return res.end("-----BEGIN CERTIFICATE-----\ncanned\n-----END CERTIFICATE-----\n");
+	}
 	const target = devices.find((d) => d.id === id?.split(":")[0]);
 	if (!target) return refuse(res, "NOT_FOUND");
+	if (url.pathname.endsWith("/why"))
+		return send(res, 200, {
+			reason: "NEVER_A_PACKET",
+			evidence: "node-01 has the device's key in place, and no handshake with it was ever seen at 198.51.100.7:51820.",
+			next_step: "Import the config into the WireGuard app and switch the tunnel on.",
+		});
 	if (req.method === "DELETE") {
 		devices = devices.filter((d) => d !== target);
 		changed();

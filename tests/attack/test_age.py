@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from wire import (DATA, END_HEADERS, END_STREAM, GOAWAY, H1, H2, HEADERS, KINDS, PING, Report, Server, echo, ended,
+from wire import (DATA, END_HEADERS, END_STREAM, GOAWAY, H1, H2, HEADERS, KINDS, Report, Server, echo, ended,
                   frame, goaways, message, status_of)
 
 AGE_MS, GRACE_MS = 2000, 3000

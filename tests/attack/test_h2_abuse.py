@@ -7,7 +7,7 @@ import sys
 import time
 
 from wire import (CONTINUATION, DATA, END_HEADERS, END_STREAM, H2, HEADERS, KINDS, PING, PRIORITY, RST, SETTINGS,
-                  WINDOW, Report, Server, echo, ended, frame, goaways, integer, literal, message, status_of)
+                  WINDOW, Report, Server, echo, frame, goaways, integer, literal, message, status_of)
 
 ROUNDS = 20000
 

@@ -10,7 +10,6 @@ import threading
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-import meshrpc  # noqa: E402
 from realnode import until  # noqa: E402
 from meshrpc import BUILD, PASSWORD, Daemon, Refused, ed25519_key, enroll, login  # noqa: E402
 

@@ -10,13 +10,11 @@ import random
 import socket
 import struct
 import sys
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from meshrpc import PASSWORD, Refused, http, login, msg, x25519  # noqa: E402
+from meshrpc import PASSWORD, http, login, msg, refused, x25519  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 from realnode import RealNode, control_panel, enter, until  # noqa: E402
-
-RESULTS = []
 
 
 class Lab:
@@ -41,15 +39,6 @@ class Lab:
         assert self.node.stop() == 0
         assert self.cp.stop() == 0, self.cp.log()[-2000:]
         self.cp.remove()
-
-
-def refused(reason, fn, *args, **kw):
-    try:
-        answer = fn(*args, **kw)
-    except Refused as refusal:
-        assert refusal.reason == reason, f"{refusal} instead of {reason}"
-        return refusal
-    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
 
 
 def sixth_of(lab, mesh_ip):
@@ -167,28 +156,14 @@ def wishes(lab):
     assert all(lab.create().device.mesh_ip != lab.host(5000) for _ in range(20))
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     code = enter(__file__)
     if code is not None:
         return code
     lab = Lab()
-    for fn in (one_number_everywhere, wishes):
-        run(fn.__name__, fn, lab)
+    run_all((one_number_everywhere, wishes), lab)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -15,25 +15,16 @@ import stat
 import subprocess
 import sys
 import tempfile
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from meshrpc import BUILD, PASSWORD, Daemon, Refused, ed25519_key, ed25519_sign, login, msg  # noqa: E402
+from meshrpc import (BUILD, PASSWORD, Daemon, Refused, ed25519_key, ed25519_sign, login, msg,
+                     refused)  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 
-RESULTS = []
 CHANGED, MISSING, REWRITTEN, HEAD = 1, 2, 3, 4
 ROWS = 10
 COLUMNS = ("seq", "time_ms", "actor_id", "actor", "action", "object_id", "object", "origin", "request_id", "result",
            "hash")
-
-
-def refused(reason, fn, *args, **kw):
-    try:
-        answer = fn(*args, **kw)
-    except Refused as refusal:
-        assert refusal.reason == reason, f"{refusal} instead of {reason}"
-        return refusal
-    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
 
 
 def chain(before, tenant, row):
@@ -508,26 +499,12 @@ def for_the_operator_only(lab):
                 raise AssertionError(method)
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     lab = Lab()
-    for fn in (as_documented, every_row_damaged, cut_off, written_anew, not_heads_of_it, each_day,
-               all_of_them, for_the_operator_only, exported, read_by_the_operator, what_was_changed):
-        run(fn.__name__, fn, lab)
+    run_all((as_documented, every_row_damaged, cut_off, written_anew, not_heads_of_it, each_day,
+             all_of_them, for_the_operator_only, exported, read_by_the_operator, what_was_changed), lab)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import meshrpc  # noqa: E402
 from meshrpc import BUILD, PASSWORD, Refused, login  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 from realnode import RealNode, control_panel, enter, until  # noqa: E402
 
-RESULTS = []
 OTHER, CONFLICT, BAD = 1, 7, 10
 
 
@@ -343,29 +342,15 @@ def back_again(lab):
     assert lab.ann.call("GetState").state.generation <= old_state.generation + 5
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     rc = enter(__file__)
     if rc is not None:
         return rc
     lab = Lab()
-    for fn in (made_under_writes, nothing_readable, usage, bad_files, full_disk, back_again,
-               one_at_a_time, bad_stores):
-        run(fn.__name__, fn, lab)
+    run_all((made_under_writes, nothing_readable, usage, bad_files, full_disk, back_again,
+             one_at_a_time, bad_stores), lab)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

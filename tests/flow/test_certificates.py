@@ -8,12 +8,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from meshrpc import BUILD, PASSWORD, Daemon, Refused, enroll, http, login  # noqa: E402
-
-RESULTS = []
+from parts import run, run_all, summary  # noqa: E402
 
 
 def refused(mesh, method, **fields):
@@ -240,20 +238,10 @@ TESTS = [a_node_is_given_its_own, people_are_shown_it, the_file_is_what_systems_
 
 def main():
     lab = Lab()
-    for test in TESTS:
-        try:
-            test(lab)
-            RESULTS.append(True)
-            print(f"ok   {test.__name__}", flush=True)
-        except Exception:  # noqa: B902: the others still run
-            RESULTS.append(False)
-            print(f"FAIL {test.__name__}", flush=True)
-            traceback.print_exc()
-    if not all(RESULTS):
+    if not run_all(TESTS, lab):
         print(lab.cp.log()[-3000:])
-    lab.close()
-    print(f"passed {sum(RESULTS)} failed {len(RESULTS) - sum(RESULTS)} skipped 0")
-    return 0 if all(RESULTS) else 1
+    run("clean end", lab.close)
+    return summary()
 
 
 if __name__ == "__main__":

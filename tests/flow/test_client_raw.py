@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
-from rawh2 import (ACK, DATA, DRIVER, END_HEADERS, END_STREAM, GOAWAY, HEADERS, OK_HEAD,  # noqa: E402
+from rawh2 import (ACK, DATA, DRIVER, END_STREAM, GOAWAY, HEADERS, OK_HEAD,  # noqa: E402
                    OK_TAIL, PING, RST, SETTINGS, TMP, Raw, answer, drive, field, frame, headers,
-                   message, raw_case, run_tests, varint, wait_for, want)
+                   message, raw_case, run_tests, want)
 
 def test_http_status_without_grpc_status():
     for http, code in ((400, 13), (401, 16), (403, 7), (404, 12), (429, 14), (431, 2), (500, 2),
@@ -788,7 +788,9 @@ def test_slow_tls():
         begin = time.monotonic()
         out = drive("-a", raw.cert, "-c", 400, raw.target, "/t.U/X", "x")
         want(out, code=14, err="CP_UNREACHABLE")
-        assert "no answer within 400 ms" in out.one("message"), out.text
+        # Half the time, where the name's second answer is still to come by then.
+        assert any(words in out.one("message") for words in
+                   ("no answer within 400 ms", "no answer to the TLS handshake")), out.text
         assert time.monotonic() - begin < 20
         # Others are served meanwhile: the deadline of a second call comes in time.
         want(drive("-a", raw.cert, "-t", 200, raw.target, "/t.U/X", "x"), code=4)

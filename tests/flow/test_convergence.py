@@ -9,14 +9,13 @@ import os
 import sys
 import threading
 import time
-import traceback
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from meshrpc import BUILD, enroll, free_port, http  # noqa: E402
-from test_cp import Agent, Lab, refused, until  # noqa: E402
+from meshrpc import BUILD, enroll, free_port, http, refused  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
+from test_cp import Agent, Lab, until  # noqa: E402
 
-RESULTS = []
 CURRENT, OFFLINE, JOINING, BEHIND, SILENT, DIFFERS, REFUSED = 1, 2, 3, 4, 5, 6, 7
 
 
@@ -199,19 +198,9 @@ def main():
         print(f"no {BUILD}/bin/qmesh-cpd: build first")
         return 77
     lab = Lab(extra=["--provision-limit", "100", "--apply-wait", "5s", "--metrics", f"127.0.0.1:{port}"])
-    for fn in (each_state, interfaces, generations, let_go, times):
-        try:
-            fn(lab, port)
-            RESULTS.append(True)
-            print(f"ok   {fn.__name__}", flush=True)
-        except Exception:  # noqa: BLE001
-            RESULTS.append(False)
-            print(f"FAIL {fn.__name__}", flush=True)
-            traceback.print_exc()
-    lab.close()
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    run_all((each_state, interfaces, generations, let_go, times), lab, port)
+    run("clean end", lab.close)
+    return summary()
 
 
 if __name__ == "__main__":

@@ -8,23 +8,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from meshrpc import *  # noqa: E402,F403
-from meshrpc import Daemon, Refused, http, login, msg, enroll  # noqa: E402
+from meshrpc import Daemon, Refused, enroll, http, login, msg, refused  # noqa: E402
+from parts import run, summary  # noqa: E402
 
-RESULTS = []
 OPEN_LIMIT = ["--provision-limit", "100"]
-
-
-def refused(reason, fn, *args, **kw):
-    try:
-        answer = fn(*args, **kw)
-    except Refused as refusal:
-        assert refusal.reason == reason, f"{refusal} instead of {reason}"
-        return refusal
-    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
 
 
 def newest(mesh):
@@ -968,17 +958,6 @@ def bad_start():
     d.remove()
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     only = sys.argv[1:]
     shared = [labels, config, secrets_stay_out, addresses, owners, tokens, accounts, joining,
@@ -992,9 +971,7 @@ def main():
     for fn in (lives_end, restored_store, strangers, window_holds, caps_are_exact, bad_start):
         if not only or fn.__name__ in only:
             run(fn.__name__, fn)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -8,22 +8,12 @@ import os
 import sys
 import threading
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from meshrpc import PASSWORD, Daemon, Refused, enroll, free_port, http, key, login, msg, x25519  # noqa: E402
-
-RESULTS = []
-
-
-def refused(reason, fn, *args, **kw):
-    try:
-        answer = fn(*args, **kw)
-    except Refused as refusal:
-        assert refusal.reason == reason, f"{refusal} instead of {reason}"
-        return refusal
-    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
+from meshrpc import (PASSWORD, Daemon, Refused, enroll, free_port, http, key, login, msg, refused,
+                     x25519)  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 
 
 def until(fn, what, seconds=60):
@@ -246,25 +236,11 @@ def pages(lab):
     refused("NOT_FOUND", lab.admin.call, "ListTenantNodes", tenant="nobody")
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     lab = Lab()
-    for fn in (nothing_changed, joining_again, names_by_report, cut_off, removed, pages):
-        run(fn.__name__, fn, lab)
+    run_all((nothing_changed, joining_again, names_by_report, cut_off, removed, pages), lab)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -14,14 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-import meshrpc  # noqa: E402
 from meshrpc import BUILD, PASSWORD, Refused, ed25519_key, ed25519_sign, enroll, login, msg  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 from realnode import RealNode, control_panel, enter, until  # noqa: E402
 
-RESULTS = []
 LONG = "--long" in sys.argv or bool(os.environ.get("QMESH_LONG"))
 CONFLICT, BAD_INPUT = 7, 2
 PURPOSES = ["sessions", "agents", "lists", "audit", "psk", "tls", "ca"]
@@ -35,6 +33,10 @@ class Lab:
         self.keys = os.path.join(self.cp.dir, "state", "keys")
         self.node, self.slug = RealNode(self.cp, self.admin).start().wait_ready(), "node-one"
         self.n = 0
+
+    def close(self):
+        assert self.cp.stop() == 0
+        self.cp.remove()
 
     def qmesh(self, *args, code=0):
         done = subprocess.run([os.path.join(BUILD, "bin", "qmesh"), "--server",
@@ -515,31 +517,16 @@ TESTS = [all_are_shown, under_traffic, what_was_signed_ends_by_itself,
          a_backup_has_all_of_it]
 
 
-def run(what, test, *args):
-    began = time.monotonic()
-    try:
-        test(*args)
-        RESULTS.append(True)
-        print(f"ok   {what} ({time.monotonic() - began:.1f} s)", flush=True)
-    except Exception:  # noqa: B902: the others still run
-        RESULTS.append(False)
-        print(f"FAIL {what}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     code = enter(__file__)
     if code is not None:
         return code
     lab = Lab()
-    for test in TESTS:
-        run(test.__name__, test, lab)
-    if not all(RESULTS):
+    if not run_all(TESTS, lab):
         print(lab.cp.log()[-3000:])
     lab.node.stop()
-    run("clean end", lambda: [None for rc in [lab.cp.stop()] if rc][:0] or lab.cp.remove())
-    print(f"passed {sum(RESULTS)} failed {len(RESULTS) - sum(RESULTS)} skipped 0")
-    return 0 if all(RESULTS) else 1
+    run("clean end", lab.close)
+    return summary()
 
 
 if __name__ == "__main__":

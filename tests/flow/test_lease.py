@@ -8,25 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from meshrpc import BUILD, Refused, enroll, login  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 from realnode import RealNode, control_panel, enter, metrics, until  # noqa: E402
 
-RESULTS = []
 DAY_S = 86400
-
-
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok {name}")
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"NOT OK {name}")
-        traceback.print_exc()
 
 
 def qmesh(target, *args, code=0):
@@ -144,12 +132,9 @@ def main():
     if code is not None:
         return code
     lab = Lab()
-    for fn in (setting, runs_out, stays_over, comes_back):
-        run(fn.__name__, fn, lab)
+    run_all((setting, runs_out, stays_over, comes_back), lab)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -11,27 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from datetime import datetime, timedelta, timezone
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from meshrpc import BUILD, PASSWORD, ROOT, Daemon, Refused, base64, enroll, http, login  # noqa: E402
+from meshrpc import (BUILD, PASSWORD, ROOT, Daemon, Refused, base64, enroll, http, login,
+                     refused)  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 from meshrpc import x25519  # noqa: E402
 
-RESULTS = []
 SIGN = os.path.join(ROOT, "scripts", "licence-sign")
 FREE, PRO, TEAM, ENTERPRISE = 1, 2, 3, 4
 VALID, GRACE, EXPIRED = 1, 2, 3
 OPERATOR, LICENCE = 1, 2
-
-
-def refused(reason, fn, *args, **kw):
-    try:
-        answer = fn(*args, **kw)
-    except Refused as refusal:
-        assert refusal.reason == reason, f"{refusal} instead of {reason}"
-        return refusal
-    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
 
 
 def until(fn, what, seconds=20):
@@ -456,28 +447,13 @@ def bad_start():
                 d.remove()
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     lab = Lab()
-    for fn in (nothing_installed, refusals, installed, one_tenant, trials, from_file, downgrade,
-               tiers_over_every_protocol):
-        run(fn.__name__, fn, lab)
+    run_all((nothing_installed, refusals, installed, one_tenant, trials, from_file, downgrade,
+             tiers_over_every_protocol), lab)
     run("clean end", lab.close)
-    for fn in (expiry, clock_set_back, locked, bad_start):
-        run(fn.__name__, fn)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    run_all((expiry, clock_set_back, locked, bad_start))
+    return summary()
 
 
 if __name__ == "__main__":

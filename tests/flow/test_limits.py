@@ -7,13 +7,12 @@ import os
 import sys
 import threading
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from meshrpc import PASSWORD, Daemon, Refused, enroll, http, login  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 
-RESULTS = []
 # A restart under the sanitizers on a busy machine takes seconds of the long period.
 LIMIT, PERIOD_S, SHORT_S = 5, 20, 4
 FLOOD, GUESSERS = 64, 32
@@ -171,21 +170,9 @@ def flood(lab):
     assert login(lab.d, "ann", "acme").call("WhoAmI").user == "ann"
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     lab = Lab()
-    for fn in (told_right, flood):
-        run(fn.__name__, fn, lab)
+    run_all((told_right, flood), lab)
     run("clean end", lab.close)
     short = Lab(period=SHORT_S)
     run("never_six", never_six, short)
@@ -193,9 +180,7 @@ def main():
     small = Lab("--workers", "4")
     run("flood of four workers", flood, small)
     run("clean end of four workers", small.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -7,27 +7,15 @@ protocol; in a network and a mount namespace."""
 import os
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from meshrpc import Refused, enroll, login, msg  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 from realnode import RealNode, control_panel, enter, metrics, until  # noqa: E402
 from test_cp import Agent  # noqa: E402
 
-RESULTS = []
 ASKED_EVERY_S = 30
 REPORT = "/quazzar.mesh.v1.AgentService/Report"
-
-
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok {name}")
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"NOT OK {name}")
-        traceback.print_exc()
 
 
 class Lab:
@@ -132,12 +120,9 @@ def main():
     if code is not None:
         return code
     lab = Lab()
-    for fn in (asked_once, nodes_down_stand, heavy_reports):
-        run(fn.__name__, fn, lab)
+    run_all((asked_once, nodes_down_stand, heavy_reports), lab)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

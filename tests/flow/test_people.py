@@ -7,22 +7,12 @@ import os
 import sys
 import threading
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from meshrpc import PASSWORD, Daemon, Refused, enroll, login, msg  # noqa: E402
+from meshrpc import PASSWORD, Daemon, Refused, enroll, login, msg, refused  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 
-RESULTS = []
 BUDGET = 300
-
-
-def refused(reason, fn, *args, **kw):
-    try:
-        answer = fn(*args, **kw)
-    except Refused as refusal:
-        assert refusal.reason == reason, f"{refusal} instead of {reason}"
-        return refusal
-    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
 
 
 class Lab:
@@ -241,28 +231,14 @@ def disabled_midway(lab):
         assert devices and {d.status for d in devices} == {7}, [(d.label, d.status) for d in devices]
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     lab = Lab()
-    for fn in (names, passwords, disabled, guesser):
-        run(fn.__name__, fn, lab)
+    run_all((names, passwords, disabled, guesser), lab)
     run("clean end", lab.close)
     lab = Lab()
     run("disabled_midway", disabled_midway, lab)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

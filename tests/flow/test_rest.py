@@ -12,7 +12,6 @@ import random
 import re
 import select
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile

@@ -12,27 +12,15 @@ import struct
 import subprocess
 import sys
 import time
-import traceback
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from meshrpc import Refused, enroll, free_port, login, msg  # noqa: E402
+from parts import run, summary  # noqa: E402
 from rawh2 import DATA, END_STREAM, GOAWAY, RST, SETTINGS, frame, headers, message  # noqa: E402
 from test_cp import OPEN_LIMIT, Agent, Lab  # noqa: E402
 
-RESULTS = []
 WINDOW_UPDATE = 8
-
-
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok {name}")
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"NOT OK {name}")
-        traceback.print_exc()
 
 
 def metric(port, name):
@@ -318,9 +306,7 @@ def main():
         if not sys.argv[1:] or fn.__name__ in sys.argv[1:]:
             run(fn.__name__, fn, lab, *more)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

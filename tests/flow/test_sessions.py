@@ -14,7 +14,7 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import grpc
 import meshrpc
-from meshrpc import Refused, enroll, http as ask, msg
+from meshrpc import enroll, http as ask, msg
 from realnode import RealNode, control_panel, enter, metrics, until
 
 WATCH = "/quazzar.mesh.v1.MeshService/WatchState"

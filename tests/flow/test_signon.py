@@ -10,21 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from meshrpc import PASSWORD, Daemon, Refused, enroll, http  # noqa: E402
-
-RESULTS = []
-
-
-def refused(reason, fn, *args, **kw):
-    try:
-        answer = fn(*args, **kw)
-    except Refused as refusal:
-        assert refusal.reason == reason, f"{refusal} instead of {reason}"
-        return refusal
-    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
+from meshrpc import PASSWORD, Daemon, Refused, enroll, http, refused  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 
 
 def b64(data):
@@ -298,26 +287,12 @@ def bad_start():
                 d.remove()
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     lab = Lab()
-    for fn in (good, bad, disabled, through_nodes, reloaded):
-        run(fn.__name__, fn, lab)
+    run_all((good, bad, disabled, through_nodes, reloaded), lab)
     run("clean end", lab.close)
     run("bad_start", bad_start)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

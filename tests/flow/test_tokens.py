@@ -8,22 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from meshrpc import BUILD, PASSWORD, Daemon, Mesh, Refused, enroll, http, login  # noqa: E402
+from meshrpc import BUILD, PASSWORD, Daemon, enroll, http, login, refused  # noqa: E402
+from parts import run, run_all, summary  # noqa: E402
 
-RESULTS = []
 MEMBER, AUDITOR, ADMIN = 1, 2, 3
-
-
-def refused(reason, fn, *args, **kw):
-    try:
-        answer = fn(*args, **kw)
-    except Refused as refusal:
-        assert refusal.reason == reason, f"{refusal} instead of {reason}"
-        return refusal
-    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
 
 
 class Lab:
@@ -255,25 +245,11 @@ def single_sign_on(lab):
     door.call("Login", tenant="acme", user="ann", password=PASSWORD)
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     lab = Lab()
-    for fn in (works, hashed, scopes, forged, ends, so_many, command_line, single_sign_on):
-        run(fn.__name__, fn, lab)
+    run_all((works, hashed, scopes, forged, ends, so_many, command_line, single_sign_on), lab)
     run("clean end", lab.close)
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

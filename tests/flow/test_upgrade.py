@@ -8,12 +8,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from meshrpc import PASSWORD, Daemon, enroll, login  # noqa: E402
+from parts import run, summary  # noqa: E402
 
-RESULTS = []
 # Steps of the schema taken back: what a program of schema 1 left behind.
 BACK = ["DROP TABLE tenant_cas", "DROP TABLE audit_heads", "DROP TABLE replays", "DROP TABLE licence", "DROP TABLE tokens",
         "ALTER TABLE join_tokens DROP COLUMN node",
@@ -140,17 +139,6 @@ def no_room(lab):
         subprocess.run(["umount", lab.state], check=True)
 
 
-def run(name, fn, *args):
-    try:
-        fn(*args)
-        RESULTS.append(True)
-        print(f"ok   {name}", flush=True)
-    except Exception:  # noqa: BLE001
-        RESULTS.append(False)
-        print(f"FAIL {name}", flush=True)
-        traceback.print_exc()
-
-
 def main():
     if os.geteuid() != 0:
         print("needs root for a small file system")
@@ -166,9 +154,7 @@ def main():
     finally:
         lab.d.end()
         lab.d.remove()
-    failed = RESULTS.count(False)
-    print(f"passed {len(RESULTS) - failed} failed {failed} skipped 0")
-    return 1 if failed else 0
+    return summary()
 
 
 if __name__ == "__main__":

@@ -86,6 +86,16 @@ class Refused(Exception):
                     detail.retry_delay.nanos // 1000000
 
 
+def refused(reason, fn, *args, **kw):
+    """The refusal of a call that must end with that reason."""
+    try:
+        answer = fn(*args, **kw)
+    except Refused as refusal:
+        assert refusal.reason == reason, f"{refusal} instead of {reason}"
+        return refusal
+    raise AssertionError(f"{reason} expected, got {str(answer)[:200]}")
+
+
 class Mesh:
     """Stubs of all services: mesh.call("CreateDevice", label="x") -> answer."""
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "server/cp/denials.h"
 #include "server/cp/fields.h"
 #include "server/cp/tenants.h"
@@ -41,6 +42,24 @@ void audit_object(struct audit_row *row, const struct uuid *id, const char *labe
 {
 	row->object_id = *id;
 	snprintf(row->object, sizeof(row->object), "%s", label);
+}
+
+void audit_changed(struct audit_row *row, const struct uuid *id, const char *label,
+		   const char *const *parts, size_t n)
+{
+	_cleanup_(text_done) struct text what = TEXT_INIT(sizeof(row->object) - 1);
+	const char *before = " (";
+
+	text_adds(&what, label);
+	for (size_t i = 0; i < n; i++) {
+		if (!parts[i][0])
+			continue;
+		text_addf(&what, "%s%s", before, parts[i]);
+		before = ", ";
+	}
+	if (before[0] == ',')
+		text_adds(&what, ")");
+	audit_object(row, id, what.s ? what.s : label);
 }
 
 int audit_end(struct txn *txn, const struct audit_row *row, int result)

@@ -11,6 +11,12 @@
 /* Fills all but object and result from the call; tenant is the caller's. */
 void audit_begin(const struct call *call, const char *action, struct audit_row *ret_row);
 void audit_object(struct audit_row *row, const struct uuid *id, const char *label);
+/*
+ * The object with what was done to it: "acme (plan pro, lease off)". parts: n
+ * texts, empty ones and what has no room are left out.
+ */
+void audit_changed(struct audit_row *row, const struct uuid *id, const char *label,
+		   const char *const *parts, size_t n);
 /* Appends with result OK (0) or the reason. A refusal without a tenant is passed over. */
 int audit_end(struct txn *txn, const struct audit_row *row, int result) _must_check_;
 /*

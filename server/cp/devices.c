@@ -166,6 +166,17 @@ int devices_list(struct call *call, const Pb__ListDevicesRequest *in, Pb__ListDe
 	return err_trace(r);
 }
 
+int devices_seen(struct call *call, int r, const struct device_row *row)
+{
+	if (r == ERR_NOT_FOUND)
+		return call_fail(call, r, "There is no such device.");
+	if (r)
+		return err_trace(r);
+	if (call->caller.role == ROLE_MEMBER && !uuid_equal(&row->owner, &call->caller.user_id))
+		return call_fail(call, ERR_NOT_OWNER, "This device belongs to somebody else.");
+	return 0;
+}
+
 struct lookup {
 	struct uuid tenant_id, id;
 	struct tenant_row tenant;
@@ -189,13 +200,9 @@ int devices_get(struct call *call, const Pb__GetDeviceRequest *in, Pb__GetDevice
 
 	if (uuid_parse(in->id, &l.id))
 		return call_field(call, "id", "must be a UUID");
-	r = store_read(cp->store, find, &l);
-	if (r == ERR_NOT_FOUND)
-		return call_fail(call, r, "There is no such device.");
+	r = devices_seen(call, store_read(cp->store, find, &l), &l.device);
 	if (r)
-		return err_trace(r);
-	if (call->caller.role == ROLE_MEMBER && !uuid_equal(&l.device.owner, &call->caller.user_id))
-		return call_fail(call, ERR_NOT_OWNER, "This device belongs to somebody else.");
+		return r;
 	out->device = devices_fill(call, &l.tenant, &l.device);
 	return out->device ? 0 : -ENOMEM;
 }

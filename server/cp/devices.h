@@ -15,6 +15,9 @@ Pb__Device *devices_fill(struct call *call, const struct tenant_row *tenant,
 int devices_answer(struct call *call, const struct device_row *row, uint64_t generation,
 		   uint32_t wait_ms, Pb__Device *device);
 
+/* What a read of one device, ended with r, is to this caller: 0, or the refusal. */
+int devices_seen(struct call *call, int r, const struct device_row *row);
+
 int devices_list(struct call *call, const Pb__ListDevicesRequest *in, Pb__ListDevicesResponse *out);
 int devices_get(struct call *call, const Pb__GetDeviceRequest *in, Pb__GetDeviceResponse *out);
 int devices_create(struct call *call, const Pb__CreateDeviceRequest *in,

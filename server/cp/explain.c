@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/cp/devices.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
 #include "server/cp/presence.h"
@@ -162,13 +163,9 @@ int explain_device(struct call *call, const Pb__ExplainDeviceRequest *in,
 
 	if (uuid_parse(in->id, &l.id))
 		return call_field(call, "id", "must be a UUID");
-	r = store_read(cp->store, look_up, &l);
-	if (r == ERR_NOT_FOUND)
-		return call_fail(call, r, "There is no such device.");
+	r = devices_seen(call, store_read(cp->store, look_up, &l), &l.device);
 	if (r)
-		return err_trace(r);
-	if (call->caller.role == ROLE_MEMBER && !uuid_equal(&l.device.owner, &call->caller.user_id))
-		return call_fail(call, ERR_NOT_OWNER, "This device belongs to somebody else.");
+		return r;
 	/* Homes tell at once what changes while somebody looks. */
 	hub_interest(cp->hub, &l.tenant_id, &here);
 	return answer(call, &l, out);

@@ -221,7 +221,7 @@ static void name_change(struct update *u)
 {
 	static const char *const plans[] = {"trial ended", "plan free", "plan pro", "plan team",
 					    "plan enterprise"};
-	char lease[40], what[sizeof(u->audit.object)];
+	char lease[40];
 	const char *const parts[] = {u->set_plan ? plans[u->trial_plan] : "",
 				     u->sso > 0    ? "sso required"
 				     : u->sso == 0 ? "sso off"
@@ -229,20 +229,9 @@ static void name_change(struct update *u)
 				     !u->set_lease ? ""
 				     : u->lease_s  ? lease
 						   : "lease off"};
-	size_t len = (size_t)snprintf(what, sizeof(what), "%s", u->tenant.name);
-	bool more = false;
 
 	snprintf(lease, sizeof(lease), "lease %llu s", (unsigned long long)u->lease_s);
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		if (!parts[i][0])
-			continue;
-		len += (size_t)snprintf(what + len, sizeof(what) - len, "%s%s", more ? ", " : " (",
-					parts[i]);
-		more = true;
-	}
-	/* There is one: a request that changes nothing is refused. */
-	snprintf(what + len, sizeof(what) - len, ")");
-	audit_object(&u->audit, &u->tenant.id, what);
+	audit_changed(&u->audit, &u->tenant.id, u->tenant.name, parts, ARRAY_LEN(parts));
 }
 
 static int save(struct txn *txn, void *ctx)

@@ -238,20 +238,8 @@ static void name_change(struct update *u)
 				     u->disabled > 0    ? "disabled"
 				     : u->disabled == 0 ? "enabled"
 							: ""};
-	char what[sizeof(u->audit.object)];
-	size_t len = (size_t)snprintf(what, sizeof(what), "%s", u->user.name);
-	bool more = false;
 
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		if (!parts[i][0])
-			continue;
-		len += (size_t)snprintf(what + len, sizeof(what) - len, "%s%s", more ? ", " : " (",
-					parts[i]);
-		more = true;
-	}
-	if (more)
-		snprintf(what + len, sizeof(what) - len, ")");
-	audit_object(&u->audit, &u->user.id, what);
+	audit_changed(&u->audit, &u->user.id, u->user.name, parts, ARRAY_LEN(parts));
 }
 
 static int save(struct txn *txn, void *ctx)

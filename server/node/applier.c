@@ -377,6 +377,9 @@ static bool note_look(struct applier *a)
 	if (look.blocked[0] && strcmp(look.blocked, a->forwarding) != 0)
 		log_warn("wg", "traffic of members: %s", look.blocked);
 	memcpy(a->forwarding, look.blocked, sizeof(a->forwarding));
+	if (look.refused[0] && strcmp(look.refused, a->not_integrated) != 0)
+		log_warn("wg", "%s", look.refused);
+	memcpy(a->not_integrated, look.refused, sizeof(a->not_integrated));
 	return !look.is_table_there;
 }
 

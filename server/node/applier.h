@@ -32,6 +32,7 @@ struct applier {
 	bool from_cache;          /* the list is what an earlier run applied */
 	struct cidr addresses[2]; /* as set last */
 	char forwarding[REPLICA_REASON_LEN];
+	char not_integrated[REPLICA_REASON_LEN]; /* as logged last */
 	char overlap[REPLICA_DNS_LEN];
 };
 

@@ -26,6 +26,7 @@
 /* An accept in DOCKER-USER may not be enough: then one in the chain itself. */
 #define MAX_ROUNDS 4
 #define BATCH_MAX 65536
+#define SAID_MAX 4096
 /* Somebody who writes rules all the time is waited for no longer. */
 #define MAX_LOOKS 16
 
@@ -188,42 +189,119 @@ int foreign_clear(const char *interface)
 	return first ? first : r;
 }
 
-/* One accept for each need that is dropped. Their number. */
-static size_t add_accepts(const struct ruleset *rules, const struct needs *needs,
-			  const struct own *own, struct text *batch)
+/* Accepts that are tried, and of those the ones that were refused. */
+struct trial {
+	const struct needs *needs;
+	const struct own *own;
+	struct text refused; /* lines */
+	char words[FOREIGN_WORDS_LEN];
+};
+
+static void trial_done(struct trial *t)
+{
+	text_done(&t->refused);
+}
+
+static bool has_line(const struct text *lines, const char *line)
+{
+	return lines->s && strstr(lines->s, line);
+}
+
+static void write_line(const struct need *need, const struct ruleset_block *b,
+		       const struct own *own, char ret[LINE_LEN])
+{
+	snprintf(ret, LINE_LEN, "insert rule %s %s %s counter accept comment \"%s\"\n", b->table,
+		 b->place, need->match, own->mark);
+}
+
+/* One accept for each need in each chain that drops it. */
+static void add_accepts(const struct ruleset *rules, const struct trial *t, struct text *batch)
 {
 	char line[LINE_LEN];
 	struct ruleset_block b;
-	size_t n = 0;
 
-	for (size_t i = 0; i < needs->n; i++) {
-		const struct need *need = &needs->rows[i];
+	for (size_t i = 0; i < t->needs->n; i++) {
+		const struct need *need = &t->needs->rows[i];
+		size_t at = 0;
 
-		if (!ruleset_drops(rules, &need->packet, own->table, own->mark, &b) ||
-		    !is_plain(b.table) || !is_plain(b.place))
-			continue;
-		snprintf(line, sizeof(line), "insert rule %s %s %s counter accept comment \"%s\"\n",
-			 b.table, b.place, need->match, own->mark);
-		/* A table of both families needs it once. */
-		if (batch->s && strstr(batch->s, line))
-			continue;
-		text_adds(batch, line);
-		log_info("wg", "integrated: %s accepted in chain %s of table %s", need->match,
-			 b.place, b.table);
-		n++;
+		while (ruleset_drops(rules, &need->packet, t->own->table, t->own->mark, &at, &b)) {
+			write_line(need, &b, t->own, line);
+			/* A table of both families needs it once. */
+			if (is_plain(b.table) && is_plain(b.place) && !has_line(batch, line) &&
+			    !has_line(&t->refused, line))
+				text_adds(batch, line);
+		}
 	}
-	return n;
 }
 
-static int integrate(struct sight *s, const struct needs *needs, const struct own *own)
+/* "/dev/stdin:1:20-23: Error: syntax error, …" and more lines. */
+static void note_refused(struct trial *t, const char *line, const char *said)
+{
+	const char *error = strstr(said, "Error: ");
+
+	text_adds(&t->refused, line);
+	if (t->words[0])
+		return;
+	error = error ? error + strlen("Error: ") : said;
+	snprintf(t->words, sizeof(t->words), "not integrated: %.*s: %.*s", (int)strcspn(line, "\n"),
+		 line, (int)strcspn(error, "\n"), error);
+	text_utf8_mend(t->words);
+}
+
+static void log_lines(const char *lines)
+{
+	for (size_t len; *lines; lines += len + 1) {
+		len = strcspn(lines, "\n");
+		log_info("wg", "integrated: %.*s", (int)len, lines);
+	}
+}
+
+static int try_each(struct trial *t, const char *lines)
+{
+	char line[LINE_LEN];
+
+	for (size_t len; *lines; lines += len) {
+		_cleanup_(text_done) struct text said = TEXT_INIT(SAID_MAX);
+		int r;
+
+		len = strcspn(lines, "\n") + 1;
+		snprintf(line, sizeof(line), "%.*s", (int)len, lines);
+		r = nft_batch(line, &said);
+		if (r == -EIO)
+			note_refused(t, line, said.s ? said.s : "");
+		else if (r)
+			return r;
+		else
+			log_lines(line);
+	}
+	return t->refused.failed ? err_origin(-ENOMEM) : 0;
+}
+
+/* At once; when one of them is refused, one by one. */
+static int try_all(struct trial *t, const char *lines)
+{
+	_cleanup_(text_done) struct text said = TEXT_INIT(SAID_MAX);
+	int r = nft_batch(lines, &said);
+
+	if (r == -EIO)
+		return try_each(t, lines);
+	if (!r)
+		log_lines(lines);
+	return r;
+}
+
+static int integrate(struct sight *s, struct trial *t)
 {
 	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
 		_cleanup_(text_done) struct text batch = TEXT_INIT(BATCH_MAX);
 		int r;
 
-		if (!add_accepts(s->rules, needs, own, &batch))
+		add_accepts(s->rules, t, &batch);
+		if (batch.failed)
+			return err_origin(-ENOMEM);
+		if (!batch.s)
 			return 0;
-		r = batch.failed ? err_origin(-ENOMEM) : nft_batch(batch.s);
+		r = try_all(t, batch.s);
 		if (!r)
 			r = look(s);
 		if (r)
@@ -233,7 +311,7 @@ static int integrate(struct sight *s, const struct needs *needs, const struct ow
 }
 
 /* The command only whole: a name may be so long that both have no room. */
-static void say_block(const struct need *need, const struct ruleset_block *b,
+static void say_block(const struct need *need, const struct ruleset_block *b, bool is_refused,
 		      char ret[FOREIGN_WORDS_LEN])
 {
 	_cleanup_(text_done) struct text words = TEXT_INIT(FOREIGN_WORDS_LEN - 1);
@@ -242,23 +320,33 @@ static void say_block(const struct need *need, const struct ruleset_block *b,
 	text_addf(&words, "%sblocked by chain %.79s in table %.79s", need->what, b->chain,
 		  b->table);
 	len = words.len;
-	text_addf(&words, "; what helps: nft insert rule %s %s %s accept", b->table, b->place,
-		  need->match);
+	if (is_refused)
+		text_adds(&words, "; our accept is refused there, see the log");
+	else
+		text_addf(&words, "; what helps: nft insert rule %s %s %s accept", b->table,
+			  b->place, need->match);
 	if (words.s)
 		memcpy(ret, words.s, words.failed ? len : words.len);
 	/* The kernel takes any bytes for a name, and reports carry text. */
 	text_utf8_mend(ret);
 }
 
-static void name_block(const struct ruleset *rules, const struct needs *needs,
-		       const struct own *own, char ret[FOREIGN_WORDS_LEN])
+static void name_block(const struct ruleset *rules, const struct trial *t,
+		       char ret[FOREIGN_WORDS_LEN])
 {
 	struct ruleset_block b;
+	char line[LINE_LEN];
 
 	memset(ret, 0, FOREIGN_WORDS_LEN);
-	for (size_t i = 0; i < needs->n && !ret[0]; i++)
-		if (ruleset_drops(rules, &needs->rows[i].packet, own->table, own->mark, &b))
-			say_block(&needs->rows[i], &b, ret);
+	for (size_t i = 0; i < t->needs->n && !ret[0]; i++) {
+		const struct need *need = &t->needs->rows[i];
+		size_t at = 0;
+
+		if (!ruleset_drops(rules, &need->packet, t->own->table, t->own->mark, &at, &b))
+			continue;
+		write_line(need, &b, t->own, line);
+		say_block(need, &b, has_line(&t->refused, line), ret);
+	}
 }
 
 int foreign_look(const struct foreign_wish *wish, struct foreign_look *ret_look)
@@ -266,17 +354,20 @@ int foreign_look(const struct foreign_wish *wish, struct foreign_look *ret_look)
 	_cleanup_(sight_done) struct sight s = {.rules = NULL};
 	const struct own own = own_of(wish->interface);
 	struct needs needs;
+	_cleanup_(trial_done) struct trial t = {
+		.needs = &needs, .own = &own, .refused = TEXT_INIT(BATCH_MAX)};
 	int r = look(&s);
 
 	if (r)
 		return r;
 	make_needs(wish, &needs);
 	ret_look->is_table_there = ruleset_has_table(s.rules, own.table);
-	r = wish->integrate ? integrate(&s, &needs, &own) : withdraw(&s, own.mark);
+	r = wish->integrate ? integrate(&s, &t) : withdraw(&s, own.mark);
 	if (r)
-		log_warn("wg", "rules of others not changed: %s", strerror(-r));
+		snprintf(t.words, sizeof(t.words), "rules of others not changed: %s", strerror(-r));
+	memcpy(ret_look->refused, t.words, sizeof(t.words));
 	if (!s.rules)
 		return -EIO;
-	name_block(s.rules, &needs, &own, ret_look->blocked);
+	name_block(s.rules, &t, ret_look->blocked);
 	return 0;
 }

@@ -30,11 +30,14 @@ struct foreign_look {
 	bool is_table_there; /* our own one */
 	/* "blocked by chain FORWARD in table ip filter; what helps: nft insert rule …", or "" */
 	char blocked[FOREIGN_WORDS_LEN];
+	/* What could not be changed: "no accept in chain FORWARD of table ip fw: …", or "" */
+	char refused[FOREIGN_WORDS_LEN];
 };
 
 /*
  * With integrate puts accepts where they are missing, without takes those away
- * that are there. -ENOENT: no nft; -EIO: it cannot be read here.
+ * that are there. One that is refused keeps no other out.
+ * -ENOENT: no nft; -EIO: it cannot be read here.
  */
 int foreign_look(const struct foreign_wish *wish, struct foreign_look *ret_look) _must_check_;
 /* Our own table and our accepts in chains of others go; 0 when there are none, or no nft. */

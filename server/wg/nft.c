@@ -10,32 +10,24 @@
 #define RULES_MAX (4u << 20)
 #define OUTPUT_MAX 4096
 
-static int run(char *const argv[], const char *input)
-{
-	_cleanup_(text_done) struct text out = TEXT_INIT(OUTPUT_MAX);
-	int r = spawn_run(argv, input, &out);
-
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		log_warn("wg", "nft ended with %d: %s", r, out.s ? out.s : "");
-		return err_origin(-EIO);
-	}
-	return 0;
-}
-
 int nft_json(const char *json)
 {
 	char *argv[] = {(char *)"nft", (char *)"-j", (char *)"-f", (char *)"-", NULL};
+	_cleanup_(text_done) struct text said = TEXT_INIT(OUTPUT_MAX);
+	int r = spawn_run(argv, json, &said);
 
-	return run(argv, json);
+	if (r <= 0)
+		return r;
+	log_warn("wg", "nft ended with %d: %s", r, said.s ? said.s : "");
+	return err_origin(-EIO);
 }
 
-int nft_batch(const char *commands)
+int nft_batch(const char *commands, struct text *said)
 {
 	char *argv[] = {(char *)"nft", (char *)"-f", (char *)"-", NULL};
+	int r = spawn_run(argv, commands, said);
 
-	return run(argv, commands);
+	return r > 0 ? -EIO : r;
 }
 
 int nft_rules(struct ruleset **ret_rules)

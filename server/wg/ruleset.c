@@ -356,10 +356,11 @@ bool ruleset_table_drops(const struct ruleset *rs, const struct ruleset_packet *
 }
 
 bool ruleset_drops(const struct ruleset *rs, const struct ruleset_packet *packet,
-		   const char *not_in, const char *mark, struct ruleset_block *ret_block)
+		   const char *not_in, const char *mark, size_t *at,
+		   struct ruleset_block *ret_block)
 {
-	for (size_t i = 0; i < rs->n_chains; i++) {
-		const struct chain *c = &rs->chains[i];
+	while (*at < rs->n_chains) {
+		const struct chain *c = &rs->chains[(*at)++];
 
 		if (strcmp(c->table, not_in) == 0 || !chain_drops(rs, c, packet))
 			continue;

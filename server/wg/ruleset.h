@@ -49,11 +49,12 @@ CLEANUP_DEFINE(struct ruleset, ruleset_free);
 /* "inet qmesh" */
 bool ruleset_has_table(const struct ruleset *rs, const char *table);
 /*
- * Does a chain outside the table not_in drop the packet? mark: the comment of
- * accepts that are ours, which never go twice into one chain.
+ * The next chain outside the table not_in that drops the packet; *at is 0 first. mark: the
+ * comment of accepts that are ours, which never go twice into one chain.
  */
 bool ruleset_drops(const struct ruleset *rs, const struct ruleset_packet *packet,
-		   const char *not_in, const char *mark, struct ruleset_block *ret_block);
+		   const char *not_in, const char *mark, size_t *at,
+		   struct ruleset_block *ret_block);
 /* Would this table drop it, whatever others do? */
 bool ruleset_table_drops(const struct ruleset *rs, const struct ruleset_packet *packet,
 			 const char *table);

@@ -29,7 +29,10 @@
 
 static void nft(const char *commands)
 {
-	assert_int_equal(nft_batch(commands), 0);
+	_cleanup_(text_done) struct text said = TEXT_INIT(4096);
+
+	if (nft_batch(commands, &said))
+		fail_msg("%s", said.s);
 }
 
 static struct text list(const char *arguments)
@@ -214,6 +217,39 @@ static void a_generation_that_is_over_is_told(void **state)
 	assert_false(has("dport 51820"));
 }
 
+/* What others have that drops all, one chain with a name that nft takes for a verdict. */
+static const char droppers[] =
+	"{\"nftables\":[{\"add\":{\"table\":{\"family\":\"ip\",\"name\":\"odd\"}}},"
+	"{\"add\":{\"chain\":{\"family\":\"ip\",\"table\":\"odd\",\"name\":\"drop\",\"type\":"
+	"\"filter\",\"hook\":\"forward\",\"prio\":0,\"policy\":\"drop\"}}},"
+	"{\"add\":{\"table\":{\"family\":\"ip\",\"name\":\"plain\"}}},"
+	"{\"add\":{\"chain\":{\"family\":\"ip\",\"table\":\"plain\",\"name\":\"onward\",\"type\":"
+	"\"filter\",\"hook\":\"forward\",\"prio\":0,\"policy\":\"drop\"}}},"
+	"{\"add\":{\"chain\":{\"family\":\"ip\",\"table\":\"plain\",\"name\":\"in\",\"type\":"
+	"\"filter\",\"hook\":\"input\",\"prio\":0,\"policy\":\"drop\"}}}]}";
+
+static void one_that_is_refused_keeps_no_other_out(void **state)
+{
+	struct foreign_wish wish = wish_of("wg-b", "10.65.0.0/16", true);
+	struct foreign_look look = {.refused = ""};
+
+	(void)state;
+	assert_int_equal(nft_json(droppers), 0);
+	assert_int_equal(foreign_look(&wish, &look), 0);
+	assert_true(has("udp dport 51820 counter accept comment \"qmesh wg-b\""));
+	assert_true(has("oifname \"wg-b\" counter accept comment \"qmesh wg-b\""));
+	assert_non_null(
+		strstr(look.refused, "not integrated: insert rule ip odd drop iifname wg-b"));
+	assert_non_null(strstr(look.refused, "syntax error"));
+	assert_non_null(strstr(look.blocked, "blocked by chain drop in table ip odd; our accept"));
+	nft("delete table ip odd\n");
+	assert_int_equal(foreign_look(&wish, &look), 0);
+	assert_string_equal(look.refused, "");
+	assert_string_equal(look.blocked, "");
+	assert_int_equal(foreign_clear("wg-b"), 0);
+	assert_false(has("qmesh"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,10 +257,13 @@ int main(void)
 		cmocka_unit_test_setup(a_handle_that_is_anothers_by_now_is_left, empty),
 		cmocka_unit_test_setup(accepts_of_ours_leave_and_no_other_rule, empty),
 		cmocka_unit_test_setup(a_generation_that_is_over_is_told, empty),
+		cmocka_unit_test_setup(one_that_is_refused_keeps_no_other_out, empty),
 	};
 
+	_cleanup_(text_done) struct text said = TEXT_INIT(4096);
+
 	log_set_level(LOG_LEVEL_ERROR);
-	if (geteuid() != 0 || unshare(CLONE_NEWNET) || nft_batch("flush ruleset\n")) {
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) || nft_batch("flush ruleset\n", &said)) {
 		puts("skipped: needs root, a network namespace and nft");
 		return SKIPPED;
 	}

@@ -62,10 +62,11 @@ static const char *dropped_by(const char *text, const struct ruleset_packet *p)
 	static char words[300];
 	struct ruleset_block b;
 	struct ruleset *rs;
+	size_t at = 0;
 
 	assert_int_equal(ruleset_parse(text, &rs), 0);
 	words[0] = '\0';
-	if (ruleset_drops(rs, p, "inet qmesh", MARK, &b))
+	if (ruleset_drops(rs, p, "inet qmesh", MARK, &at, &b))
 		snprintf(words, sizeof(words), "%s in %s, at %s", b.chain, b.table, b.place);
 	ruleset_free(rs);
 	return words;
@@ -246,7 +247,9 @@ static void test_torn(void **state)
 		memcpy(text, docker, len);
 		text[len] = '\0';
 		assert_int_equal(ruleset_parse(text, &rs), 0);
-		(void)ruleset_drops(rs, &p, "", MARK, &b);
+		size_t at = 0;
+
+		(void)ruleset_drops(rs, &p, "", MARK, &at, &b);
 		ruleset_free(rs);
 	}
 }

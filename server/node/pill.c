@@ -104,5 +104,6 @@ int64_t pill_last_seen_ms(const struct pill_row *row)
 
 bool pill_is_unreached(const struct pill_row *row, int64_t now_ms)
 {
-	return row && row->is_node && now_ms - row->handshake_ms > PILL_CONNECTED_MS;
+	return row && row->is_node && now_ms - row->handshake_ms > PILL_CONNECTED_MS &&
+	       now_ms - row->since_ms > PILL_FIRST_SHAKE_MS;
 }

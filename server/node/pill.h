@@ -17,6 +17,8 @@
 #define PILL_CONNECTED_MS (180 * 1000)
 #define PILL_RECENT_RX_MS (30 * 1000)
 #define PILL_IDLE_MS (10 * 60 * 1000)
+/* A node new on the interface: WireGuard tries every 5 s, and three tries are evidence. */
+#define PILL_FIRST_SHAKE_MS (15 * 1000)
 
 /* Numbers as enum DeviceStatus of device.proto. */
 enum pill {
@@ -35,9 +37,10 @@ struct pill_row {
 	int64_t handshake_ms; /* wall time; 0: never with that key */
 	int64_t last_rx_ms;   /* when rx_bytes last grew; 0: never */
 	uint64_t rx_bytes, tx_bytes;
-	enum pill told; /* what the last report said */
-	bool is_unsent; /* changed since the last report */
-	bool is_node;   /* another node, which no report tells of but by pill_is_unreached */
+	enum pill told;   /* what the last report said */
+	bool is_unsent;   /* changed since the last report */
+	bool is_node;     /* another node, which no report tells of but by pill_is_unreached */
+	int64_t since_ms; /* wall time it was first seen on the interface; nodes only */
 };
 
 struct pill_table {
@@ -60,7 +63,10 @@ struct pill_view {
 };
 
 enum pill pill_of(const struct pill_view *v);
-/* A node that there is no way to: tunnels between nodes are kept alive. */
+/*
+ * A node that there is no way to: tunnels between nodes are kept alive. One that is new has
+ * PILL_FIRST_SHAKE_MS for its first handshake.
+ */
 bool pill_is_unreached(const struct pill_row *row, int64_t now_ms);
 /* Handshake or traffic, whichever is later; 0: never. */
 int64_t pill_last_seen_ms(const struct pill_row *row);

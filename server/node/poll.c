@@ -95,6 +95,8 @@ static void read_node(struct pass *p, const struct member *m, const struct wg_pe
 
 	if (!row)
 		return;
+	if (!row->is_node)
+		row->since_ms = p->now_ms;
 	row->is_node = true;
 	if (run) {
 		row->handshake_ms = run->handshake_ms;

@@ -9,7 +9,10 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+#include "server/node/node.h"
 #include "server/node/pill.h"
+#include "server/node/poll.h"
 
 #define NOW 1700000000000
 
@@ -94,12 +97,61 @@ static void test_table(void **state)
 	pill_table_done(&t);
 }
 
+static bool is_unreached(struct node *n, const struct view *view, const struct wg_list *running,
+			 int64_t wall_ms)
+{
+	const struct uuid *id = &view->peers[0].id;
+	struct poll_result result;
+
+	clock_fake(1, 1000, wall_ms, "");
+	poll_read(n, view, running, &result);
+	return pill_is_unreached(pill_get(&n->replica.pills, id), wall_ms);
+}
+
+/* Another node is told as out of reach once there was time for a handshake, and not before. */
+static void test_a_node_that_is_new(void **state)
+{
+	const struct uuid self = {{1}}, tenant = {{2}};
+	struct member far = {.id = {{3}}, .kind = MEMBER_NODE, .label = "far", .slug = "far"};
+	struct view_peer peer = {.id = far.id, .kind = VIEW_NODE, .public_key = {{4}}};
+	const struct view view = {.peers = &peer, .n_peers = 1};
+	struct wg_list running = {.n_peers = 0};
+	struct node *n = calloc(1, sizeof(*n));
+	struct wg_peer *run;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	assert_non_null(n);
+	assert_int_equal(replica_init(&n->replica, &self, &tenant), 0);
+	far.node.public_key = peer.public_key;
+	assert_int_equal(member_encode(&far, &bytes, &len), 0);
+	assert_int_equal(members_put(n->replica.list, bytes, len), 0);
+	free(bytes);
+	run = wglist_add_peer(&running, &peer.public_key);
+	assert_non_null(run);
+
+	assert_false(is_unreached(n, &view, &running, NOW));
+	assert_false(is_unreached(n, &view, &running, NOW + PILL_FIRST_SHAKE_MS));
+	assert_true(is_unreached(n, &view, &running, NOW + PILL_FIRST_SHAKE_MS + 1));
+	run->handshake_ms = NOW + 20000;
+	assert_false(is_unreached(n, &view, &running, NOW + 20000));
+	assert_false(is_unreached(n, &view, &running, NOW + 20000 + PILL_CONNECTED_MS));
+	assert_true(is_unreached(n, &view, &running, NOW + 20001 + PILL_CONNECTED_MS));
+
+	clock_fake(0, 0, 0, NULL);
+	wglist_done(&running);
+	replica_done(&n->replica);
+	free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_a_node_that_is_new),
 	};
 
 	return cmocka_run_group_tests_name("pill", tests, NULL, NULL);

@@ -295,6 +295,7 @@ static int explain_entry(struct call *call, const struct entry *e, int refusal)
 
 static int take_request(struct call *call, const Pb__EnrollRequest *in, struct entry *e)
 {
+	static const uint8_t no_key[sizeof(e->node.identity)];
 	struct cidr *routes = call_alloc(call, (in->n_host_routes + 1) * sizeof(*routes));
 	const char *rule = "";
 	struct label label;
@@ -319,6 +320,10 @@ static int take_request(struct call *call, const Pb__EnrollRequest *in, struct e
 	memcpy(e->node.identity, in->identity_key.data, sizeof(e->node.identity));
 	if (!key_usable(&e->node.public_key))
 		return call_field(call, "wg_public_key", "is no key that can shake hands");
+	/* Left out by mistake: with it the node could never renew its token. */
+	if (!memcmp(e->node.identity, no_key, sizeof(no_key)))
+		return call_field(call, "identity_key",
+				  "is all zeros: send the node's Ed25519 key");
 	snprintf(e->node.endpoint, sizeof(e->node.endpoint), "%s", in->endpoint);
 	snprintf(e->node.version, sizeof(e->node.version), "%s", in->version);
 	for (size_t i = 0; i < in->n_host_routes; i++) {

@@ -283,6 +283,9 @@ def joining(lab):
             **dict(fields, endpoint="no port"))
     refused("FIELD_INVALID", anyone.call, "Enroll", join_token=token, name="n2",
             **dict(fields, wg_public_key=b"\x00" * 32))
+    refusal = refused("FIELD_INVALID", anyone.call, "Enroll", join_token=token, name="n2",
+                      **dict(fields, identity_key=b"\x00" * 32))
+    assert refusal.code == "INVALID_ARGUMENT" and "identity_key" in refusal.fields, refusal.fields
     assert lab.count() == before
     second = anyone.call("Enroll", join_token=token, name="n2", host_routes=["0.0.0.0/0"],
                          **fields)

@@ -552,6 +552,8 @@ def repeated(lab):
     assert not lost.device.pending_until.seconds, "the lost key ends at once"
     assert newest(lab.ann).action == "device.rotate"
     refused("IDEMPOTENCY_KEY_REUSED", again, key_, label="again", type=2)
+    # How long to wait is a field as any other: docs/rest.md says so.
+    refused("IDEMPOTENCY_KEY_REUSED", again, key_, label="again", type=1, wait_ms=10)
     refused("IDEMPOTENCY_KEY_REUSED", again, key_, "RotateDeviceKey", id=first.device.id)
     # Another user's equal key is another key.
     other = again(key_, who=lab.eve, label="eves own")

@@ -430,6 +430,8 @@ static uint64_t next_deadline(const struct keeper *k)
 		at = k->lease_save_at_ms;
 	if (k->node->conf.dns == NODE_DNS_COREDNS && k->dns_look_at_ms < at)
 		at = k->dns_look_at_ms;
+	if (!k->must_name && nodehttps_look_at_ms(&k->https) < at)
+		at = nodehttps_look_at_ms(&k->https);
 	return at;
 }
 
@@ -509,6 +511,7 @@ uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 		apply(k);
 	if (now >= k->poll_at_ms)
 		poll_interface(k);
+	k->must_name |= now >= nodehttps_look_at_ms(&k->https);
 	if (k->must_name && now >= k->name_at_ms)
 		name(k, now);
 	look_around(k, now);

@@ -7,8 +7,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sign.h"
 #include "base/text.h"
 #include "base/unpack.h"
+#include "server/node/pace.h"
 #include "server/rpc/server.h"
 
 #define ZONE ".quazzar.mesh"
@@ -106,12 +108,45 @@ static bool publish(struct nodehttps *h)
 
 /* --- the certificate --- */
 
+static uint64_t n_nodes(const struct members *list)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < members_count(list); i++)
+		n += members_at(list, i)->kind == MEMBER_NODE;
+	return n;
+}
+
+/* The same at each try, so that who is told again does not begin anew. */
+static uint64_t spread_ms(const struct nodehttps *h, const char *mark)
+{
+	const struct hash_part parts[] = {{h->replica->self.b, sizeof(h->replica->self.b)},
+					  {mark, strlen(mark)}};
+	uint64_t span = NODEHTTPS_SPREAD_MS + NODEHTTPS_SPREAD_NODE_MS * n_nodes(h->replica->list);
+	uint8_t hash[HASH_LEN];
+
+	hash_parts(NULL, 0, parts, ARRAY_LEN(parts), hash);
+	return pace_within(span < NODEHTTPS_SPREAD_MAX_MS ? span : NODEHTTPS_SPREAD_MAX_MS,
+			   (uint16_t)(hash[0] << 8 | hash[1]));
+}
+
 void nodehttps_mark(struct nodehttps *h, const char *mark)
 {
+	bool is_known = strcmp(mark, h->mark) == 0;
+	uint64_t at = 0;
+
+	if (h->cert.has_leaf && strcmp(mark, h->cert.mark) != 0)
+		at = clock_boot_ms() + spread_ms(h, mark);
 	snprintf(h->mark, sizeof(h->mark), "%s", mark);
 	h->is_marked = true;
 	/* News: whatever was refused before may be granted now. */
-	h->ask_at_ms = 0;
+	if (!is_known || at < h->ask_at_ms)
+		h->ask_at_ms = h->spread_at_ms = at;
+}
+
+uint64_t nodehttps_look_at_ms(const struct nodehttps *h)
+{
+	return h->spread_at_ms ? h->spread_at_ms : UINT64_MAX;
 }
 
 /* Whatever made the pauses long, there is something new to ask for. */
@@ -304,6 +339,8 @@ bool nodehttps_look(struct nodehttps *h)
 {
 	const struct member *self = members_get(h->replica->list, &h->replica->self);
 
+	if (clock_boot_ms() >= h->spread_at_ms)
+		h->spread_at_ms = 0;
 	if (!h->conf->mesh_port || !h->server)
 		return false;
 	if (!h->has_cert) {

@@ -14,6 +14,14 @@
 #include "server/node/nodecert.h"
 #include "server/node/replica.h"
 
+/*
+ * Other CAs are told to every node at once, and each of them asks for a certificate: somewhere
+ * within this time, at a place that node and CAs give, 5 s and 10 ms for each node of the tenant.
+ */
+#define NODEHTTPS_SPREAD_MS 5000
+#define NODEHTTPS_SPREAD_NODE_MS 10
+#define NODEHTTPS_SPREAD_MAX_MS 60000
+
 struct server;
 
 /* A request for a certificate is to be sent; nodehttps_answer tells what came of it. */
@@ -29,6 +37,7 @@ struct nodehttps {
 	struct nodecert cert;
 	bool has_cert, asking;
 	uint64_t ask_at_ms, pause_ms; /* not before; boot time */
+	uint64_t spread_at_ms;        /* its moment after a change of CAs; 0: none waits */
 	char refusal[100];            /* "": none */
 	char mark[NODECERT_MARK_MAX + 1];
 	bool is_marked;             /* since the last request */
@@ -48,7 +57,9 @@ void nodehttps_attach(struct nodehttps *h, struct server *server);
  * people see has changed.
  */
 bool nodehttps_look(struct nodehttps *h);
-/* From the event Certificate. */
+/* When nodehttps_look is to be called for a change of CAs, boot time; UINT64_MAX: it is not. */
+uint64_t nodehttps_look_at_ms(const struct nodehttps *h);
+/* From the event Certificate. A node without any certificate asks at once. */
 void nodehttps_mark(struct nodehttps *h, const char *mark);
 /* Bytes of an IssueCertificateResponse; or, with failed, words that say why there is none. */
 void nodehttps_answer(struct nodehttps *h, bool failed, const void *p, size_t len);

@@ -26,6 +26,8 @@
 
 #define DAY_MS 86400000LL
 #define OWN "127.77.0.1"
+/* Of a tenant with one node. */
+#define SPREAD_MS (NODEHTTPS_SPREAD_MS + NODEHTTPS_SPREAD_NODE_MS)
 
 static const struct uuid self = {{1}}, tenant_id = {{2}};
 
@@ -307,12 +309,58 @@ static void follows_its_name_and_the_cas(void **state)
 	nodehttps_look(&lab.https);
 	assert_int_equal(lab.n_asked, 2);
 	nodehttps_mark(&lab.https, "b a");
+	pass(SPREAD_MS);
 	nodehttps_look(&lab.https);
 	assert_int_equal(lab.n_asked, 3);
 	answer_for("n9", "b a");
 	nodehttps_mark(&lab.https, "b a");
 	nodehttps_look(&lab.https);
 	assert_int_equal(lab.n_asked, 3);
+}
+
+/* When it asks after other CAs were told of, in ms; it was not asked before that. */
+static uint64_t asks_after(const char *mark)
+{
+	unsigned before = lab.n_asked;
+	uint64_t begin = lab.boot_ms;
+
+	nodehttps_mark(&lab.https, mark);
+	while (lab.boot_ms - begin <= SPREAD_MS) {
+		uint64_t at = nodehttps_look_at_ms(&lab.https);
+
+		nodehttps_look(&lab.https);
+		if (lab.n_asked != before) {
+			/* The keeper comes back for it. */
+			assert_in_range(at, lab.boot_ms - 50, lab.boot_ms);
+			assert_true(nodehttps_look_at_ms(&lab.https) == UINT64_MAX);
+			return lab.boot_ms - begin;
+		}
+		pass(50);
+		/* Told again, as when the stream comes back: it neither hurries nor waits longer.
+		 */
+		nodehttps_mark(&lab.https, mark);
+	}
+	fail_msg("not within the spread");
+	return 0;
+}
+
+/* Nodes that are told of other CAs at the same moment ask one after the other. */
+static void asks_for_other_cas_in_its_time(void **state)
+{
+	unsigned quarters[4] = {0};
+	char mark[16];
+
+	(void)state;
+	serve();
+	for (unsigned i = 0; i < 40; i++) {
+		/* Another node each time, as far as its seed goes. */
+		snprintf(mark, sizeof(mark), "ca%u", i);
+		quarters[asks_after(mark) * 4 / (SPREAD_MS + 50)]++;
+		answer_for("n1", mark);
+		nodehttps_look(&lab.https);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		assert_in_range(quarters[i], 3, 20);
 }
 
 /* CAs that were told of while the request was under way are newer than what signed it. */
@@ -377,6 +425,7 @@ static void takes_only_what_is_for_it(void **state)
 	nodecert_done(&stranger);
 	rmdir(empty);
 	nodehttps_mark(&lab.https, "b");
+	pass(SPREAD_MS);
 	nodehttps_look(&lab.https);
 	assert_int_equal(lab.n_asked, 2);
 	memcpy(lab.csr, other, len);
@@ -496,6 +545,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(asks_until_it_is_given, begin, end),
 		cmocka_unit_test_setup_teardown(renews_when_a_third_is_left, begin, end),
 		cmocka_unit_test_setup_teardown(follows_its_name_and_the_cas, begin, end),
+		cmocka_unit_test_setup_teardown(asks_for_other_cas_in_its_time, begin, end),
 		cmocka_unit_test_setup_teardown(hears_of_cas_while_it_asks, begin, end),
 		cmocka_unit_test_setup_teardown(bears_a_wrong_clock, begin, end),
 		cmocka_unit_test_setup_teardown(takes_only_what_is_for_it, begin, end),

@@ -158,7 +158,7 @@ bool qmn_get_orbit_features_decode(const uint8_t *buf, size_t len,
 
 #define QMN_LIST_NODES_PATH "/quazzar.mesh.v1.MeshService/ListNodes"
 #define QMN_LIST_NODES_REQUEST_MAX (QMN_FRAME_LEN + qmn_ListNodesRequest_size)
-#define QMN_LIST_NODES_ANSWER_MAX (QMN_FRAME_LEN + qmn_ListNodesResponse_size)
+#define QMN_LIST_NODES_ANSWER_MAX (QMN_FRAME_LEN + qmn_ListNodesResponse_size + 200 + 8 + 200 + 8)
 bool qmn_list_nodes_encode(const qmn_ListNodesRequest *in, uint8_t *buf,
 		size_t cap, size_t *ret_len);
 bool qmn_list_nodes_decode(const uint8_t *buf, size_t len,

@@ -763,6 +763,8 @@ static const struct field_rule rules_109[] = {
 	{0}, /* state */
 	{.max_len = 300}, /* why */
 	{0}, /* state_since */
+	{.max_len = 200}, /* dns_status */
+	{.max_len = 200}, /* https_status */
 };
 
 /* quazzar.mesh.v1.NodeLag */
@@ -917,6 +919,7 @@ static const struct field_rule rules_128[] = {
 	{.max_len = 16, .max_items = 16}, /* unreached */
 	{.max_len = 200}, /* overlap */
 	{0}, /* lease_over */
+	{.max_len = 200}, /* https_status */
 };
 
 /* quazzar.mesh.v1.ReportResponse */

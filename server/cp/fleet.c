@@ -72,9 +72,12 @@ static Pb__Node *fill(struct call *call, const struct tenant_row *tenant,
 	n->applied_generation = is.applied;
 	n->failed_peers = is.failed;
 	n->forwarding = arena_strdup(&call->arena, is.forwarding);
+	n->dns_status = arena_strdup(&call->arena, is.dns_status);
+	n->https_status = arena_strdup(&call->arena, is.https_status);
 	n->created_at = fields_time(call, row->created_ms);
 	return n->id && n->label && n->slug && n->dns_name && n->mesh_ip && n->mesh_ip6 &&
-			       n->endpoint && n->public_key && n->forwarding
+			       n->endpoint && n->public_key && n->forwarding && n->dns_status &&
+			       n->https_status
 		       ? n
 		       : NULL;
 }

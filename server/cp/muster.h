@@ -43,7 +43,8 @@ struct muster_node {
 	int64_t clock_off_ms; /* its clock minus ours */
 	bool lease_over;
 	uint32_t listen_port;
-	char backend[33], forwarding[301], dns_status[201], overlap[201];
+	char backend[33], forwarding[301], dns_status[201], https_status[201];
+	char overlap[201];
 };
 
 /* A generation that was published here: when, and how long until all had it. */

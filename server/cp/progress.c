@@ -439,6 +439,7 @@ void progress_report(struct progress *p, const struct uuid *tenant, const struct
 	snprintf(n->backend, sizeof(n->backend), "%s", report->backend);
 	snprintf(n->forwarding, sizeof(n->forwarding), "%s", report->forwarding);
 	snprintf(n->dns_status, sizeof(n->dns_status), "%s", report->dns_status);
+	snprintf(n->https_status, sizeof(n->https_status), "%s", report->https_status);
 	after_change(p, tenant, room);
 }
 

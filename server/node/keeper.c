@@ -435,17 +435,20 @@ static uint64_t next_deadline(const struct keeper *k)
 	return at;
 }
 
+/* HTTPS or the name server stands otherwise: people here and the Control Panel hear of it. */
+static void tell_service(struct keeper *k)
+{
+	link_report(k->node->link, LINK_REPORT_STATUS_MS);
+	watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
+}
+
 /* All names anew: after the report that the change is applied, and not for each of many. */
 static void name(struct keeper *k, uint64_t now)
 {
 	k->must_name = false;
 	k->name_at_ms = now + NAME_EVERY_MS;
-	if (nodehttps_look(&k->https))
-		watchers_publish(k->node->watchers, WATCH_STATE);
-	if (!nodedns_apply(&k->dns))
-		return;
-	link_report(k->node->link, LINK_REPORT_STATUS_MS);
-	watchers_publish(k->node->watchers, WATCH_STATE);
+	if (nodehttps_look(&k->https) | nodedns_apply(&k->dns))
+		tell_service(k);
 }
 
 /* Firewall and name server: what others on this host do to them. */
@@ -453,17 +456,17 @@ static void look_around(struct keeper *k, uint64_t now)
 {
 	if (now >= k->look_at_ms) {
 		k->look_at_ms = now + LOOK_EVERY_MS;
-		if (applier_look(&k->applier) | nodehttps_look(&k->https))
+		if (applier_look(&k->applier))
 			watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
+		if (nodehttps_look(&k->https))
+			tell_service(k);
 	}
 	if (now >= k->dns_look_at_ms) {
 		bool changed = nodedns_look(&k->dns);
 
 		k->dns_look_at_ms = now + nodedns_look_in_ms(&k->dns);
-		if (!changed)
-			return;
-		link_report(k->node->link, LINK_REPORT_STATUS_MS);
-		watchers_publish(k->node->watchers, WATCH_STATE | WATCH_NODES);
+		if (changed)
+			tell_service(k);
 	}
 }
 

@@ -142,6 +142,7 @@ static int fill(struct replica *r, struct arena *a, bool all, Pb__ReportRequest 
 	req->listen_port = r->interface.listen_port;
 	req->version = (char *)QMESH_VERSION;
 	req->dns_status = r->interface.dns_status;
+	req->https_status = r->https.status;
 	req->overlap = r->interface.overlap;
 	req->lease_over = r->interface.lease_over;
 	req->time = as_time(a, clock_wall_ms());

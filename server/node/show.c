@@ -291,6 +291,8 @@ Pb__Node *show_node(struct node *n, struct arena *a, const struct member *m)
 		node->applied_generation = r->interface.generation;
 		node->failed_peers = (uint32_t)r->interface.n_failed;
 		node->forwarding = or_empty(arena_strdup(a, r->interface.forwarding));
+		node->dns_status = or_empty(arena_strdup(a, r->interface.dns_status));
+		node->https_status = or_empty(arena_strdup(a, r->https.status));
 		own = own_lag(r);
 		e = standing_words(r->list, a, &own, node);
 	} else {

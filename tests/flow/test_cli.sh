@@ -368,6 +368,16 @@ mesh() {
 	json '.schema == "qmesh.change/1" and .converged' change
 	q node list --json
 	json '.nodes | length == 1 and .[0].online' "node list"
+	local slug node
+	slug=$(jq -r '.nodes[0].slug' "$LAB/out")
+	node=$(jq -r '.nodes[0].id' "$LAB/out")
+	q node show "$slug"
+	out '^dns +(off|serving|degraded)' "node show, by slug"
+	out '^https +(off|starting|serving until|degraded)' "node show, HTTPS"
+	q node show "$node" --json
+	json '.schema == "qmesh.node/1" and .online and .https_status != ""' "node show, by id"
+	q node show nothing --json
+	code 6 "no such node"
 	q peer list
 	out '^device +' "peer list"
 	q peer list --json

@@ -125,8 +125,12 @@ def names_by_report(lab):
     assert status() == "serving"
     two = Stream(lab, enroll(lab.d, lab.admin, "acme", "gw-two"))
     assert status() == "serving"
-    two.report(dns_status="degraded: port 53 is taken")
+    two.report(dns_status="degraded: port 53 is taken", https_status="degraded: no certificate yet")
     assert status() == "degraded: 1 of 2 nodes serve names"
+    # Each node's own, to people and to the operator; one that does not tell: not known.
+    want = [("degraded: port 53 is taken", "degraded: no certificate yet"), ("serving", "")]
+    for got in (lab.ann.call("ListNodes"), lab.admin.call("ListTenantNodes", tenant="acme")):
+        assert sorted((n.dns_status, n.https_status) for n in got.nodes) == want, got
     two.report(dns_status="coredns")
     assert status() == "serving"
     for stream in (one, two):

@@ -47,9 +47,16 @@ lab_until 20 "node n1" lab_node_ready n1
 lab_until 20 "HTTPS at n1" https_begins n1 "serving until "
 lab_until 20 "node n2" lab_node_ready n2
 lab_until 20 "n2 without its port" https_begins n2 "degraded: another program has port 8443 of "
+# Each tells the Control Panel too.
+told() { lab_admin node list acme --json | jq -e --arg n "$1" --arg w "$2" '.nodes[] | select(.slug == $n) | .https_status | startswith($w)'; }
+lab_until 20 "the Control Panel hears of n1" told n1 "serving until "
+lab_until 20 "the Control Panel hears of n2" told n2 "degraded: another program has port 8443 of "
+lab_admin node list acme >"$LAB/nodes"
+grep -q '^n2 .*HTTPS degraded: another program' "$LAB/nodes" || lab_fail "node list: $(cat "$LAB/nodes")"
+grep '^n1 ' "$LAB/nodes" | grep -q 'HTTPS degraded' && lab_fail "node list: $(cat "$LAB/nodes")"
 lab_stop taken
 lab_sign_in n1
-ok "n1 serves; n2, whose port is taken, says so and runs on"
+ok "n1 serves; n2, whose port is taken, says so, here and at the Control Panel, and runs on"
 
 ip=$(lab_state n1 | jq -r .mesh_ip)
 ip6=$(lab_state n1 | jq -r .mesh_ip6)

@@ -3006,7 +3006,7 @@ const ProtobufCMessageDescriptor pb__promoted__descriptor =
   (ProtobufCMessageInit) pb__promoted__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__report_request__field_descriptors[17] =
+static const ProtobufCFieldDescriptor pb__report_request__field_descriptors[18] =
 {
   {
     "epoch",
@@ -3212,6 +3212,18 @@ static const ProtobufCFieldDescriptor pb__report_request__field_descriptors[17] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "https_status",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__ReportRequest, https_status),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__report_request__field_indices_by_name[] = {
   1,   /* field[1] = applied_generation */
@@ -3221,6 +3233,7 @@ static const unsigned pb__report_request__field_indices_by_name[] = {
   0,   /* field[0] = epoch */
   4,   /* field[4] = failed */
   8,   /* field[8] = forwarding */
+  17,   /* field[17] = https_status */
   12,   /* field[12] = interest */
   16,   /* field[16] = lease_over */
   2,   /* field[2] = list_digest */
@@ -3235,7 +3248,7 @@ static const unsigned pb__report_request__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__report_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 17 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor pb__report_request__descriptor =
 {
@@ -3245,7 +3258,7 @@ const ProtobufCMessageDescriptor pb__report_request__descriptor =
   "Pb__ReportRequest",
   "quazzar.mesh.v1",
   sizeof(Pb__ReportRequest),
-  17,
+  18,
   pb__report_request__field_descriptors,
   pb__report_request__field_indices_by_name,
   1,  pb__report_request__number_ranges,

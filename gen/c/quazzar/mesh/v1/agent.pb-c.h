@@ -616,10 +616,15 @@ struct  Pb__ReportRequest
    * The lease is over: it serves no devices.
    */
   protobuf_c_boolean lease_over;
+  /*
+   * HTTPS on the mesh address: "off", "starting", "serving until <time>" or
+   * "degraded: <why>".
+   */
+  char *https_status;
 };
 #define PB__REPORT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__report_request__descriptor) \
-    , 0, 0, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL, (char *)protobuf_c_empty_string, 0 }
+    , 0, 0, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Pb__ReportResponse

@@ -660,7 +660,7 @@ const ProtobufCMessageDescriptor pb__laggard__descriptor =
   (ProtobufCMessageInit) pb__laggard__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor pb__node__field_descriptors[18] =
+static const ProtobufCFieldDescriptor pb__node__field_descriptors[20] =
 {
   {
     "id",
@@ -878,15 +878,41 @@ static const ProtobufCFieldDescriptor pb__node__field_descriptors[18] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "dns_status",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Node, dns_status),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "https_status",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Pb__Node, https_status),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned pb__node__field_indices_by_name[] = {
   10,   /* field[10] = applied_generation */
   14,   /* field[14] = created_at */
   11,   /* field[11] = devices */
   3,   /* field[3] = dns_name */
+  18,   /* field[18] = dns_status */
   6,   /* field[6] = endpoint */
   12,   /* field[12] = failed_peers */
   13,   /* field[13] = forwarding */
+  19,   /* field[19] = https_status */
   0,   /* field[0] = id */
   1,   /* field[1] = label */
   9,   /* field[9] = last_seen */
@@ -902,7 +928,7 @@ static const unsigned pb__node__field_indices_by_name[] = {
 static const ProtobufCIntRange pb__node__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 18 }
+  { 0, 20 }
 };
 const ProtobufCMessageDescriptor pb__node__descriptor =
 {
@@ -912,7 +938,7 @@ const ProtobufCMessageDescriptor pb__node__descriptor =
   "Pb__Node",
   "quazzar.mesh.v1",
   sizeof(Pb__Node),
-  18,
+  20,
   pb__node__field_descriptors,
   pb__node__field_indices_by_name,
   1,  pb__node__number_ranges,

@@ -284,10 +284,20 @@ struct  Pb__Node
    * Since when it is not; absent: it is, or longer than is remembered.
    */
   Google__Protobuf__Timestamp *state_since;
+  /*
+   * Of its last report: "off", "serving", "coredns" or "degraded: <why>"; empty:
+   * not known, as at a node about the others.
+   */
+  char *dns_status;
+  /*
+   * The same of HTTPS on its mesh address: "off", "starting", "serving until
+   * <time>" or "degraded: <why>".
+   */
+  char *https_status;
 };
 #define PB__NODE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&pb__node__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0, 0, 0, (char *)protobuf_c_empty_string, NULL, PB__NODE_STATE__NODE_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0, 0, 0, (char *)protobuf_c_empty_string, NULL, PB__NODE_STATE__NODE_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/killpoint.h"
 #include "base/log.h"
+#include "server/node/fence.h"
 #include "server/node/statefile.h"
 #include "server/wg/firewall.h"
 #include "server/wg/foreign.h"
@@ -357,61 +358,6 @@ static bool look_at_routes(struct applier *a)
 	return true;
 }
 
-/* True: our table is missing. */
-static bool note_look(struct applier *a)
-{
-	const struct tenantrec *t = members_tenant(a->replica->list);
-	const struct foreign_wish wish = {
-		.interface = a->conf->wg_interface,
-		.range4 = t->range4,
-		.range6 = t->range6,
-		.wg_port = (uint16_t)a->conf->wg_port,
-		.mesh_ports = {(uint16_t)a->conf->mesh_port},
-		.dns = a->conf->dns,
-		.integrate = a->conf->firewall == NODE_FIREWALL_INTEGRATE,
-	};
-	struct foreign_look look = {0};
-
-	if (foreign_look(&wish, &look))
-		return false;
-	if (look.blocked[0] && strcmp(look.blocked, a->forwarding) != 0)
-		log_warn("wg", "traffic of members: %s", look.blocked);
-	memcpy(a->forwarding, look.blocked, sizeof(a->forwarding));
-	if (look.refused[0] && strcmp(look.refused, a->not_integrated) != 0)
-		log_warn("wg", "%s", look.refused);
-	memcpy(a->not_integrated, look.refused, sizeof(a->not_integrated));
-	return !look.is_table_there;
-}
-
-static void set_firewall(struct applier *a)
-{
-	const struct tenantrec *t = members_tenant(a->replica->list);
-	const struct firewall_rules rules = {
-		.interface = a->conf->wg_interface,
-		.range4 = t->range4,
-		.range6 = t->range6,
-		.mesh_input_only = a->conf->mesh_input == NODE_INPUT_MESH_ONLY,
-		.mesh_port = (uint16_t)a->conf->mesh_port,
-	};
-	int r;
-
-	a->forwarding[0] = '\0';
-	if (a->conf->firewall == NODE_FIREWALL_OFF) {
-		if (foreign_clear(a->conf->wg_interface))
-			log_warn("wg", "rules of an earlier start are left");
-		return;
-	}
-	r = firewall_apply(&rules);
-	if (r) {
-		snprintf(a->forwarding, sizeof(a->forwarding), "no firewall table: %s",
-			 r == -ENOENT ? "nft is not installed: install nftables"
-				      : "nft refused it: see the log");
-		log_warn("wg", "%s", a->forwarding);
-		return;
-	}
-	note_look(a);
-}
-
 /* Interface, then key and port; peers come before addresses. */
 static int raise_interface(struct applier *a)
 {
@@ -449,7 +395,7 @@ static int finish_interface(struct applier *a, const struct member *self)
 		log_error("wg", "%s cannot be set up: %s", a->conf->wg_interface, strerror(-r));
 		return r;
 	}
-	set_firewall(a);
+	fence_set(a);
 	look_at_routes(a);
 	return 0;
 }
@@ -581,9 +527,9 @@ bool applier_look(struct applier *a)
 		return false;
 	changed = look_at_routes(a);
 	memcpy(before, a->forwarding, sizeof(before));
-	if (a->conf->firewall != NODE_FIREWALL_OFF && note_look(a)) {
+	if (a->conf->firewall != NODE_FIREWALL_OFF && fence_look(a)) {
 		log_warn("wg", "somebody removed our firewall table: put back");
-		set_firewall(a);
+		fence_set(a);
 	}
 	if (!changed && strcmp(before, a->forwarding) == 0)
 		return false;

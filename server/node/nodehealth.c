@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/node/node.h"
+#include "server/peers/why.h"
 
 /* What keeps the node from carrying the mesh. With the replica's lock held. */
 static void say_what_blocks(const struct replica *r, struct health_report *report)
@@ -44,7 +45,9 @@ static void say_what_ails(const struct replica *r, struct health_report *report)
 	if (interface->n_failed)
 		health_say(report, "PEERS_REFUSED", false,
 			   "The interface refused %zu of its peers.", interface->n_failed);
-	if (interface->forwarding[0])
+	if (strncmp(interface->forwarding, WHY_BLOCK_UNKNOWN, strlen(WHY_BLOCK_UNKNOWN)) == 0)
+		health_say(report, "FORWARDING_UNKNOWN", false, "%s", interface->forwarding);
+	else if (interface->forwarding[0])
 		health_say(report, "FORWARDING_BLOCKED", false, "%s", interface->forwarding);
 	if (interface->overlap[0])
 		health_say(report, "ADDRESS_OVERLAP", false, "On this host %s.",

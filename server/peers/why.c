@@ -171,7 +171,8 @@ static bool by_way(const struct why_facts *f, struct why *w)
 		say(w, "ADDRESS_OVERLAP",
 		    "Move that network to other addresses, or remove the route at the node.",
 		    "The device reaches %s, but there %s.", f->home, f->overlap);
-	else if (f->blocked && !is_port_block(f->blocked))
+	else if (f->blocked && !is_port_block(f->blocked) &&
+		 strncmp(f->blocked, WHY_BLOCK_UNKNOWN, strlen(WHY_BLOCK_UNKNOWN)) != 0)
 		say(w, "FORWARDING_BLOCKED",
 		    "Run that command at the node, or set firewall = integrate there.",
 		    "The device reaches %s, but there traffic is held up: %s.", f->home,

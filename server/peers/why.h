@@ -16,6 +16,9 @@
 /* A clock further off than this is told; handshakes and reports take their time. */
 #define WHY_CLOCK_MS 60000
 
+/* How why_facts.blocked begins where rules of others could not be read: nothing is told of it. */
+#define WHY_BLOCK_UNKNOWN "unknown: "
+
 /* Strings are borrowed and may be NULL: nothing to tell. */
 struct why_facts {
 	int64_t now_ms;

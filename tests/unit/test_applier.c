@@ -9,8 +9,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -230,6 +233,44 @@ static void test_a_refusal_in_the_middle(void **state)
 	assert_string_equal(b->fake->fault, "");
 }
 
+/* Nobody lists rules: no nft, then one that fails. */
+static void test_rules_that_cannot_be_read(void **state)
+{
+	char dir[] = "/tmp/qmesh-applier.XXXXXX", interface[] = "wg-fake", nft[64], path[512];
+	struct bench *b = *state;
+	struct applier *a = &b->applier;
+	FILE *f;
+
+	assert_int_equal(applier_apply(a), 0);
+	b->conf.firewall = NODE_FIREWALL_ON;
+	b->conf.wg_interface = interface;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s", getenv("PATH"));
+	setenv("PATH", dir, 1);
+	assert_true(applier_look(a));
+	assert_memory_equal(b->replica.interface.forwarding, "unknown: the rules of others", 28);
+	/* Nothing new. */
+	assert_false(applier_look(a));
+
+	snprintf(nft, sizeof(nft), "%s/nft", dir);
+	f = fopen(nft, "w");
+	assert_non_null(f);
+	fputs("#!/bin/sh\nexit 1\n", f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(nft, 0755), 0);
+	(void)applier_look(a);
+	assert_memory_equal(b->replica.interface.forwarding, "unknown: the rules of others", 28);
+	assert_false(applier_look(a));
+	/* What was found missing before goes on being told. */
+	strcpy(a->forwarding, "no firewall table: nft refused it: see the log");
+	assert_false(applier_look(a));
+	assert_memory_equal(a->forwarding, "no firewall table", 17);
+
+	setenv("PATH", path, 1);
+	unlink(nft);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +280,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_an_endpoint_inside_the_mesh, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_refusal_in_the_middle, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rules_that_cannot_be_read, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,7 @@ static void test_order(void **state)
 		 {FINE, .overlap = "the route …", .blocked = BLOCKED}},
 		{"FORWARDING_BLOCKED", BLOCKED, {FINE, .blocked = BLOCKED}},
 		{"CONNECTED", "", {FINE, .blocked = PORT}},
+		{"CONNECTED", "", {FINE, .blocked = WHY_BLOCK_UNKNOWN "not read"}},
 		{"IDLE", "4 min ago", {SEEN(2, 2, NOW - 4 * MIN)}},
 		{"CONNECTED", "", {SEEN(2, 2, NOW - 20 * MIN), .last_rx_ms = NOW - 1000}},
 		{"OFFLINE", "20 min ago", {SEEN(2, 2, NOW - 20 * MIN), .cut_off = "n2"}},

@@ -179,7 +179,7 @@ export function Banners() {
 			<Stale />
 			<Lease />
 			<NodesAway />
-			{forwarding && (
+			{forwarding && !forwarding.startsWith("unknown: ") && (
 				<div class="banner warn" role="status" data-banner="forwarding">
 					<div>
 						<strong>{t("banner.forwarding")}</strong> {forwarding}

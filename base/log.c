@@ -2,7 +2,7 @@
 /*
  * One line per event on stderr, written by one write(2), so that lines of
  * several threads never mix. Level and trace are set once at start, before
- * threads exist; after that everything here is read only.
+ * threads exist; after that everything here is read only, but for each thread's own hush.
  */
 #include "base/log.h"
 
@@ -19,6 +19,7 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 static enum log_level current_level = LOG_LEVEL_INFO;
 static char trace_spec[256];
+static _Thread_local struct log_hush *hush_now;
 
 void log_set_level(enum log_level level)
 {
@@ -112,6 +113,34 @@ static void add_pair(struct line *l, bool *first, const char *name, const char *
 	add_escaped(l, value);
 }
 
+void log_hush(struct log_hush *hush)
+{
+	hush_now = hush;
+	if (hush)
+		hush->n_before = hush->n;
+}
+
+/* FNV-1a; numbers of processes and times do not make another line of it. */
+static uint64_t hash_words(uint64_t hash, const char *s)
+{
+	for (; *s; s++)
+		if (*s < '0' || *s > '9')
+			hash = (hash ^ (uint8_t)*s) * 0x100000001b3;
+	return hash;
+}
+
+static bool is_hushed(struct log_hush *h, const char *component, const char *text)
+{
+	uint64_t hash = hash_words(hash_words(0xcbf29ce484222325, component), text);
+
+	for (unsigned i = 0; i < h->n_before; i++)
+		if (h->said[i] == hash)
+			return true;
+	if (h->n < LOG_HUSH_MAX)
+		h->said[h->n++] = hash;
+	return false;
+}
+
 void log_line(enum log_level level, const char *component, const struct log_ctx *ctx,
 	      const char *fmt, ...)
 {
@@ -126,6 +155,8 @@ void log_line(enum log_level level, const char *component, const struct log_ctx 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (hush_now && level != LOG_LEVEL_DEBUG && is_hushed(hush_now, component, text))
+		return;
 
 	add_raw(&l, level_names[level]);
 	add_raw(&l, " ");

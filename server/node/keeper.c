@@ -24,6 +24,7 @@
 #include "server/node/poll.h"
 #include "server/node/rings.h"
 #include "server/node/trim.h"
+#include "server/node/trouble.h"
 #include "server/node/watchers.h"
 
 #define SAVE_EVERY_MS 1000
@@ -62,6 +63,7 @@ struct keeper {
 	struct node *node;
 	struct inbox inbox;
 	struct applier applier;
+	struct trouble trouble; /* of the interface */
 	struct nodedns dns;
 	struct nodehttps https;
 	pthread_t thread;
@@ -340,14 +342,16 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 
 static void apply(struct keeper *k)
 {
-	int r = applier_apply(&k->applier);
+	int r;
 
+	trouble_begin(&k->trouble);
+	r = applier_apply(&k->applier);
 	k->must_apply = false;
+	if (r && r != -ENODATA)
+		log_error("node", "list not applied: %s", strerror(-r));
+	trouble_end(&k->trouble, r == -ENODATA ? 0 : r, "the interface");
 	if (r) {
-		if (r != -ENODATA)
-			log_error("node", "list not applied: %s", strerror(-r));
-		else
-			k->must_name = true;
+		k->must_name |= r == -ENODATA;
 		k->retry_at_ms = clock_boot_ms() + RETRY_MS;
 		return;
 	}
@@ -397,10 +401,13 @@ static void promote(struct keeper *k)
 static void poll_interface(struct keeper *k)
 {
 	struct poll_result result;
-	int r = applier_poll(&k->applier);
+	int r;
 
+	trouble_begin(&k->trouble);
+	r = applier_poll(&k->applier);
 	if (r && r != -ENODATA)
 		log_warn("node", "interface not read: %s", strerror(-r));
+	trouble_end(&k->trouble, r == -ENODATA ? 0 : r, "the interface");
 	if (r) {
 		k->poll_at_ms = clock_boot_ms() + RETRY_MS;
 		return;

@@ -61,6 +61,8 @@ lab_node_start n1
 told "a UDP port that is taken" "another program has UDP port 51820: end it, or give wg_port another"
 lab_stop squatter
 lab_until 20 "up once the port is free" is_up
+[ "$(grep -cF "another program has UDP port" "$LOG")" = 1 ] || lab_fail "said again at each try"
+lab_until 20 "words of the end" says "the interface fails no more, after"
 ok "the UDP port taken by another program: said, up once it is free"
 
 lack_parts() {

@@ -17,6 +17,8 @@
 #include "server/store/tenant_row.h"
 
 #define MARK_ROOM 128
+/* A root key may change between the look at which one signs and its use. */
+enum { MAX_LOOKS = 3, RETRY_MS = 1000 };
 
 /* The live root keys, the one that signs first. */
 struct roots {
@@ -156,6 +158,14 @@ static int bundle(struct cp *cp, struct look *l, const struct roots *roots, stru
 	return r ? r : out->failed ? -ENOMEM : 0;
 }
 
+static int is_changing(struct call *call)
+{
+	call_fail(call, ERR_CALL_IN_PROGRESS,
+		  "The CAs are being changed at this moment. Ask again in a second.");
+	status_retry(&call->status, RETRY_MS);
+	return ERR_CALL_IN_PROGRESS;
+}
+
 int certdesk_ca(struct call *call, const Pb__GetMeshCaRequest *in, Pb__GetMeshCaResponse *out)
 {
 	_cleanup_(text_done) struct text pem = TEXT_INIT(CALIST_PEM_MAX);
@@ -165,11 +175,18 @@ int certdesk_ca(struct call *call, const Pb__GetMeshCaRequest *in, Pb__GetMeshCa
 	int r;
 
 	(void)in;
-	r = find_roots(cp, &roots);
-	if (!r)
-		r = store_read(cp->store, find_tenant, &l);
-	if (!r)
-		r = bundle(cp, &l, &roots, &pem);
+	r = store_read(cp->store, find_tenant, &l);
+	if (r)
+		return err_trace(r);
+	r = ERR_NOT_FOUND;
+	for (unsigned looks = 0; r == ERR_NOT_FOUND && looks < MAX_LOOKS; looks++) {
+		text_done(&pem);
+		r = find_roots(cp, &roots);
+		if (!r)
+			r = bundle(cp, &l, &roots, &pem);
+	}
+	if (r == ERR_NOT_FOUND)
+		return is_changing(call);
 	return r ? err_trace(r) : calist_fill(&call->arena, pem.s, out);
 }
 
@@ -194,6 +211,30 @@ static int sign(struct cp *cp, struct look *l, const struct roots *roots,
 	r = meshca_issue(&ca, csr->data, csr->len, &node, clock_wall_ms(), ret_pem);
 	key_wipe_bytes(secret, sizeof(secret));
 	return r;
+}
+
+/* What an answer is made of. */
+struct made {
+	struct roots roots;
+	char chain[MESHCA_PEM_MAX];
+	struct text ca;
+};
+
+static void made_done(struct made *m)
+{
+	text_done(&m->ca);
+}
+
+/* ERR_NOT_FOUND: the roots have changed meanwhile. */
+static int make(struct cp *cp, struct look *l, const ProtobufCBinaryData *csr, struct made *m)
+{
+	int r;
+
+	text_done(&m->ca);
+	r = find_roots(cp, &m->roots);
+	if (!r)
+		r = sign(cp, l, &m->roots, csr, m->chain);
+	return r ? r : bundle(cp, l, &m->roots, &m->ca);
 }
 
 static int too_often(struct call *call, uint64_t wait_ms)
@@ -228,32 +269,31 @@ int certdesk_issue(struct call *call, const Pb__IssueCertificateRequest *in,
 		   Pb__IssueCertificateResponse *out)
 {
 	struct look l = {.tenant_id = call->caller.tenant_id, .node_id = call->caller.node_id};
-	_cleanup_(text_done) struct text ca = TEXT_INIT(CALIST_PEM_MAX);
+	_cleanup_(made_done) struct made made = {.ca = TEXT_INIT(CALIST_PEM_MAX)};
 	struct cp *cp = call->owner;
-	char chain[MESHCA_PEM_MAX];
-	struct roots roots;
 	uint64_t wait_ms;
 	int r;
 
 	wait_ms = manners_admit(cp->manners, &l.node_id, MANNERS_CERTIFICATE, 1);
 	if (wait_ms)
 		return too_often(call, wait_ms);
-	r = find_roots(cp, &roots);
-	if (!r)
-		r = store_read(cp->store, find_node, &l);
+	r = store_read(cp->store, find_node, &l);
 	if (r == ERR_NOT_FOUND)
 		return call_fail(call, ERR_TOKEN_INVALID, "This node was removed.");
-	if (!r)
-		r = sign(cp, &l, &roots, &in->csr, chain);
+	if (r)
+		return err_trace(r);
+	r = ERR_NOT_FOUND;
+	for (unsigned looks = 0; r == ERR_NOT_FOUND && looks < MAX_LOOKS; looks++)
+		r = make(cp, &l, &in->csr, &made);
+	if (r == ERR_NOT_FOUND)
+		return is_changing(call);
 	if (r == -EBADMSG)
 		return call_field(call, "csr", "must be a PKCS #10 request signed by its own key");
 	if (r == -ENOKEY)
 		return call_field(call, "csr", "must be for a key on P-256");
-	if (!r)
-		r = bundle(cp, &l, &roots, &ca);
 	if (r)
 		return err_trace(r);
 	log_line(LOG_LEVEL_INFO, "cert", &call->log,
 		 "%s.quazzar.mesh has a certificate for %d days", l.node.slug, MESHCA_NODE_DAYS);
-	return answer(call, &roots, chain, ca.s, out);
+	return answer(call, &made.roots, made.chain, made.ca.s, out);
 }

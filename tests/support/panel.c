@@ -55,6 +55,7 @@ static void done(struct call *call)
 	a->n_done++;
 	a->err = call->status.err;
 	a->code = call->status.code;
+	a->retry_ms = call->status.retry_ms;
 	snprintf(a->words, sizeof(a->words), "%s",
 		 call->status.message ? call->status.message : "");
 	pthread_cond_signal(&a->ended);

@@ -41,6 +41,7 @@ struct panel_answer {
 	enum err err;
 	enum grpc_code code;
 	char words[300];
+	uint64_t retry_ms; /* of its RetryInfo; 0: none */
 	size_t len;
 	uint8_t bytes[PANEL_ANSWER_MAX];
 };

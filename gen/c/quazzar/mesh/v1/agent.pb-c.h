@@ -71,7 +71,7 @@ struct  Pb__EnrollRequest
    */
   ProtobufCBinaryData wg_public_key;
   /*
-   * Ed25519, 32 bytes.
+   * Ed25519, 32 bytes, not all zeros.
    */
   ProtobufCBinaryData identity_key;
   /*

@@ -188,7 +188,8 @@ struct  Pb__CreateDeviceRequest
   char *node_id;
   /*
    * Answer when all live nodes have applied it, at most this long (ms); 0:
-   * when its home has, or after 1 s.
+   * when its home has, or after 1 s. A repetition under an idempotency-key
+   * has the same.
    */
   uint32_t wait_ms;
   Pb__CreateDeviceRequest__KeepaliveChoiceCase keepalive_choice_case;

@@ -297,6 +297,8 @@ static int finish(const ldns_pkt *answer, struct dnsanswer_packet *ret)
 		len = dnswire_cut(wire, len);
 	memcpy(ret->bytes, wire, len);
 	ret->len = len;
+	ret->rcode = (unsigned)ldns_pkt_get_rcode(answer) |
+		     (unsigned)ldns_pkt_edns_extended_rcode(answer) << 4;
 	free(wire);
 	return 0;
 }
@@ -316,6 +318,7 @@ static enum dnsanswer fail(const uint8_t *query, size_t len, unsigned rcode,
 			   struct dnsanswer_packet *ret)
 {
 	ret->len = dnswire_fail(query, len, rcode, ret->bytes);
+	ret->rcode = rcode;
 	return DNSANSWER_SEND;
 }
 

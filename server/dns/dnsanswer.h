@@ -15,7 +15,8 @@ enum dnsanswer {
 struct dnsanswer_packet {
 	uint8_t bytes[LIMIT_DNS_UDP];
 	size_t len;
-	size_t limit; /* what the client takes in one packet */
+	unsigned rcode; /* of the answer, all 12 bits */
+	size_t limit;   /* what the client takes in one packet */
 	bool has_edns, wants_dnssec;
 };
 

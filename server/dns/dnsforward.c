@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/dns/dnscount.h"
 #include "server/dns/dnswire.h"
 
 #define TRY_UDP_MS 1200
@@ -47,6 +48,7 @@ struct dnsforward {
 	int epoll_fd;
 	void (*send)(void *arg, const struct dnsclient *to, uint8_t *answer, size_t len);
 	void *arg;
+	struct dnscount *count;
 	struct upstreams upstreams;
 	struct task *tasks;
 	size_t n_tasks;
@@ -113,6 +115,7 @@ static bool take_answer(struct task *t, uint8_t *answer, size_t len)
 	       t->question_end - DNSWIRE_HEAD_LEN);
 	dnswire_set_u16(answer, t->id);
 	f->n_lost = 0;
+	dnscount_add(f->count, DNSCOUNT_FORWARD_ANSWERED);
 	if (f->upstreams.n)
 		f->good = (unsigned)((t->first + t->n_tries - 1) % f->upstreams.n);
 	end_task(t);
@@ -234,6 +237,7 @@ static void try_next(struct task *t)
 			return;
 	}
 	f->n_lost++;
+	dnscount_add(f->count, DNSCOUNT_FORWARD_FAILED);
 	f->lost_at_ms = now;
 	fail_task(t);
 }
@@ -243,7 +247,7 @@ static void try_next(struct task *t)
 struct dnsforward *dnsforward_new(int epoll_fd,
 				  void (*send)(void *arg, const struct dnsclient *to,
 					       uint8_t *answer, size_t len),
-				  void *arg)
+				  void *arg, struct dnscount *count)
 {
 	struct dnsforward *f = calloc(1, sizeof(*f));
 
@@ -252,6 +256,7 @@ struct dnsforward *dnsforward_new(int epoll_fd,
 	f->epoll_fd = epoll_fd;
 	f->send = send;
 	f->arg = arg;
+	f->count = count;
 	return f;
 }
 
@@ -337,10 +342,14 @@ void dnsforward_ask(struct dnsforward *f, const struct dnsclient *from, const ui
 	if (verdict == ADMITTED && f->upstreams.n)
 		t = calloc(1, sizeof(*t) + PREFIX + len);
 	if (!t) {
+		dnscount_add(f->count, verdict == LOOP       ? DNSCOUNT_LOOP
+				       : f->upstreams.n == 0 ? DNSCOUNT_NO_UPSTREAM
+							     : DNSCOUNT_TOO_MANY);
 		len = dnswire_fail(query, len, DNSWIRE_SERVFAIL, answer);
 		f->send(f->arg, from, answer, finish(from, answer, len));
 		return;
 	}
+	dnscount_add(f->count, DNSCOUNT_FORWARDED);
 	t->event = (struct dnsevent){.fn = on_event, .fd = -1};
 	t->f = f;
 	t->from = *from;
@@ -383,8 +392,10 @@ uint64_t dnsforward_tick(struct dnsforward *f, uint64_t now_ms)
 	struct task *t;
 	uint64_t next;
 
-	while ((t = first_due(f, now_ms, &next)))
+	while ((t = first_due(f, now_ms, &next))) {
+		dnscount_add(f->count, DNSCOUNT_FORWARD_TIMEOUT);
 		try_next(t);
+	}
 	return next;
 }
 

@@ -33,13 +33,17 @@ struct dnsclient {
 	bool has_edns, wants_dnssec;
 };
 
+struct dnscount;
 struct dnsforward;
 
-/* Answers go to send, on the thread that runs events; answer may be changed by it. */
+/*
+ * Answers go to send, on the thread that runs events; answer may be changed by it. count is
+ * borrowed; NULL: nobody counts.
+ */
 struct dnsforward *dnsforward_new(int epoll_fd,
 				  void (*send)(void *arg, const struct dnsclient *to,
 					       uint8_t *answer, size_t len),
-				  void *arg);
+				  void *arg, struct dnscount *count);
 void dnsforward_free(struct dnsforward *f); /* answers nobody */
 CLEANUP_DEFINE(struct dnsforward, dnsforward_free);
 

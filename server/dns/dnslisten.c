@@ -46,6 +46,7 @@ struct dnslisten {
 	char interface[IFNAMSIZ], upstream[256];
 	struct dnsforward *forward;
 	struct dnstcp *tcp;
+	struct dnscount *count;
 	pthread_t thread;
 	bool is_running, must_stop;
 	uint64_t look_at_ms;
@@ -65,7 +66,7 @@ static bool is_own(const struct dnslisten *l, const struct cidr *address)
 	return false;
 }
 
-static bool is_welcome(struct dnslisten *l, const struct sockaddr_storage *from)
+static bool is_of_mesh(struct dnslisten *l, const struct sockaddr_storage *from)
 {
 	struct cidr address = upstreams_address(from);
 	bool welcome;
@@ -73,6 +74,15 @@ static bool is_welcome(struct dnslisten *l, const struct sockaddr_storage *from)
 	pthread_mutex_lock(&l->lock);
 	welcome = zone_is_mesh(l->zone, &address);
 	pthread_mutex_unlock(&l->lock);
+	return welcome;
+}
+
+static bool is_welcome(struct dnslisten *l, const struct sockaddr_storage *from, bool is_inside)
+{
+	bool welcome = is_inside && is_of_mesh(l, from);
+
+	if (!welcome)
+		dnscount_add(l->count, DNSCOUNT_OUTSIDE);
 	return welcome;
 }
 
@@ -101,12 +111,16 @@ static void serve(struct dnslisten *l, struct dnsclient *from, const uint8_t *qu
 	from->has_edns = answer.has_edns;
 	from->wants_dnssec = answer.wants_dnssec;
 	from->is_self = is_own(l, &address);
-	if (what == DNSANSWER_SEND)
+	if (what == DNSANSWER_SEND) {
+		dnscount_add_answer(l->count, answer.rcode);
 		send_answer(l, from, answer.bytes, answer.len);
-	else if (what == DNSANSWER_FORWARD)
+	} else if (what == DNSANSWER_FORWARD) {
 		dnsforward_ask(l->forward, from, query, len);
-	else if (from->connection)
-		dnstcp_refuse(from->connection);
+	} else {
+		dnscount_add(l->count, DNSCOUNT_NO_QUERY);
+		if (from->connection)
+			dnstcp_refuse(from->connection);
+	}
 }
 
 static void serve_tcp(void *arg, const struct dnsclient *from, const uint8_t *query, size_t len)
@@ -172,8 +186,11 @@ static void on_packets(struct dnsevent *event, uint32_t events)
 
 		if (len < 0)
 			return;
-		if (!(m.msg_flags & MSG_TRUNC) && is_inside(l, came_by(&m)) &&
-		    is_welcome(l, &from.address))
+		if (!is_welcome(l, &from.address, is_inside(l, came_by(&m))))
+			continue;
+		if (m.msg_flags & MSG_TRUNC)
+			dnscount_add(l->count, DNSCOUNT_NO_QUERY);
+		else
 			serve(l, &from, query, (size_t)len);
 	}
 }
@@ -189,7 +206,7 @@ static void on_connections(struct dnsevent *event, uint32_t events)
 	(void)events;
 	if (fd < 0)
 		return;
-	if (is_welcome(l, &from))
+	if (is_welcome(l, &from, true))
 		dnstcp_add(l->tcp, fd, &from);
 	else
 		close(fd);
@@ -344,7 +361,8 @@ static int open_all(struct dnslisten *l, uint16_t port)
 
 static int prepare(struct dnslisten *l, const struct dnslisten_options *options)
 {
-	const struct dnstcp_hooks hooks = {.ask = serve_tcp, .gone = connection_gone, .arg = l};
+	const struct dnstcp_hooks hooks = {
+		.ask = serve_tcp, .gone = connection_gone, .arg = l, .count = options->count};
 	struct upstreams upstreams;
 
 	memcpy(l->own, options->own, sizeof(l->own));
@@ -354,7 +372,8 @@ static int prepare(struct dnslisten *l, const struct dnslisten_options *options)
 		return -EINVAL;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->stop = (struct dnsevent){.fn = on_stop, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-	l->forward = dnsforward_new(l->epoll_fd, send_answer, l);
+	l->count = options->count;
+	l->forward = dnsforward_new(l->epoll_fd, send_answer, l, l->count);
 	l->tcp = dnstcp_new(l->epoll_fd, &hooks);
 	if (l->epoll_fd < 0 || l->stop.fd < 0 || !l->forward || !l->tcp)
 		return err_origin(-ENOMEM);

@@ -7,6 +7,7 @@
 #ifndef QM_DNSLISTEN_H
 #define QM_DNSLISTEN_H
 
+#include "server/dns/dnscount.h"
 #include "server/dns/dnsforward.h"
 #include "server/dns/zone.h"
 
@@ -16,7 +17,8 @@ struct dnslisten_options {
 	struct cidr own[2]; /* addresses to listen on; family 0: none */
 	const char *interface;
 	uint16_t port;
-	const char *upstream; /* as upstreams_parse takes it; empty: resolv.conf */
+	const char *upstream;   /* as upstreams_parse takes it; empty: resolv.conf */
+	struct dnscount *count; /* borrowed; NULL: nobody counts */
 };
 
 struct dnslisten;

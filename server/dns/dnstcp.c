@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "server/dns/dnscount.h"
 #include "server/dns/dnswire.h"
 
 #define PREFIX 2
@@ -194,6 +195,7 @@ void dnstcp_add(struct dnstcp *t, int fd, const struct sockaddr_storage *address
 	struct epoll_event e = {.events = EPOLLIN};
 
 	if (!c) {
+		dnscount_add(t->hooks.count, DNSCOUNT_CONNECTIONS);
 		close(fd);
 		return;
 	}

@@ -16,6 +16,7 @@ struct dnstcp_hooks {
 	/* Nobody waits on this connection any more. */
 	void (*gone)(void *arg, const void *connection);
 	void *arg;
+	struct dnscount *count; /* borrowed; NULL: nobody counts */
 };
 
 struct dnstcp *dnstcp_new(int epoll_fd, const struct dnstcp_hooks *hooks);

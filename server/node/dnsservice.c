@@ -54,11 +54,16 @@ int dnsservice_query(struct call *call, const Coredns__Dns__DnsPacket *in,
 	if (!z)
 		return call_fail(call, ERR_CP_UNREACHABLE,
 				 "This node has no names: dns is off, or it has no list yet.");
-	if (!is_near(z, call->caller.address))
+	if (!is_near(z, call->caller.address)) {
+		dnscount_add(&n->dns_count, DNSCOUNT_OUTSIDE);
 		return call_fail(call, ERR_ROLE_REQUIRED,
 				 "Names are told on this host and to members of the mesh.");
-	if (dnsanswer_make(z, in->msg.data, in->msg.len, &terms, &answer) != DNSANSWER_SEND)
+	}
+	if (dnsanswer_make(z, in->msg.data, in->msg.len, &terms, &answer) != DNSANSWER_SEND) {
+		dnscount_add(&n->dns_count, DNSCOUNT_NO_QUERY);
 		return call_field(call, "msg", "must be a DNS query");
+	}
+	dnscount_add_answer(&n->dns_count, answer.rcode);
 	out->msg.data = call_alloc(call, answer.len);
 	if (!out->msg.data)
 		return err_origin(-ENOMEM);

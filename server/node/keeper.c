@@ -105,7 +105,7 @@ int keeper_new(struct node *n, struct keeper **ret_keeper)
 		return err_origin(-ENOMEM);
 	k->node = n;
 	inbox_init(&k->inbox);
-	nodedns_init(&k->dns, &n->conf, &n->replica);
+	nodedns_init(&k->dns, &n->conf, &n->replica, &n->dns_count);
 	nodehttps_init(&k->https, &n->conf, &n->replica, ask_certificate, k);
 	r = applier_init(&k->applier, &n->conf, &n->identity, &n->replica, wake, k);
 	if (r) {

@@ -7,6 +7,7 @@
 #ifndef QM_NODE_H
 #define QM_NODE_H
 
+#include "server/dns/dnscount.h"
 #include "server/node/identity.h"
 #include "server/node/node_conf.h"
 #include "server/node/replica.h"
@@ -27,6 +28,7 @@ struct node {
 	struct watchers *watchers;
 	struct rings *rings;
 	struct health *health; /* the daemon's; before node_services */
+	struct dnscount dns_count;
 	bool has_replica;
 };
 

@@ -49,4 +49,5 @@ void nodecount_add(void *owner, struct text *out)
 	add(out, "devices_connected", count_connected(n));
 	pthread_rwlock_unlock(&r->lock);
 	add(out, "watchers", watchers_count(n->watchers));
+	dnscount_tell(&n->dns_count, out);
 }

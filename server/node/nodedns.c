@@ -64,10 +64,12 @@ static bool note_status(struct nodedns *d)
 	return true;
 }
 
-void nodedns_init(struct nodedns *d, const struct node_conf *conf, struct replica *replica)
+void nodedns_init(struct nodedns *d, const struct node_conf *conf, struct replica *replica,
+		  struct dnscount *count)
 {
 	/* Silent until heard. */
-	*d = (struct nodedns){.conf = conf, .replica = replica, .n_unheard = UNHEARD_MAX};
+	*d = (struct nodedns){
+		.conf = conf, .replica = replica, .count = count, .n_unheard = UNHEARD_MAX};
 	dnsprobe_init(&d->probe);
 	say(replica->interface.dns_status, d);
 }
@@ -124,6 +126,7 @@ static void start(struct nodedns *d, struct zone *zone)
 		.interface = d->conf->wg_interface,
 		.port = DNSLISTEN_PORT,
 		.upstream = d->conf->dns_upstream,
+		.count = d->count,
 	};
 
 	d->refused = dnslisten_new(&options, zone, &d->listen);

@@ -13,11 +13,13 @@
 #include "server/node/node_conf.h"
 #include "server/node/replica.h"
 
+struct dnscount;
 struct dnslisten;
 
 struct nodedns {
 	const struct node_conf *conf;
 	struct replica *replica;
+	struct dnscount *count;
 	struct dnslisten *listen; /* NULL: off, it could not start, or CoreDNS has the port */
 	struct cidr own[2];
 	int refused;           /* why it could not start, -errno */
@@ -25,7 +27,8 @@ struct nodedns {
 	unsigned n_unheard;    /* questions to it in a row without the right answer */
 };
 
-void nodedns_init(struct nodedns *d, const struct node_conf *conf, struct replica *replica);
+void nodedns_init(struct nodedns *d, const struct node_conf *conf, struct replica *replica,
+		  struct dnscount *count);
 void nodedns_done(struct nodedns *d);
 /* The interface is as the list has it: names follow. True: dns_status has changed. */
 bool nodedns_apply(struct nodedns *d);

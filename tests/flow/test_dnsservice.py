@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import dnsbytes as dns  # noqa: E402
 import meshrpc  # noqa: E402
 from meshrpc import Refused, msg  # noqa: E402
-from realnode import RealNode, control_panel, enter, until  # noqa: E402
+from realnode import RealNode, control_panel, enter, metrics, until  # noqa: E402
 
 OUTSIDE = "192.0.2.9"
 PATH = "/coredns.dns.DnsService/Query"
@@ -189,6 +189,10 @@ def main():
         own, own6 = names(node, mesh)
         callers(node, mesh, own, own6)
         not_queries(mesh)
+        now = metrics(node)
+        check("counted by gRPC too", all(now["qmesh_node_dns_" + name] > 0 for name in (
+            'answers_total{rcode="noerror"}', 'answers_total{rcode="nxdomain"}', 'dropped_total{cause="outside"}',
+            'dropped_total{cause="no_query"}')))
         for mode in ("off", "coredns"):
             node.process.kill()
             node.process.wait()

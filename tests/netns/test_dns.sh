@@ -56,7 +56,7 @@ printf 'nameserver 198.51.100.77\nnameserver 198.51.100.5\n' >"$LAB/resolv.conf"
 at n1 mount --bind "$LAB/resolv.conf" /etc/resolv.conf
 lab_cp "provision_limit = 100"
 lab_tenant team
-lab_node n1 "mesh_input = mesh-only"
+lab_node n1 "mesh_input = mesh-only" "metrics = 127.0.0.1:9100"
 lab_node n2 "dns_upstream = 198.51.100.5"
 lab_until 20 "node n1" lab_node_ready n1
 lab_until 20 "node n2" lab_node_ready n2
@@ -120,6 +120,17 @@ if command -v kdig >/dev/null; then
 	[ "$(paste -sd' ' "$LAB/kdig.txt")" = "$n2 203.0.113.7" ] || lab_fail "kdig: $(cat "$LAB/kdig.txt")"
 fi
 ok "foreign names by the second upstream, long answers by TCP"
+
+# All that was asked above; a client's answer may be there before it is counted.
+counted() { # what is more than 0
+	at n1 curl -sSf http://127.0.0.1:9100/metrics >"$LAB/metrics.txt" &&
+		awk -v what="qmesh_node_dns_$1" '$1 == what && $2 > 0 { ok = 1 } END { exit !ok }' "$LAB/metrics.txt"
+}
+for what in 'answers_total{rcode="noerror"}' 'answers_total{rcode="nxdomain"}' 'answers_total{rcode="refused"}' \
+	'answers_total{rcode="other"}' forwarded_total forward_answers_total forward_timeouts_total; do
+	lab_until 10 "$what" counted "$what"
+done
+ok "what was answered, forwarded and waited for stands in /metrics"
 
 at tablet ip route add "$server/32" via 198.51.100.1
 at tablet ip addr add "${server%.*}.99/32" dev lo

@@ -30,6 +30,7 @@ struct lab {
 	struct dnslisten *listen;
 	int upstream; /* UDP */
 	uint16_t port;
+	struct dnscount count;
 };
 
 static struct cidr at(const char *s)
@@ -74,6 +75,8 @@ static void start(struct lab *lab, const char *range)
 	char upstream[64];
 	int probe = udp("127.0.0.9", 0);
 
+	memset(&lab->count, 0, sizeof(lab->count));
+	options.count = &lab->count;
 	lab->upstream = udp("127.0.1.1", 0);
 	snprintf(upstream, sizeof(upstream), "127.0.1.1:%u", port_of(lab->upstream));
 	options.own[0] = at("127.0.0.9");
@@ -83,10 +86,16 @@ static void start(struct lab *lab, const char *range)
 	assert_int_equal(dnslisten_new(&options, make_zone(range), &lab->listen), 0);
 }
 
+/* The thread has ended, so that every count is in. */
 static void end(struct lab *lab)
 {
 	dnslisten_free(lab->listen);
 	close(lab->upstream);
+}
+
+static void counted(const struct lab *lab, enum dnscount_kind kind, uint64_t want)
+{
+	assert_int_equal(lab->count.n[kind], want);
 }
 
 static int client(const struct lab *lab, const char *ip, int type)
@@ -195,6 +204,9 @@ static void forged_answers(void **state)
 	close(other);
 	close(fd);
 	end(&lab);
+	counted(&lab, DNSCOUNT_FORWARDED, 1);
+	counted(&lab, DNSCOUNT_FORWARD_ANSWERED, 1);
+	counted(&lab, DNSCOUNT_FORWARD_FAILED, 0);
 }
 
 static void long_answer_is_cut(void **state)
@@ -240,6 +252,10 @@ static void silence_is_servfail(void **state)
 	assert_false(comes(fd, QUIET_MS));
 	close(fd);
 	end(&lab);
+	counted(&lab, DNSCOUNT_FORWARDED, 1);
+	counted(&lab, DNSCOUNT_FORWARD_ANSWERED, 0);
+	counted(&lab, DNSCOUNT_FORWARD_TIMEOUT, 2);
+	counted(&lab, DNSCOUNT_FORWARD_FAILED, 1);
 }
 
 /* One host asks the same again and again while nobody answers. */
@@ -268,6 +284,8 @@ static void circle_is_broken(void **state)
 	assert_string_equal(why, "an upstream asks this node back");
 	close(fd);
 	end(&lab);
+	counted(&lab, DNSCOUNT_FORWARDED, 4);
+	counted(&lab, DNSCOUNT_LOOP, 3);
 }
 
 static void many_questions(void **state)
@@ -295,6 +313,7 @@ static void many_questions(void **state)
 	close(fd);
 	close(other);
 	end(&lab);
+	counted(&lab, DNSCOUNT_TOO_MANY, 1);
 }
 
 static void strangers(void **state)
@@ -316,6 +335,8 @@ static void strangers(void **state)
 	assert_true(recv(fd, q, sizeof(q), 0) <= 0);
 	close(fd);
 	end(&lab);
+	counted(&lab, DNSCOUNT_OUTSIDE, 2);
+	counted(&lab, DNSCOUNT_FORWARDED, 0);
 }
 
 static void tcp_in_pieces(void **state)
@@ -345,6 +366,7 @@ static void tcp_in_pieces(void **state)
 	assert_true(recv(fd, got, sizeof(got), 0) <= 0);
 	close(fd);
 	end(&lab);
+	counted(&lab, DNSCOUNT_NOERROR, 3);
 }
 
 /* One slow question holds up no other of the same connection; half closed, it still reads. */
@@ -424,6 +446,53 @@ static void opt_is_kept(void **state)
 	end(&lab);
 }
 
+/* What is answered at once, by its RCODE; what is no query is dropped. */
+static void counted_by_kind(void **state)
+{
+	static const uint8_t own[] = "\xab\xcd\1\0\0\1\0\0\0\0\0\0\2n1\7quazzar\4mesh\0\0\1\0\1";
+	static const uint8_t opt[] = {0, 0, 41, 4, 208, 0, 1, 0, 0, 0, 0}; /* version 1 */
+	_cleanup_(text_done) struct text out = TEXT_INIT(4096);
+	struct lab lab;
+	uint8_t q[64], got[512];
+	size_t len = sizeof(own) - 1;
+	int fd;
+
+	(void)state;
+	start(&lab, "127.0.0.0/16");
+	fd = client(&lab, "127.0.0.5", SOCK_DGRAM);
+	memcpy(q, own, len);
+	q[2] |= 0x80; /* an answer */
+	send(fd, q, len, 0);
+	for (int i = 0; i < 6; i++) {
+		memcpy(q, own, len);
+		if (i == 1)
+			q[14] = '2'; /* n2 */
+		else if (i == 2)
+			q[len - 1] = 3; /* class CH */
+		else if (i == 3)
+			q[2] |= 0x20; /* another opcode */
+		else if (i == 4)
+			q[5] = 2; /* two questions */
+		q[11] = i == 5;
+		memcpy(q + len, opt, sizeof(opt));
+		send(fd, q, len + (i == 5 ? sizeof(opt) : 0), 0);
+		take(fd, got, sizeof(got));
+	}
+	close(fd);
+	end(&lab);
+	counted(&lab, DNSCOUNT_NOERROR, 1);
+	counted(&lab, DNSCOUNT_NXDOMAIN, 1);
+	counted(&lab, DNSCOUNT_REFUSED, 1);
+	counted(&lab, DNSCOUNT_NOTIMP, 1);
+	counted(&lab, DNSCOUNT_FORMERR, 1);
+	counted(&lab, DNSCOUNT_OTHER, 1);
+	counted(&lab, DNSCOUNT_NO_QUERY, 1);
+	dnscount_tell(&lab.count, &out);
+	assert_non_null(strstr(out.s, "qmesh_node_dns_answers_total{rcode=\"nxdomain\"} 1\n"));
+	assert_non_null(strstr(out.s, "qmesh_node_dns_dropped_total{cause=\"no_query\"} 1\n"));
+	assert_non_null(strstr(out.s, "qmesh_node_dns_forwarded_total 0\n"));
+}
+
 static void taken_port(void **state)
 {
 	struct dnslisten_options options = {.own = {at("127.0.0.9")}, .interface = "lo"};
@@ -448,6 +517,7 @@ int main(void)
 		cmocka_unit_test(many_questions),      cmocka_unit_test(strangers),
 		cmocka_unit_test(tcp_in_pieces),       cmocka_unit_test(tcp_side_by_side),
 		cmocka_unit_test(opt_is_kept),         cmocka_unit_test(taken_port),
+		cmocka_unit_test(counted_by_kind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

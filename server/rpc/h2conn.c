@@ -37,6 +37,11 @@ static struct h2stream **chain_of(struct h2conn *h, uint32_t id)
 	return &h->streams[id / 2 % H2CONN_BUCKETS];
 }
 
+static uint32_t *closed_of(struct h2conn *h, uint32_t id)
+{
+	return &h->closed[id / 2 % H2CONN_CLOSED];
+}
+
 struct h2stream *h2conn_find(const struct h2conn *h, uint32_t id)
 {
 	struct h2stream *s = h->streams[id / 2 % H2CONN_BUCKETS];
@@ -74,6 +79,8 @@ void h2conn_remove(struct h2conn *h, struct h2stream *s)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
+	if (s->peer_ended)
+		*closed_of(h, s->id) = s->id;
 	h->n_streams--;
 	h->busy_ms = now_of(h);
 }
@@ -114,10 +121,14 @@ ssize_t h2conn_pinged(struct h2conn *h, bool answer, const char **ret_words)
 
 ssize_t h2conn_reset(struct h2conn *h, uint32_t stream, const char **ret_words)
 {
-	const struct h2stream *s = h2conn_find(h, stream);
+	struct h2stream *s = h2conn_find(h, stream);
 	const char *words =
 		guard_count(&h->guard, s && !s->finished ? GUARD_RESET : GUARD_STALE, now_of(h));
 
+	if (s)
+		s->peer_ended = true; /* nothing of it may follow */
+	else if (stream <= h2x_last_id(h))
+		*closed_of(h, stream) = stream;
 	return words ? h2conn_calm(h, words, ret_words) : 0;
 }
 
@@ -174,6 +185,16 @@ static void credit(struct h2conn *h, uint32_t n)
 	h->owed = 0;
 }
 
+/* Nothing to wait for: RFC 9113 8.1.1 has the answer first, then the error. */
+static void end_overrun(struct h2stream *s)
+{
+	s->lied = true;
+	if (s->waits) {
+		s->waits = false;
+		h2send_kick(s);
+	}
+}
+
 static ssize_t stream_data(struct h2conn *h, struct h2stream *s, const struct h2frame *f,
 			   const uint8_t *p, size_t n, const char **ret_words)
 {
@@ -187,6 +208,8 @@ static ssize_t stream_data(struct h2conn *h, struct h2stream *s, const struct h2
 		return h2conn_stream_error(h, s, H2_FLOW_CONTROL_ERROR, eaten, ret_words);
 	if (h2stream_lied(s, f->flags & H2_END_STREAM))
 		return h2conn_stream_error(h, s, H2_PROTOCOL_ERROR, eaten, ret_words);
+	if (h2stream_overran(s))
+		end_overrun(s);
 	if (f->flags & H2_END_STREAM)
 		s->peer_ended = true; /* before the door may answer: no RST after that */
 	if (h2stream_data(s, p, n) < 0)
@@ -219,8 +242,13 @@ ssize_t h2conn_data(struct h2conn *h, const struct h2frame *f, const uint8_t *pa
 	s = h2conn_find(h, f->stream);
 	if (s && s->opened && !s->ended && !s->gone_told)
 		return stream_data(h, s, f, p, n, ret_words);
-	words = guard_count(&h->guard, GUARD_STALE, now_of(h)); /* answered already: drop it */
-	return words ? h2conn_calm(h, words, ret_words) : (ssize_t)(H2FRAME_HEAD_LEN + f->len);
+	words = guard_count(&h->guard, GUARD_STALE, now_of(h));
+	if (words)
+		return h2conn_calm(h, words, ret_words);
+	/* Answered early: the rest of an honest upload is dropped. Ended by the peer: told so. */
+	if (s ? s->peer_ended : *closed_of(h, f->stream) == f->stream)
+		h2x_closed(h, f->stream);
+	return (ssize_t)(H2FRAME_HEAD_LEN + f->len);
 }
 
 /* --- patience and drain --- */

@@ -10,6 +10,7 @@
 #include "server/rpc/h2stream.h"
 
 #define H2CONN_BUCKETS 64
+#define H2CONN_CLOSED 16
 
 struct h2conn {
 	struct conn *c;
@@ -18,6 +19,7 @@ struct h2conn {
 	void (*standard)(void); /* its reader between header blocks; NULL before the preface */
 	struct h2stream *streams[H2CONN_BUCKETS]; /* chains by id */
 	size_t n_streams;
+	uint32_t closed[H2CONN_CLOSED]; /* ids of late, which the peer had ended, by id */
 	struct guard guard;
 	int64_t window; /* what the peer may still send */
 	uint32_t owed;
@@ -70,6 +72,8 @@ void h2x_window_update(struct h2conn *h, uint32_t id, uint32_t n);
 /* error: 0 or a negative enum h2_code. */
 void h2x_goaway(struct h2conn *h, uint32_t last_id, int error, const char *words);
 void h2x_ping(struct h2conn *h, const uint8_t bytes[8]);
+/* RST_STREAM(STREAM_CLOSED) for a frame behind the stream's end. */
+void h2x_closed(struct h2conn *h, uint32_t stream);
 void h2x_go_on(struct conn *c);
 
 #endif

@@ -113,6 +113,14 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 	return good ? (int)h2head_check(&s->x) : 400;
 }
 
+/* An empty :path (RFC 9113 8.3.1) is no request that an answer could be about. */
+static void refuse_stream(struct h2stream *s)
+{
+	s->h->c->had_request = true;
+	s->h->c->loop->server->count.refused++;
+	h2send_reset(s, H2_PROTOCOL_ERROR);
+}
+
 int h2open_request(void *handler, void *request)
 {
 	h2o_req_t *req = request;
@@ -138,6 +146,10 @@ int h2open_request(void *handler, void *request)
 	generator = (h2o_generator_t *)s->generator;
 	*generator = (h2o_generator_t){.proceed = h2send_proceed, .stop = on_stop};
 	h2o_start_response(req, generator);
+	if (s->x.path[0] == '\0' && !s->x.query) {
+		refuse_stream(s);
+		return 0;
+	}
 	s->opened = true;
 	guard_earn(&h->guard, 4);
 	if (status == 0)

@@ -43,8 +43,9 @@ static void put_block(struct h2stream *s, const uint8_t *block, size_t len, bool
 static void mark_ended(struct h2stream *s)
 {
 	s->ended = true;
-	if (!s->peer_ended) /* RFC 9113 8.1: nothing more is wanted */
-		h2o_http2__encode_rst_stream_frame(&h2engine_conn(s->h)->_write.buf, s->id, 0);
+	if (s->lied || !s->peer_ended) /* RFC 9113 8.1: nothing more is wanted */
+		h2o_http2__encode_rst_stream_frame(&h2engine_conn(s->h)->_write.buf, s->id,
+						   s->lied ? H2_PROTOCOL_ERROR : H2_NO_ERROR);
 	h2o_http2_stream_set_state(h2engine_conn(s->h), h2engine_stream(s),
 				   H2O_HTTP2_STREAM_STATE_END_STREAM);
 }

@@ -96,6 +96,11 @@ bool h2stream_lied(const struct h2stream *s, bool at_end)
 	return s->received > s->expected || (at_end && s->received != s->expected);
 }
 
+bool h2stream_overran(const struct h2stream *s)
+{
+	return s->finished && s->expected != UINT64_MAX && s->received > s->expected;
+}
+
 static void op_finish(struct exchange *x, const struct header *trailers, size_t n)
 {
 	struct h2stream *s = stream_of(x);

@@ -33,6 +33,7 @@ struct h2stream {
 	bool bound, opened, peer_ended, end_told, paused;
 	bool head_sent, finished, ended, gone_told, bodyless;
 	bool waits; /* finished, but its end is held back for the request's */
+	bool lied;  /* more came than announced when it was finished: the end is PROTOCOL_ERROR */
 };
 
 /* --- h2stream.c --- */
@@ -46,6 +47,9 @@ bool h2stream_lied(const struct h2stream *s, bool at_end);
 int h2stream_data(struct h2stream *s, const uint8_t *p, size_t len) _must_check_;
 /* The door took n body bytes: the peer may send as many more. */
 void h2stream_credit(struct h2stream *s, size_t n);
+/* More came than its content-length said, behind the finished answer, which goes out all the same.
+ */
+bool h2stream_overran(const struct h2stream *s);
 /* The peer's last byte is in. */
 void h2stream_end(struct h2stream *s);
 /* Tells the door, once. */

@@ -113,6 +113,17 @@ static ssize_t tap_trailers(struct h2conn *h, const struct h2frame *f, const uin
 	return (ssize_t)(H2FRAME_HEAD_LEN + f->len);
 }
 
+/* RFC 7540 5.3.1. Priorities are not looked at but for this, which no client of good will sends. */
+static bool depends_on_itself(const struct h2frame *f, const uint8_t *p, const char **err)
+{
+	uint32_t on = (p[0] & 0x7fu) << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+
+	if (on != f->stream)
+		return false;
+	*err = "a stream depends on itself";
+	return true;
+}
+
 /*
  * A new stream. h2o is told that the request ends here, so that it dispatches
  * at once and the body stays ours; and that it depends on nothing.
@@ -121,18 +132,18 @@ static ssize_t open_stream(struct h2conn *h, const struct h2frame *f, uint8_t *s
 			   const char **err)
 {
 	uint8_t *p = src + H2FRAME_HEAD_LEN;
+	size_t at = f->flags & H2_PADDED ? 1 : 0;
+	bool has_priority = f->flags & H2_HAS_PRIORITY && f->len >= at + 4;
 
+	if (has_priority && depends_on_itself(f, p + at, err))
+		return H2O_HTTP2_ERROR_PROTOCOL;
 	if (!h2conn_add(h, f->stream, f->flags & H2_END_STREAM)) {
 		*err = "out of memory";
 		return H2O_HTTP2_ERROR_INTERNAL;
 	}
 	src[4] |= H2_END_STREAM;
-	if (f->flags & H2_HAS_PRIORITY) {
-		size_t at = f->flags & H2_PADDED ? 1 : 0;
-
-		if (f->len >= at + 4)
-			memset(p + at, 0, 4);
-	}
+	if (has_priority)
+		memset(p + at, 0, 4);
 	h->head_id = f->stream;
 	h->head_ms = now_of(h);
 	return 0;
@@ -166,7 +177,8 @@ static ssize_t tap_frame(struct h2conn *h, const struct h2frame *f, uint8_t *src
 	case H2_PRIORITY:
 		if (f->len != 5 || f->stream == 0)
 			return 0; /* h2o has the right error */
-		return taken;
+		return depends_on_itself(f, src + H2FRAME_HEAD_LEN, err) ? H2O_HTTP2_ERROR_PROTOCOL
+									 : taken;
 	case H2_WINDOW_UPDATE:
 		stream = f->stream ? h2o_http2_conn_get_stream(h2engine_conn(h), f->stream) : NULL;
 		/* update_stream_output_window asserts on a finished stream */
@@ -384,6 +396,12 @@ void h2x_goaway(struct h2conn *h, uint32_t last_id, int error, const char *words
 void h2x_ping(struct h2conn *h, const uint8_t bytes[8])
 {
 	h2o_http2_encode_ping_frame(&h2engine_conn(h)->_write.buf, 0, bytes);
+	h2o_http2_conn_request_write(h2engine_conn(h));
+}
+
+void h2x_closed(struct h2conn *h, uint32_t stream)
+{
+	h2o_http2__encode_rst_stream_frame(&h2engine_conn(h)->_write.buf, stream, H2_STREAM_CLOSED);
 	h2o_http2_conn_request_write(h2engine_conn(h));
 }
 

@@ -255,10 +255,35 @@ def t_trailers(s, kind, check):
 def t_priority(s, kind, check):
     c = H2(s, kind)
     c.send(frame(PRIORITY, 0, 3, b"\0\0\0\1\x10"), frame(PRIORITY, 0, 1, b"\0\0\0\3\x10"))
-    c.send(frame(HEADERS, END_HEADERS | HAS_PRIORITY, 1, b"\x80\0\0\1\x10" + echo("Unary")),
+    c.send(frame(HEADERS, END_HEADERS | HAS_PRIORITY, 1, b"\x80\0\0\3\x10" + echo("Unary")),
            frame(DATA, END_STREAM, 1, message(n=3)))
     seen = c.until(ended)
-    check("priorities that depend on themselves", status_of(seen) == 0, seen)
+    check("priorities that depend on each other", status_of(seen) == 0, seen)
+    for name, rest in (("HEADERS", [frame(HEADERS, END_HEADERS | HAS_PRIORITY, 1, b"\x80\0\0\1\x10" + echo("Unary"))]),
+                       ("padded HEADERS", [frame(HEADERS, END_HEADERS | HAS_PRIORITY | PADDED, 1,
+                                                 b"\2\0\0\0\1\x10" + echo("Unary") + b"\0\0")]),
+                       ("PRIORITY", [frame(HEADERS, END_HEADERS, 1, echo("Unary")),
+                                     frame(PRIORITY, 0, 1, b"\x80\0\0\1\x10")])):
+        c = H2(s, kind)
+        c.send(*rest)
+        seen = c.until(lambda f: f[0] == GOAWAY)
+        check("a stream that depends on itself, by " + name, [g[0] for g in goaways(seen)] == [1], seen)
+        c.close()
+
+
+def t_closed(s, kind, check):
+    """What comes for a stream behind its sender's END_STREAM or RST_STREAM (RFC 9113 5.1)."""
+    for name, first, answered in (("END_STREAM", [frame(DATA, END_STREAM, 1, message(n=3))], True),
+                              ("RST_STREAM", [frame(RST, 0, 1, bytes(4))], False)):
+        c = H2(s, kind)
+        c.send(frame(HEADERS, END_HEADERS, 1, echo("Unary")), *first)
+        if answered:
+            c.until(ended)
+        c.send(frame(DATA, 0, 1, b"x"))
+        seen = c.until(lambda f: f[0] == RST)
+        check("DATA behind " + name, [f[2:] for f in seen if f[0] == RST] == [(1, bytes([0, 0, 0, 5]))], seen)
+        check("DATA behind %s: the connection lives" % name, status_of(c.call("Unary", message(n=1), 3)) == 0)
+        c.close()
 
 
 def t_table(s, kind, check):

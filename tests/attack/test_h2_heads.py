@@ -141,6 +141,16 @@ def t_good(s, kind, check):
         c.close()
 
 
+def t_no_path(s, kind, check):
+    """RFC 9113 8.3.1: a fault of the stream, whatever the rest of the head is."""
+    c = H2(s, kind)
+    c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(((":method", "GET"), SCHEME, (":path", ""), HOST))))
+    seen = c.until(lambda f: f[0] == RST or ended(f, 1))
+    check("an empty :path is reset", verdict(seen, 1) == REFUSED and first_status(seen, 1) is None, seen)
+    check("an empty :path: the connection lives", status_of(c.call("Unary", message(n=1), 3)) == 0)
+    c.close()
+
+
 def t_lengths(s, kind, check):
     """content-length against what comes."""
     for name, said, rest in (("shorter", 20, [frame(DATA, END_STREAM, 1, bytes(10))]),

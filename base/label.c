@@ -25,6 +25,18 @@ static bool is_joiner(int32_t c)
 	return c == 0x200c || c == 0x200d;
 }
 
+/* They say how the character before them is drawn: phones write emoji with them. */
+static bool is_selector(int32_t c)
+{
+	return (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0xe0100 && c <= 0xe01ef);
+}
+
+/* Letters and marks that draw nothing: fillers, joiners of letters; and Braille without dots. */
+static bool is_blank(int32_t c)
+{
+	return utf8proc_get_property(c)->ignorable || c == 0x2800;
+}
+
 /* Invisible or direction-changing characters make two labels look like one. */
 static bool character_allowed(int32_t c)
 {
@@ -40,8 +52,18 @@ static bool character_allowed(int32_t c)
 		/* Emoji younger than our tables. */
 		return c >= 0x1f000 && c <= 0x1fffd;
 	default:
-		return true;
+		return !is_blank(c);
 	}
+}
+
+/* Invisible, but in its place: behind what is no plain letter, or between two such. */
+static bool belongs(const int32_t *chars, size_t n, size_t i)
+{
+	bool follows = i > 0 && chars[i - 1] >= 0x80;
+
+	if (is_selector(chars[i])) /* U+20E3 draws the cap of a key around a digit */
+		return follows || (i > 0 && i + 1 < n && chars[i + 1] == 0x20e3);
+	return is_joiner(chars[i]) && follows && i + 1 < n && chars[i + 1] >= 0x80;
 }
 
 static const char *check_characters(const int32_t *chars, size_t n)
@@ -51,10 +73,7 @@ static const char *check_characters(const int32_t *chars, size_t n)
 	if (n > LABEL_MAX_CHARS)
 		return "the label has more than 64 characters";
 	for (size_t i = 0; i < n; i++) {
-		bool joins = is_joiner(chars[i]) && i > 0 && i + 1 < n && chars[i - 1] >= 0x80 &&
-			     chars[i + 1] >= 0x80;
-
-		if (!joins && !character_allowed(chars[i]))
+		if (!belongs(chars, n, i) && !character_allowed(chars[i]))
 			return "the label has control, invisible or direction characters";
 	}
 	return NULL;

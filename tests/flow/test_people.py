@@ -124,7 +124,8 @@ def guesser(lab):
 
 def names(lab):
     """No two accounts whose names look the same."""
-    for name in ("a b", "a\tb", "ann\u00a0", "ann\u200b", "\u202eann", "ann\u2028", "an\u0301n", "\x7f", ""):
+    for name in ("a b", "a\tb", "ann\u00a0", "ann\u200b", "\u202eann", "ann\u2028", "an\u0301n", "ann\u3164", "an\u034fn",
+                 "ann\ufe0f", "\x7f", ""):
         refusal = refused("FIELD_INVALID", lab.admin.call, "CreateUser", tenant="acme", name=name,
                           password=PASSWORD, role=1)
         assert "name" in refusal.fields, refusal.fields

@@ -49,6 +49,10 @@ static void slugs(void **state)
 	       "script-alert-1-script");
 	expect("phone 📱", "phone 📱", "phone");
 	expect("cp2", "cp2", "cp2");
+	/* Selectors: the coloured heart, a key's cap, one of the forms of a Chinese character. */
+	expect("\u2764\ufe0f phone", "\u2764\ufe0f phone", "phone");
+	expect("phone 1\ufe0f\u20e3", "phone 1\ufe0f\u20e3", "phone-1");
+	expect("\u845b\U000e0100 1", "\u845b\U000e0100 1", "1");
 	/* A family is written with joiners. */
 	expect("us 👨‍👩‍👧", "us 👨‍👩‍👧", "us");
 }
@@ -106,6 +110,12 @@ static void invalid_labels(void **state)
 	refuse("日本", ERR_LABEL_INVALID);
 	refuse("my\nphone", ERR_LABEL_INVALID);
 	refuse("my\tphone", ERR_LABEL_INVALID);
+	refuse("phone\u3164", ERR_LABEL_INVALID);
+	refuse("\u115fphone", ERR_LABEL_INVALID);
+	refuse("pho\u034fne", ERR_LABEL_INVALID);
+	refuse("phone\u2800", ERR_LABEL_INVALID);
+	refuse("phone\ufe0f", ERR_LABEL_INVALID);
+	refuse("\ufe0fphone", ERR_LABEL_INVALID);
 	refuse("my\x7fphone", ERR_LABEL_INVALID);
 	refuse("my\xc2\x85phone", ERR_LABEL_INVALID);
 	refuse("my\xe2\x80\xaephone", ERR_LABEL_INVALID); /* RLO */
@@ -181,20 +191,17 @@ static void slug_rule(void **state)
 static void accounts(void **state)
 {
 	static const char *const good[] = {"ann", "ann@example.com", "..", "ren\u00e9e", "\u674e"};
-	static const char *const bad[] = {"",
-					  " ",
-					  "a b",
-					  "a\tb",
-					  "a\u00a0",
-					  "a\u200b",
-					  "\u202e"
-					  "a",
-					  "a\u2028"
-					  "b",
-					  "an\u0301n",
-					  "\x7f",
-					  "\xff",
-					  "a\xc3"};
+	static const char *const bad[] = {
+		"", " ", "a b", "a\tb", "a\u00a0", "a\u200b",
+		"\u202e"
+		"a",
+		"a\u2028"
+		"b",
+		"an\u0301n",
+		/* Drawn as nothing, though letters and marks by category. */
+		"bob\u3164", "bob\u115f", "b\u1160ob", "bob\uffa0", "bo\u034fb", "bob\u17b4",
+		"bob\ufe0f", "bob\U000e0100", "\u674e\ufe00", "bob\u2800", "\u674e\u200d\u674e",
+		"\x7f", "\xff", "a\xc3"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

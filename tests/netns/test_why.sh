@@ -165,7 +165,7 @@ lab_stop noded-n1
 printf '%s\n' '#define _GNU_SOURCE' '#include <dlfcn.h>' '#include <time.h>' \
 	'int clock_gettime(clockid_t id, struct timespec *t) {' \
 	'int (*next)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");' \
-	'int r = next(id, t); if (id == CLOCK_REALTIME) t->tv_sec -= 3 * 3600; return r; }' |
+	'int r = next(id, t); if (id == CLOCK_REALTIME) t->tv_sec -= 3 * 3600 + 600; return r; }' |
 	cc -shared -fPIC -x c -o "$LAB/late.so" - || lab_fail "cc"
 lab_start noded-n1 n1 env LD_PRELOAD="$LAB/late.so" ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" \
 	"$BIN/qmesh-noded" --config "$LAB/n1.conf"

@@ -23,16 +23,21 @@ static uint32_t last_of(enum ipam_kind kind)
 	return kind == IPAM_NODE ? IPAM_NODE_LAST : IPAM_DEVICE_LAST;
 }
 
-static int take_wished(struct txn *txn, const struct tenant_row *tenant, const struct ipam_ask *ask)
+static int take_wished(struct txn *txn, const struct tenant_row *tenant, const struct ipam_ask *ask,
+		       struct ipam_full *ret_full)
 {
 	int64_t freed_ms;
 	int r;
 
-	if (ask->wished < first_of(ask->kind) || ask->wished > last_of(ask->kind))
+	if (ask->wished < first_of(ask->kind) || ask->wished > last_of(ask->kind)) {
+		ret_full->cause = IPAM_RESERVED;
 		return ERR_ADDRESS_IN_USE;
+	}
 	r = address_row_get(txn, &tenant->id, ask->wished, &freed_ms);
-	if (!r && (!freed_ms || ask->now_ms - freed_ms < IPAM_REST_MS))
+	if (!r && (!freed_ms || ask->now_ms - freed_ms < IPAM_REST_MS)) {
+		ret_full->cause = freed_ms ? IPAM_RESTING : IPAM_IN_USE;
 		return ERR_ADDRESS_IN_USE;
+	}
 	return r == ERR_NOT_FOUND ? 0 : r;
 }
 
@@ -84,7 +89,7 @@ int ipam_take(struct txn *txn, struct tenant_row *tenant, const struct ipam_ask 
 	int r;
 
 	if (ask->wished) {
-		r = take_wished(txn, tenant, ask);
+		r = take_wished(txn, tenant, ask, ret_full);
 	} else {
 		r = take_fresh(txn, tenant, ask->kind, &host);
 		if (r == ERR_POOL_EXHAUSTED)

@@ -17,9 +17,13 @@ enum ipam_kind { IPAM_NODE, IPAM_DEVICE };
 
 #define IPAM_REST_MS (24 * 3600 * 1000)
 
+/* Why the wished one is not given. */
+enum ipam_cause { IPAM_IN_USE, IPAM_RESTING, IPAM_RESERVED };
+
 /* Why nothing was free. */
 struct ipam_full {
 	uint32_t total, resting; /* host numbers of the kind; freed less than 24 h ago */
+	enum ipam_cause cause;   /* with a wish, instead */
 };
 
 struct ipam_ask {
@@ -31,7 +35,7 @@ struct ipam_ask {
 /*
  * A host number: the wished one, else one never given out, else the one
  * freed longest ago that has rested. Moves tenant's marks; the caller saves
- * the row. ERR_ADDRESS_IN_USE (wished), ERR_POOL_EXHAUSTED with *ret_full.
+ * the row. ERR_ADDRESS_IN_USE (wished), ERR_POOL_EXHAUSTED, both with *ret_full.
  */
 int ipam_take(struct txn *txn, struct tenant_row *tenant, const struct ipam_ask *ask,
 	      uint32_t *ret_host, struct ipam_full *ret_full) _must_check_;

@@ -181,6 +181,35 @@ static int explain_pool(struct call *call, const struct provision *p)
 	return ERR_POOL_EXHAUSTED;
 }
 
+/* The cause, and nothing of whose the address is or was. */
+static int explain_address(struct call *call, const struct provision *p)
+{
+	const uint32_t range = p->change.tenant.range4;
+	const struct cidr devices[2] = {cidr_v4(range + IPAM_DEVICE_FIRST, 32),
+					cidr_v4(range + IPAM_DEVICE_LAST, 32)};
+	char first[CIDR_TEXT_LEN + 1], last[CIDR_TEXT_LEN + 1];
+
+	switch (p->full.cause) {
+	case IPAM_RESTING:
+		call_fail(call, ERR_ADDRESS_IN_USE,
+			  "This address rests: it is free again 24 h after its last device was "
+			  "removed. Take another one, or none: one is picked then.");
+		status_meta(&call->status, "cause", "resting");
+		break;
+	case IPAM_RESERVED:
+		call_fail(call, ERR_ADDRESS_IN_USE,
+			  "This address is reserved: devices have those from %s to %s.",
+			  cidr_addr_text(&devices[0], first), cidr_addr_text(&devices[1], last));
+		status_meta(&call->status, "cause", "reserved");
+		break;
+	default:
+		call_fail(call, ERR_ADDRESS_IN_USE,
+			  "This address is in use. Take another one, or none: one is picked then.");
+		status_meta(&call->status, "cause", "in_use");
+	}
+	return ERR_ADDRESS_IN_USE;
+}
+
 int provision_explain(struct call *call, const struct provision *p, int refusal)
 {
 	switch (refusal) {
@@ -200,9 +229,7 @@ int provision_explain(struct call *call, const struct provision *p, int refusal)
 	case ERR_KEY_IN_USE:
 		return call_fail(call, refusal, "Another device or node has this key.");
 	case ERR_ADDRESS_IN_USE:
-		return call_fail(call, refusal,
-				 "This address is taken, rests for 24 h after its last device, or "
-				 "is not for devices.");
+		return explain_address(call, p);
 	case ERR_IDEMPOTENCY_KEY_REUSED:
 		return call_fail(call, refusal,
 				 "This Idempotency-Key was used for another call. Take a new one "

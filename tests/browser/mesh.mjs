@@ -243,7 +243,7 @@ const titles = {
 	CROSS_SITE: [403, "Refused: the request came from another site"],
 	NOT_FOUND: [404, "This device is gone"],
 	KEY_IN_USE: [409, "This public key is already used"],
-	ADDRESS_IN_USE: [409, "This address is already used"],
+	ADDRESS_IN_USE: [409, "This address is not free"],
 	IDEMPOTENCY_KEY_REUSED: [409, "Someone else changed this device"],
 	POOL_EXHAUSTED: [409, "No free address in 10.71.0.0/16"],
 	CALL_IN_PROGRESS: [409, "Still working on it"],

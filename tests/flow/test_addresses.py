@@ -142,16 +142,26 @@ def wishes(lab):
     assert first.mesh_ip == lab.host(5000) and first.mesh_ip6 == sixth_of(lab, first.mesh_ip)
     last = lab.create(wished_ip=lab.host(65534)).device
     assert last.mesh_ip == lab.host(65534)
-    for number in (5000, 65534, 65535, 1, 2, 4094, 4095):
-        refused("ADDRESS_IN_USE", lab.create, wished_ip=lab.host(number))
+    def cause(number):
+        refusal = refused("ADDRESS_IN_USE", lab.create, wished_ip=lab.host(number))
+        return refusal.meta, refusal.words
+    for number in (5000, 65534):
+        assert cause(number) == ({"cause": "in_use"}, "This address is in use. Take another one, or none: one is "
+                                 "picked then."), cause(number)
+    # Whether there is a node behind it is not said: all of them are for nodes, or nobody.
+    for number in (65535, 1, 2, 4094, 4095):
+        assert cause(number) == ({"cause": "reserved"}, "This address is reserved: devices have those from "
+                                 f"{lab.host(4096)} to {lab.host(65534)}."), cause(number)
     for ip in (lab.host(0), "192.0.2.1", str(lab.range4[0] - 1), str(lab.range4[65535] + 1)):
         refusal = refused("FIELD_INVALID", lab.create, wished_ip=ip)
         assert "wished_ip" in refusal.fields, refusal.fields
     refused("FIELD_INVALID", lab.create, wished_ip="10.64.0.300")
     # It rests from the deletion on, and counts as resting, not as another's.
     lab.ann.call("DeleteDevice", id=first.id)
-    refusal = refused("ADDRESS_IN_USE", lab.create, wished_ip=lab.host(5000))
-    assert "rests" in refusal.words, refusal.words
+    meta, words = cause(5000)
+    assert meta == {"cause": "resting"} and words.startswith("This address rests: it is free again 24 h"), words
+    # To the next person it says as much and no more: not whose it was, nor since when.
+    assert first.label not in words and first.id not in words, words
     # Nobody gets it by chance either.
     assert all(lab.create().device.mesh_ip != lab.host(5000) for _ in range(20))
 

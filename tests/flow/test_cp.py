@@ -147,7 +147,8 @@ def addresses(lab):
     assert refusal.code == "ALREADY_EXISTS"
     gone = lab.bob.call("CreateDevice", label="w3", wished_ip=f"{prefix}.201.9").device
     lab.bob.call("DeleteDevice", id=gone.id)
-    refused("ADDRESS_IN_USE", lab.bob.call, "CreateDevice", label="w3", wished_ip=gone.mesh_ip)
+    resting = refused("ADDRESS_IN_USE", lab.bob.call, "CreateDevice", label="w3", wished_ip=gone.mesh_ip)
+    assert (refusal.meta["cause"], resting.meta["cause"]) == ("in_use", "resting"), (refusal.meta, resting.meta)
     refused("ADDRESS_IN_USE", lab.bob.call, "CreateDevice", label="w4", wished_ip=f"{prefix}.0.9")
     for bad in ("192.0.2.1", "10.64.0", f"{prefix}.0.0"):
         refusal = refused("FIELD_INVALID", lab.bob.call, "CreateDevice", label="w5", wished_ip=bad)

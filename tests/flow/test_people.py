@@ -183,7 +183,8 @@ def disabled(lab):
     assert lab.ann.call("GetDevice", id=keep.id).device.status != 7
     # Name and address are kept for it, and it counts.
     refused("LABEL_TAKEN", lab.ann.call, "CreateDevice", label="bobs 0")
-    refused("ADDRESS_IN_USE", lab.ann.call, "CreateDevice", label="x", wished_ip=made[0].mesh_ip)
+    kept = refused("ADDRESS_IN_USE", lab.ann.call, "CreateDevice", label="x", wished_ip=made[0].mesh_ip)
+    assert kept.meta == {"cause": "in_use"} and "bob" not in kept.words, (kept.meta, kept.words)
     assert lab.admin.call("ListTenants").tenants[0].devices == 4
     # Twice is once.
     lab.admin.call("UpdateUser", tenant="acme", user="bob", disabled=True)

@@ -105,10 +105,13 @@ static void wishes_are_kept_or_refused(void **state)
 	(void)state;
 	s.ask.wished = 4097;
 	assert_int_equal(take_now(&s), 4097);
+	s.full.cause = IPAM_RESERVED;
 	assert_int_equal(store_write(store, take, NULL, &s), ERR_ADDRESS_IN_USE);
+	assert_int_equal(s.full.cause, IPAM_IN_USE);
 	for (size_t i = 0; i < 4; i++) {
 		s.ask.wished = (const uint32_t[]){1, 4095, 65535, 4094}[i];
 		assert_int_equal(store_write(store, take, NULL, &s), ERR_ADDRESS_IN_USE);
+		assert_int_equal(s.full.cause, IPAM_RESERVED);
 	}
 	s.ask.wished = 0;
 	assert_int_equal(take_now(&s), 4096);
@@ -125,6 +128,7 @@ static void freed_ones_rest_a_day(void **state)
 	s.ask.wished = 4096;
 	s.ask.now_ms += IPAM_REST_MS - 1;
 	assert_int_equal(store_write(store, take, NULL, &s), ERR_ADDRESS_IN_USE);
+	assert_int_equal(s.full.cause, IPAM_RESTING);
 	s.ask.now_ms++;
 	assert_int_equal(take_now(&s), 4096);
 }

@@ -254,7 +254,7 @@ export const en = {
 	"fail.POOL_EXHAUSTED.body": "Contact support with code {id}.",
 	"fail.KEY_IN_USE": "This public key is already used",
 	"fail.KEY_IN_USE.body": "Make a new key pair for this device.",
-	"fail.ADDRESS_IN_USE": "This address is already used",
+	"fail.ADDRESS_IN_USE": "This address is not free",
 	"fail.ADDRESS_IN_USE.body": "Leave the address open and one is picked for you.",
 	"fail.IDEMPOTENCY_KEY_REUSED": "Someone else changed this device",
 	"fail.IDEMPOTENCY_KEY_REUSED.body": "Try again.",

@@ -179,7 +179,8 @@ struct  Pb__CreateDeviceRequest
   protobuf_c_boolean dns;
   /*
    * A free address of the tenant's range, "10.64.16.9"; ADDRESS_IN_USE
-   * otherwise.
+   * otherwise, whose metadata has the cause: "in_use", "resting" (for 24 h after
+   * its last device) or "reserved" (not for devices).
    */
   char *wished_ip;
   /*

@@ -9,7 +9,8 @@
 
 #include "server/rpc/call_queue.h"
 
-#define VALUE_MAX_LEN 1024
+#define VALUE_MAX_LEN 8192 /* clients take 8 KiB of metadata unless told otherwise */
+#define VALUE_USUAL_LEN 256
 #define IDEMPOTENCY_KEY 3 /* its place among those that may come once */
 
 const char *call_metadata(const struct call *call, const char *name)
@@ -70,13 +71,23 @@ const struct header *call_metadata_all(const struct call *call, size_t *ret_n)
 static _printf_(4, 0) int add(struct call *call, struct header *h, const char *name,
 			      const char *fmt, va_list ap)
 {
-	char value[VALUE_MAX_LEN];
-	int len = vsnprintf(value, sizeof(value), fmt, ap);
+	char usual[VALUE_USUAL_LEN], *value = NULL;
+	va_list again;
+	int len;
 
-	if (len < 0 || (size_t)len >= sizeof(value))
+	va_copy(again, ap);
+	len = vsnprintf(usual, sizeof(usual), fmt, ap);
+	if (len >= 0 && len <= VALUE_MAX_LEN)
+		value = call_alloc(call, (size_t)len + 1);
+	if (value && (size_t)len < sizeof(usual))
+		memcpy(value, usual, (size_t)len + 1);
+	else if (value)
+		vsnprintf(value, (size_t)len + 1, fmt, again);
+	va_end(again);
+	if (len < 0 || len > VALUE_MAX_LEN)
 		return err_origin(-ENOBUFS);
 	h->name = arena_strdup(&call->arena, name);
-	h->value = arena_strdup(&call->arena, value);
+	h->value = value;
 	h->value_len = (size_t)len;
 	return h->name && h->value ? 0 : err_origin(-ENOMEM);
 }

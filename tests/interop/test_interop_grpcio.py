@@ -192,6 +192,16 @@ class Client:
         assert [len(m.payload.body) for m in both] == [ANSWER]
         check(both)
 
+    def large_metadata(self):
+        """There and back, as much as a client takes that was told nothing."""
+        for n in (255, 256, 1024, 3000, 6000):
+            metadata = (("x-grpc-test-echo-initial", "m" * n),)
+            call = self.stub.EmptyCall.with_call(self.empty.Empty(), metadata=metadata, timeout=60)[1]
+            assert dict(call.initial_metadata())[metadata[0][0]] == metadata[0][1], n
+            metadata = (("x-grpc-test-echo-trailing-bin", bytes(n)),)
+            call = self.stub.EmptyCall.with_call(self.empty.Empty(), metadata=metadata, timeout=60)[1]
+            assert dict(call.trailing_metadata())[metadata[0][0]] == bytes(n), n
+
     def ends_with(self, code, words):
         status = self.pb.EchoStatus(code=code, message=words)
         for call in (lambda: self.stub.UnaryCall(self.pb.SimpleRequest(response_status=status), timeout=60),
@@ -322,7 +332,7 @@ class Client:
         return [bool(flag) for flag, _ in self.raw(method, [(0, asked.SerializeToString())])]
 
 
-BEYOND = ("intervals", "half_duplex", "bad_requests", "status_after_messages", "many_at_once", "slow_reader")
+BEYOND = ("large_metadata", "intervals", "half_duplex", "bad_requests", "status_after_messages", "many_at_once", "slow_reader")
 
 
 def main():

@@ -142,11 +142,18 @@ static bool is_port_block(const char *blocked)
 	return blocked && strstr(blocked, "the port of WireGuard") != NULL;
 }
 
+/* A command stands beside where one helps. */
+static const char *step_of(const char *blocked)
+{
+	return strstr(blocked, "what helps: ")
+		       ? "Run that command at the node, or set firewall = integrate there."
+		       : "Look into the log of that node: it says what is in the way.";
+}
+
 static void say_never(const struct why_facts *f, struct why *w)
 {
 	if (is_port_block(f->blocked)) {
-		say(w, "PORT_BLOCKED",
-		    "Run that command at the node, or set firewall = integrate there.",
+		say(w, "PORT_BLOCKED", step_of(f->blocked),
 		    "No packet of the device ever came. At %s %s.", f->home, f->blocked);
 		return;
 	}
@@ -173,8 +180,7 @@ static bool by_way(const struct why_facts *f, struct why *w)
 		    "The device reaches %s, but there %s.", f->home, f->overlap);
 	else if (f->blocked && !is_port_block(f->blocked) &&
 		 strncmp(f->blocked, WHY_BLOCK_UNKNOWN, strlen(WHY_BLOCK_UNKNOWN)) != 0)
-		say(w, "FORWARDING_BLOCKED",
-		    "Run that command at the node, or set firewall = integrate there.",
+		say(w, "FORWARDING_BLOCKED", step_of(f->blocked),
 		    "The device reaches %s, but there traffic is held up: %s.", f->home,
 		    f->blocked);
 	else

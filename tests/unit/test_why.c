@@ -86,10 +86,26 @@ static void test_order(void **state)
 	}
 }
 
+/* "Run that command" only where there is one. */
+static void test_step_of_a_block(void **state)
+{
+	struct why_facts facts = {FINE, .blocked = BLOCKED};
+	struct why why;
+
+	(void)state;
+	why_make(&facts, &why);
+	assert_non_null(strstr(why.next_step, "Run that command"));
+	facts.blocked = "blocked by chain drop in table ip odd; our accept is refused there";
+	why_make(&facts, &why);
+	assert_string_equal(why.reason, "FORWARDING_BLOCKED");
+	assert_null(strstr(why.next_step, "command"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_step_of_a_block),
 	};
 
 	return cmocka_run_group_tests_name("why", tests, NULL, NULL);

@@ -14,7 +14,7 @@
 	ROW(FIELDS, 64, "fields",                                                                  \
 	    "of a request head; a browser sends 15, a gRPC client 8, a bomb thousands")            \
 	ROW(HEAD_BYTES, 16384, "bytes",                                                            \
-	    "of a request head, raw and decoded; keeps a hostile name off any stack")              \
+	    "of a request head, raw and decoded; over twice as much ends the connection")          \
 	ROW(CONTINUATIONS, 8, "frames",                                                            \
 	    "more of a head; 16 KiB fit one frame, clients that split do it once")                 \
 	ROW(HEAD_MS, 10000, "ms",                                                                  \

@@ -53,6 +53,8 @@ const char *guard_count(struct guard *g, enum guard_event event, uint64_t now_ms
 const char *guard_ping(struct guard *g, bool has_streams, uint64_t now_ms);
 /* HEADERS or DATA went out: earns a ping, for what follows may be a probe of bandwidth. */
 void guard_sent(struct guard *g);
+/* The block that came last is over the limits of a head, though it was let through: refuse it. */
+bool guard_head_too_large(const struct guard *g);
 /* The peer earned window updates: by a request, by data it was sent. */
 void guard_earn(struct guard *g, uint32_t n);
 /* A call was answered: the peer may give up another one. */

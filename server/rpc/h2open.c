@@ -71,7 +71,7 @@ static int fill_exchange(struct h2stream *s, h2o_req_t *req)
 	for (size_t i = 0; i < n; i++) {
 		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 2;
 	}
-	too_large = total > LIMIT_HEAD_BYTES;
+	too_large = total > LIMIT_HEAD_BYTES || guard_head_too_large(&s->h->guard);
 	if (too_large) { /* a bomb is not even copied */
 		n = 0;
 		total = line;

@@ -49,9 +49,11 @@ FLOODS = {
     "empty DATA": (frame(HEADERS, END_HEADERS, 1, echo("Unary")), lambda i: frame(DATA, 0, 1)),
     "unknown frames": (b"", lambda i: frame(0x55, 0, 0, b"x")),
     "DATA for streams that are over": (frame(HEADERS, END_HEADERS, 1, echo("Nope")), lambda i: frame(DATA, 0, 1, b"x")),
-    "header fields": (b"", lambda i: frame(HEADERS, END_HEADERS | END_STREAM, 2 * i + 1, echo("Unary") + b"\x82" * 100)),
-    "a header block over the limit": (b"", lambda i: frame(HEADERS, 0, 2 * i + 1, echo("Unary", extra=literal("a", "b" * 9000))) +
-                                      frame(CONTINUATION, END_HEADERS, 2 * i + 1, literal("a", "b" * 9000))),
+    "header fields": (b"", lambda i: frame(HEADERS, END_HEADERS | END_STREAM, 2 * i + 1, echo("Unary") + b"\x82" * 200)),
+    "a header block over twice the limit": (b"", lambda i: frame(HEADERS, 0, 2 * i + 1,
+                                                                 echo("Unary", extra=literal("a", "b" * 9000))) +
+                                            frame(CONTINUATION, 0, 2 * i + 1, literal("a", "b" * 12000)) +
+                                            frame(CONTINUATION, END_HEADERS, 2 * i + 1, literal("a", "b" * 12000))),
 }
 
 

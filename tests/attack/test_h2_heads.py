@@ -6,8 +6,8 @@ read in two ways is refused, by 400 or PROTOCOL_ERROR, and reaches no handler.
 """
 import sys
 
-from wire import (DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, KINDS, RST, SETTINGS, Report, Server, ended,
-                  frame, goaways, literal, message, status_of)
+from wire import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, KINDS, RST, SETTINGS, Report,
+                  Server, ended, frame, goaways, literal, message, status_of)
 
 METHOD, SCHEME, PATH, HOST = ((":method", "POST"), (":scheme", "http"), (":path", "/qmesh.test.Echo/Unary"),
                               (":authority", "localhost"))
@@ -138,6 +138,26 @@ def t_good(s, kind, check):
         c.send(frame(HEADERS, END_HEADERS, 1, block(fields)), frame(DATA, END_STREAM, 1, message(n=1)))
         seen = c.until(lambda f: ended(f, 1) or f[0] == GOAWAY)
         check("good: " + name, status_of(seen) == 0, seen)
+        c.close()
+
+
+def t_too_much(s, kind, check):
+    """A head a little over the limits is refused by itself: other calls of the connection go on."""
+    for name, pieces in (("17 KiB", [block(GOOD), literal("a", "b" * 9000), literal("a", "b" * 9000)]),
+                         ("31 KiB", [block(GOOD), literal("a", "b" * 15900), literal("a", "b" * 15900)]),
+                         ("70 fields", [block(GOOD) + b"".join(literal("a%d" % i, "b") for i in range(64))]),
+                         ("120 fields", [block(GOOD) + b"".join(literal("a%d" % i, "b") for i in range(114))])):
+        c = H2(s, kind)
+        c.send(frame(HEADERS, END_HEADERS, 1, block(GOOD)))
+        c.send(*[frame(CONTINUATION if i else HEADERS, END_HEADERS if i + 1 == len(pieces) else 0, 3, p)
+                 for i, p in enumerate(pieces)], frame(DATA, END_STREAM, 3, message(n=1)))
+        seen = c.until(lambda f: ended(f, 3) or f[0] == GOAWAY)
+        check("a head of %s: 431" % name, first_status(seen, 3) == 431, seen)
+        c.send(frame(DATA, END_STREAM, 1, message(n=1)))
+        seen = c.until(lambda f: ended(f, 1) or f[0] == GOAWAY)
+        check("a head of %s: the call beside it" % name, status_of([f for f in seen if f[2] == 1]) == 0, seen)
+        seen = c.call("Unary", message(n=1), 5)
+        check("a head of %s: the next call" % name, status_of([f for f in seen if f[2] == 5]) == 0, seen)
         c.close()
 
 

@@ -88,19 +88,28 @@ static void windows_are_earned(void **state)
 
 static void header_blocks(void **state)
 {
-	uint8_t fields[LIMIT_FIELDS + 1], big[LIMIT_HEAD_BYTES];
+	uint8_t fields[2 * LIMIT_FIELDS + 1], big[LIMIT_HEAD_BYTES];
 
 	(void)state;
 	memset(fields, 0x82, sizeof(fields));
 	memset(big, 0, sizeof(big));
 	assert_null(frame(H2_HEADERS, H2_END_HEADERS, fields, LIMIT_FIELDS, 1000));
-	assert_non_null(frame(H2_HEADERS, H2_END_HEADERS, fields, LIMIT_FIELDS + 1, 1000));
+	assert_false(guard_head_too_large(&guard));
+	/* A little over: decoded and refused. Over twice as many: the connection's end. */
+	assert_null(frame(H2_HEADERS, H2_END_HEADERS, fields, LIMIT_FIELDS + 1, 1000));
+	assert_true(guard_head_too_large(&guard));
+	assert_null(frame(H2_HEADERS, H2_END_HEADERS, fields, 2 * LIMIT_FIELDS, 1000));
+	assert_non_null(frame(H2_HEADERS, H2_END_HEADERS, fields, 2 * LIMIT_FIELDS + 1, 1000));
 	/* one literal: name "a", the value fills the rest */
 	memcpy(big,
 	       "\x00\x01"
 	       "a\x7f\xfb\x7e",
 	       6);
 	assert_null(frame(H2_HEADERS, 0, big, 16000, 1000));
+	assert_null(frame(H2_CONTINUATION, 0, big, LIMIT_HEAD_BYTES - 16000, 1000));
+	assert_false(guard_head_too_large(&guard));
+	assert_null(frame(H2_CONTINUATION, 0, big, 16000, 1000));
+	assert_true(guard_head_too_large(&guard));
 	assert_null(frame(H2_CONTINUATION, 0, big, LIMIT_HEAD_BYTES - 16000, 1000));
 	assert_non_null(frame(H2_CONTINUATION, H2_END_HEADERS, big, 1, 1000));
 	assert_null(frame(H2_HEADERS, 0, fields, 10, 1000));

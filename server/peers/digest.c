@@ -6,6 +6,8 @@
 
 #include "base/sign.h"
 
+#define ELEMENT_MAX (KEY_LEN + 2 + 16)
+
 _Static_assert(DIGEST_LEN == HASH_LEN, "a digest is a sum of hashes");
 
 void digest_add(struct digest *d, const void *p, size_t len)
@@ -45,14 +47,33 @@ void digest_add_peer(struct digest *d, const struct key *public_key)
 	digest_add(d, public_key->b, KEY_LEN);
 }
 
-void digest_add_prefix(struct digest *d, const struct key *public_key, const struct cidr *prefix)
+void digest_sub_peer(struct digest *d, const struct key *public_key)
 {
-	uint8_t element[KEY_LEN + 2 + 16];
+	digest_sub(d, public_key->b, KEY_LEN);
+}
+
+static size_t element_of(const struct key *public_key, const struct cidr *prefix,
+			 uint8_t element[ELEMENT_MAX])
+{
 	size_t addr_len = prefix->family == CIDR_V4 ? 4 : 16;
 
 	memcpy(element, public_key->b, KEY_LEN);
 	element[KEY_LEN] = prefix->family;
 	element[KEY_LEN + 1] = prefix->bits;
 	memcpy(element + KEY_LEN + 2, prefix->addr, addr_len);
-	digest_add(d, element, KEY_LEN + 2 + addr_len);
+	return KEY_LEN + 2 + addr_len;
+}
+
+void digest_add_prefix(struct digest *d, const struct key *public_key, const struct cidr *prefix)
+{
+	uint8_t element[ELEMENT_MAX];
+
+	digest_add(d, element, element_of(public_key, prefix, element));
+}
+
+void digest_sub_prefix(struct digest *d, const struct key *public_key, const struct cidr *prefix)
+{
+	uint8_t element[ELEMENT_MAX];
+
+	digest_sub(d, element, element_of(public_key, prefix, element));
 }

@@ -24,7 +24,9 @@ void digest_sub(struct digest *d, const void *p, size_t len);
 bool digest_equal(const struct digest *a, const struct digest *b);
 /* Element of the device digest: a peer's key ... */
 void digest_add_peer(struct digest *d, const struct key *public_key);
+void digest_sub_peer(struct digest *d, const struct key *public_key);
 /* ... and one for each (key, prefix): key, family, bits, 4 or 16 address bytes. */
 void digest_add_prefix(struct digest *d, const struct key *public_key, const struct cidr *prefix);
+void digest_sub_prefix(struct digest *d, const struct key *public_key, const struct cidr *prefix);
 
 #endif

@@ -83,12 +83,21 @@ static void forget(struct members *ms, size_t i)
 	member_free(m);
 }
 
+static void tell(const struct members_ear *ear, const struct member *before,
+		 const struct member *now)
+{
+	if (ear)
+		ear->fn(ear->arg, before, now);
+}
+
 /* Room was reserved; takes m. */
-static void insert(struct members *ms, struct member *m)
+static void insert(struct members *ms, struct member *m, const struct members_ear *ear)
 {
 	size_t i = lower_bound(ms, &m->id);
+	bool replaces = is_at(ms, i, &m->id);
 
-	if (is_at(ms, i, &m->id)) {
+	tell(ear, replaces ? ms->rows[i] : NULL, m);
+	if (replaces) {
 		forget(ms, i);
 	} else {
 		memmove(ms->rows + i + 1, ms->rows + i, (ms->n - i) * sizeof(struct member *));
@@ -110,7 +119,7 @@ int members_put(struct members *ms, const void *bytes, size_t len)
 	r = member_decode(bytes, len, &m);
 	if (r)
 		return r;
-	insert(ms, m);
+	insert(ms, m, NULL);
 	return 0;
 }
 
@@ -194,7 +203,21 @@ static bool leads_to(const struct members *ms, const Pb__PeerList *list, struct 
 	return memcmp(digest.b, expected->b, sizeof(digest.b)) == 0;
 }
 
-static int apply_list(struct members *ms, const Pb__PeerList *list, const struct digest *expected)
+static void remove_told(struct members *ms, const uint8_t *id_bytes, const struct members_ear *ear)
+{
+	const struct member *before;
+	struct uuid id;
+
+	memcpy(id.b, id_bytes, sizeof(id.b));
+	before = members_get(ms, &id);
+	if (!before)
+		return;
+	tell(ear, before, NULL);
+	members_remove(ms, &id);
+}
+
+static int apply_list(struct members *ms, const Pb__PeerList *list, const struct digest *expected,
+		      const struct members_ear *ear)
 {
 	struct member **decoded = NULL;
 	int r;
@@ -218,27 +241,30 @@ static int apply_list(struct members *ms, const Pb__PeerList *list, const struct
 			free_decoded(decoded, list->n_upserts);
 			return r;
 		}
+		tell(ear, NULL, NULL);
 	}
 	for (size_t i = 0; i < list->n_upserts; i++)
-		insert(ms, decoded[i]);
+		insert(ms, decoded[i], ear);
 	free(decoded);
-	for (size_t i = 0; i < list->n_removed_ids; i++) {
-		struct uuid id;
-
-		memcpy(id.b, list->removed_ids[i].data, sizeof(id.b));
-		members_remove(ms, &id);
-	}
+	for (size_t i = 0; i < list->n_removed_ids; i++)
+		remove_told(ms, list->removed_ids[i].data, ear);
 	return 0;
 }
 
 int members_apply(struct members *ms, const void *list, size_t len, const struct digest *expected)
+{
+	return members_apply_told(ms, list, len, expected, NULL);
+}
+
+int members_apply_told(struct members *ms, const void *list, size_t len,
+		       const struct digest *expected, const struct members_ear *ear)
 {
 	Pb__PeerList *pb = pb__peer_list__unpack(NULL, len, list);
 	int r;
 
 	if (!pb)
 		return -EBADMSG;
-	r = apply_list(ms, pb, expected);
+	r = apply_list(ms, pb, expected, ear);
 	pb__peer_list__free_unpacked(pb, NULL);
 	return r;
 }

@@ -33,6 +33,17 @@ int members_set_tenant(struct members *ms, const void *bytes, size_t len) _must_
  */
 int members_apply(struct members *ms, const void *list, size_t len, const struct digest *expected)
 	_must_check_;
+/*
+ * Who hears of each change as it is made, in the list's order: the record as it was and as it is,
+ * NULL where there is none; both NULL: the tenant's. Both are there while fn runs.
+ */
+struct members_ear {
+	void (*fn)(void *arg, const struct member *before, const struct member *now);
+	void *arg;
+};
+/* members_apply that tells; ear may be NULL. */
+int members_apply_told(struct members *ms, const void *list, size_t len,
+		       const struct digest *expected, const struct members_ear *ear) _must_check_;
 /* An encoded PeerList on the heap with members from .. (at most max), and the tenant record
  * when from is 0. For snapshots and caches. -ENOMEM. */
 int members_encode(const struct members *ms, size_t from, size_t max, uint8_t **ret_bytes,

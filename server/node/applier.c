@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One way for every change: wanted list from the view, delta against what
- * runs, one message, read back. What is refused is tried once more on its own,
- * so that one bad peer never holds up the others; the rest is reported.
+ * The whole way: wanted list from the view, delta against what runs, one
+ * message, read back. What is refused is tried once more on its own, so that
+ * one bad peer never holds up the others; the rest is reported. Whatever the
+ * shortcut cannot tell goes this way, and so does the look after it.
  */
 #include "server/node/applier.h"
 
@@ -14,7 +15,9 @@
 #include "base/killpoint.h"
 #include "base/log.h"
 #include "server/node/fence.h"
+#include "server/node/shortcut.h"
 #include "server/node/statefile.h"
+#include "server/node/wanted.h"
 #include "server/wg/firewall.h"
 #include "server/wg/foreign.h"
 #include "server/wg/netif.h"
@@ -63,6 +66,7 @@ void applier_done(struct applier *a)
 	view_done(&a->view);
 	wglist_done(&a->wanted);
 	wglist_done(&a->running);
+	wgmap_free(a->map);
 	free(a->failed);
 }
 
@@ -88,7 +92,7 @@ int applier_teardown(const struct node_conf *conf)
 	return r ? err_trace(r) : take_back(conf, wg, true);
 }
 
-static void add_failed(struct applier *a, const struct uuid *id, int error)
+void applier_note_failed(struct applier *a, const struct uuid *id, int error)
 {
 	struct replica_failed *failed;
 
@@ -102,85 +106,22 @@ static void add_failed(struct applier *a, const struct uuid *id, int error)
 	failed[a->n_failed++] = (struct replica_failed){.id = *id, .error = error};
 }
 
-/* An address of anybody else's would be let in by WireGuard, and cut off from where it is. */
-static bool is_in_range(const struct applier *a, const struct cidr *prefix)
-{
-	const struct tenantrec *t = members_tenant(a->replica->list);
-
-	return cidr_contains(prefix->family == CIDR_V4 ? &t->range4 : &t->range6, prefix);
-}
-
-/* What is sent there would go into the interface that it comes from, and round for ever. */
-static void leave_mesh(const struct applier *a, struct wg_peer *peer)
-{
-	const struct wg_endpoint *e = &peer->endpoint;
-	struct cidr host = {.family = e->family, .bits = e->family == CIDR_V4 ? 32 : 128};
-
-	memcpy(host.addr, e->addr, sizeof(host.addr));
-	if (!e->family || !is_in_range(a, &host))
-		return;
-	peer->endpoint = (struct wg_endpoint){0};
-	peer->endpoint_is_new = false;
-}
-
-static int add_wanted(struct applier *a, struct wg_list *wanted, const struct view_peer *p)
-{
-	struct wg_peer *peer;
-
-	if (p->kind != VIEW_NODE && !trust_k_n(&a->replica->trust, p->psk_version)) {
-		add_failed(a, &p->id, ENOKEY);
-		return 0;
-	}
-	peer = wglist_add_peer(wanted, &p->public_key);
-	if (!peer)
-		return -ENOMEM;
-	if (p->kind != VIEW_NODE)
-		key_psk_device(trust_k_n(&a->replica->trust, p->psk_version), p->id.b,
-			       p->key_version, &peer->psk);
-	peer->keepalive_s = p->keepalive_s;
-	endpoints_look(a->endpoints, &p->id, p->endpoint, a->from_cache, &peer->endpoint,
-		       &peer->endpoint_is_new);
-	leave_mesh(a, peer);
-	for (size_t i = 0; i < p->n_prefixes; i++) {
-		const struct cidr *prefix = &a->view.prefixes[p->first_prefix + i];
-		int r;
-
-		if (!is_in_range(a, prefix)) {
-			add_failed(a, &p->id, ERANGE);
-			continue;
-		}
-		r = wglist_add_prefix(wanted, prefix);
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
-/* Only the keeper writes the replica, so its own reading needs no lock. */
 static int make_wanted(struct applier *a)
 {
-	const struct view_options options = {.promoted = a->replica->promoted,
-					     .n_promoted = a->replica->n_promoted,
-					     .lease_over = a->lease_over};
-	struct wg_list wanted = {0};
+	struct wg_list wanted;
 	struct view view;
 	int r;
 
-	r = view_make(a->replica->list, &a->replica->self, &options, &view);
+	a->n_failed = 0;
+	r = wanted_make(a, a->replica->list, &view, &wanted);
 	if (r)
-		return err_trace(r);
+		return r;
+	endpoints_sweep(a->endpoints);
 	view_done(&a->view);
 	a->view = view;
-	a->n_failed = 0;
-	for (size_t i = 0; i < view.n_peers && !r; i++)
-		r = add_wanted(a, &wanted, &view.peers[i]);
-	if (r) {
-		wglist_done(&wanted);
-		return err_origin(r);
-	}
-	endpoints_sweep(a->endpoints);
 	wglist_done(&a->wanted);
 	a->wanted = wanted;
+	a->is_behind = false;
 	return 0;
 }
 
@@ -195,6 +136,7 @@ static int read_running(struct applier *a)
 	wglist_sort(&running);
 	wglist_done(&a->running);
 	a->running = running;
+	a->is_unread = false;
 	return 0;
 }
 
@@ -215,18 +157,33 @@ static void refused(void *arg, const struct wg_change *c, int error)
 	if (!p)
 		return;
 	log_warn("wg", "peer of member %s refused: %s", uuid_text(&p->id, id), strerror(-error));
-	add_failed(a, &p->id, -error);
+	applier_note_failed(a, &p->id, -error);
+}
+
+static void forget_map(struct applier *a)
+{
+	wgmap_free(a->map);
+	a->map = NULL;
+}
+
+static int compare(struct applier *a, struct wg_delta *ret_delta)
+{
+	int r = sync_make(&a->wanted, &a->running, ret_delta);
+
+	a->fits = !r && ret_delta->n_changes == 0;
+	return r;
 }
 
 /* Sends what differs; leaves a->running as it is afterwards. */
 static int push(struct applier *a)
 {
-	_cleanup_(wgdelta_done) struct wg_delta delta = {0};
+	_cleanup_(wgdelta_done) struct wg_delta delta = {0}, left = {0};
 	int r;
 
-	r = sync_make(&a->wanted, &a->running, &delta);
-	if (r || delta.n_changes == 0)
+	r = compare(a, &delta);
+	if (r || a->fits)
 		return r;
+	forget_map(a);
 	KILL_POINT("node_apply_before");
 	r = wg_apply(a->wg, &delta);
 	KILL_POINT("node_apply_after");
@@ -243,7 +200,8 @@ static int push(struct applier *a)
 		r = wg_apply_each(a->wg, &delta, refused, a);
 		log_debug("wg", "one by one: %s", r ? strerror(-r) : "done");
 	}
-	return read_running(a);
+	r = read_running(a);
+	return r ? r : compare(a, &left);
 }
 
 /*
@@ -257,35 +215,57 @@ static void note_missing(struct applier *a)
 		const struct wg_peer *running = wglist_find(&a->running, &p->public_key);
 
 		if (!running)
-			add_failed(a, &p->id, EADDRNOTAVAIL);
+			applier_note_failed(a, &p->id, EADDRNOTAVAIL);
 		else if (running->n_prefixes < p->n_prefixes)
-			add_failed(a, &p->id, EADDRINUSE);
+			applier_note_failed(a, &p->id, EADDRINUSE);
 		if (running && p->kind == VIEW_NODE)
 			endpoints_was_set(a->endpoints, &p->id);
 	}
+}
+
+static void count_running(struct applier *a)
+{
+	a->digest = (struct digest){{0}};
+	a->n_peers = a->running.n_peers;
+	for (size_t i = 0; i < a->running.n_peers; i++) {
+		const struct wg_peer *p = &a->running.peers[i];
+
+		digest_add_peer(&a->digest, &p->public_key);
+		for (size_t k = 0; k < p->n_prefixes; k++)
+			digest_add_prefix(&a->digest, &p->public_key,
+					  &a->running.prefixes[p->first_prefix + k]);
+	}
+}
+
+/* The map, while what runs is what is wanted, to the last prefix; the numbers that go with it. */
+static void keep_map(struct applier *a)
+{
+	bool is_exact = a->fits && a->n_failed == 0 && a->running.n_peers == a->wanted.n_peers &&
+			a->running.n_prefixes == a->wanted.n_prefixes;
+
+	if (!is_exact)
+		forget_map(a);
+	if (!is_exact || a->map)
+		return;
+	count_running(a);
+	if (wgmap_new(&a->running, &a->map))
+		log_debug("wg", "changes are not sent alone");
 }
 
 static void publish(struct applier *a, bool active)
 {
 	struct replica_interface *to = &a->replica->interface;
 	struct replica_failed *failed = calloc(a->n_failed + 1, sizeof(*failed));
-	struct digest digest = {{0}};
 
-	for (size_t i = 0; i < a->running.n_peers; i++) {
-		const struct wg_peer *p = &a->running.peers[i];
-
-		digest_add_peer(&digest, &p->public_key);
-		for (size_t k = 0; k < p->n_prefixes; k++)
-			digest_add_prefix(&digest, &p->public_key,
-					  &a->running.prefixes[p->first_prefix + k]);
-	}
+	if (!a->map)
+		count_running(a);
 	pthread_rwlock_wrlock(&a->replica->lock);
 	to->active = active;
 	to->listen_port = a->running.listen_port;
-	to->n_peers = (uint32_t)a->running.n_peers;
+	to->n_peers = (uint32_t)a->n_peers;
 	to->backend = wg_backend_name(a->wg);
 	to->backend_why = wg_backend_why(a->wg);
-	to->device_digest = digest;
+	to->device_digest = a->digest;
 	memcpy(to->forwarding, a->forwarding, sizeof(to->forwarding));
 	memcpy(to->overlap, a->overlap, sizeof(to->overlap));
 	if (active) {
@@ -423,6 +403,7 @@ static void close_removed(struct applier *a)
 	a->is_removed = take_back(a->conf, a->wg, a->conf->firewall != NODE_FIREWALL_OFF) == 0;
 	if (a->is_removed)
 		log_info("node", "interface, firewall table and switches are taken back");
+	forget_map(a);
 	wglist_done(&a->running);
 	publish(a, false);
 }
@@ -441,12 +422,21 @@ static void look_at_lease(struct applier *a)
 		log_info("node", "the Control Panel is heard again: devices are served");
 }
 
+/* After the interface was read: what is there, what is missing. */
+static void settle(struct applier *a)
+{
+	note_missing(a);
+	keep_map(a);
+}
+
 int applier_apply(struct applier *a)
 {
 	const struct member *self = members_get(a->replica->list, &a->replica->self);
 	bool was_up = a->is_up;
 	int r = 0;
 
+	forget_map(a);
+	touched_clear(&a->replica->touched);
 	if (!self) {
 		close_removed(a);
 		return -ENODATA;
@@ -457,6 +447,8 @@ int applier_apply(struct applier *a)
 		was_up = false;
 	if (!was_up)
 		r = raise_interface(a);
+	else if (a->is_unread)
+		r = read_running(a);
 	if (!r)
 		r = make_wanted(a);
 	if (!r)
@@ -465,9 +457,23 @@ int applier_apply(struct applier *a)
 		r = finish_interface(a, self);
 	a->is_up = r == 0;
 	if (a->is_up)
-		note_missing(a);
+		settle(a);
 	publish(a, a->is_up);
 	return r;
+}
+
+int applier_follow(struct applier *a)
+{
+	bool was_over = a->lease_over;
+
+	if (!a->is_up)
+		return applier_apply(a);
+	look_at_lease(a);
+	if (a->lease_over != was_over || !shortcut_take(a))
+		return applier_apply(a);
+	touched_clear(&a->replica->touched);
+	publish(a, true);
+	return 0;
 }
 
 /* Each peer of the member runs with all that it should have. */
@@ -537,6 +543,21 @@ bool applier_look(struct applier *a)
 	return true;
 }
 
+/* What was sent alone is compared with all the rest. */
+static int catch_up(struct applier *a)
+{
+	int r;
+
+	r = make_wanted(a);
+	if (!r)
+		r = push(a);
+	if (r)
+		return r;
+	settle(a);
+	publish(a, true);
+	return 0;
+}
+
 int applier_poll(struct applier *a)
 {
 	int r;
@@ -553,9 +574,15 @@ int applier_poll(struct applier *a)
 		a->is_up = false;
 		return applier_apply(a);
 	}
+	r = a->is_behind ? catch_up(a) : 0;
+	if (r)
+		return r;
 	review_ways(a);
 	r = push(a);
-	if (!r && a->n_failed && forget_mended(a))
+	if (r)
+		return r;
+	if (a->n_failed && forget_mended(a))
 		publish(a, true);
-	return r;
+	keep_map(a);
+	return 0;
 }

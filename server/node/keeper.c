@@ -71,7 +71,9 @@ struct keeper {
 
 	/* The thread's own. */
 	unsigned stream;
-	bool stop, must_apply, must_save, must_name, has_snapshot;
+	bool stop, must_save, must_name, has_snapshot;
+	bool must_apply, must_follow; /* the whole list; only what is touched */
+	bool must_prune;
 	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms, look_at_ms, name_at_ms;
 	uint64_t dns_look_at_ms;
 	uint64_t lease_save_at_ms;
@@ -160,7 +162,7 @@ static void take_peers(struct keeper *k, const Pb__PeersUpdated *event)
 
 	switch (r) {
 	case REPLICA_CHANGED:
-		k->must_apply = k->must_save = true;
+		k->must_follow = k->must_save = true;
 		k->has_snapshot = true;
 		k->applier.from_cache = false;
 		break;
@@ -340,13 +342,23 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 	}
 }
 
+/* What was sent alone is looked at with all the rest before long: once for all that comes now. */
+static void poll_soon(struct keeper *k)
+{
+	uint64_t at = k->applier.is_behind ? clock_boot_ms() + KEEPER_POLL_FAST_MS : 0;
+
+	if (at < k->poll_at_ms)
+		k->poll_at_ms = at;
+}
+
 static void apply(struct keeper *k)
 {
+	bool is_whole = k->must_apply || !k->must_follow;
 	int r;
 
 	trouble_begin(&k->trouble);
-	r = applier_apply(&k->applier);
-	k->must_apply = false;
+	r = is_whole ? applier_apply(&k->applier) : applier_follow(&k->applier);
+	k->must_apply = k->must_follow = false;
 	if (r && r != -ENODATA)
 		log_error("node", "list not applied: %s", strerror(-r));
 	trouble_end(&k->trouble, r == -ENODATA ? 0 : r, "the interface");
@@ -356,10 +368,9 @@ static void apply(struct keeper *k)
 		return;
 	}
 	k->retry_at_ms = 0;
-	rings_prune(k->node->rings, k->node->replica.list);
-	k->must_name = true;
+	k->must_name = k->must_prune = true;
 	/* A new device waits: look soon. */
-	k->poll_at_ms = 0;
+	poll_soon(k);
 	link_report(k->node->link, LINK_REPORT_APPLIED_MS);
 	watchers_publish(k->node->watchers, WATCH_STATE | WATCH_DEVICES | WATCH_NODES);
 	if (k->has_snapshot)
@@ -400,6 +411,7 @@ static void promote(struct keeper *k)
 
 static void poll_interface(struct keeper *k)
 {
+	bool was_behind = k->applier.is_behind;
 	struct poll_result result;
 	int r;
 
@@ -412,6 +424,11 @@ static void poll_interface(struct keeper *k)
 		k->poll_at_ms = clock_boot_ms() + RETRY_MS;
 		return;
 	}
+	if (was_behind && k->node->replica.interface.n_failed)
+		link_report(k->node->link, LINK_REPORT_APPLIED_MS);
+	if (k->must_prune)
+		rings_prune(k->node->rings, k->node->replica.list);
+	k->must_prune = false;
 	poll_read(k->node, &k->applier.view, &k->applier.running, &result);
 	if (result.promoted)
 		promote(k);
@@ -517,7 +534,7 @@ uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 	now = clock_boot_ms();
 	if (replica_lease_turned(&k->node->replica))
 		k->must_apply = true;
-	if (k->must_apply || (k->retry_at_ms && now >= k->retry_at_ms))
+	if (k->must_apply || k->must_follow || (k->retry_at_ms && now >= k->retry_at_ms))
 		apply(k);
 	if (now >= k->poll_at_ms)
 		poll_interface(k);

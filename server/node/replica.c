@@ -143,6 +143,16 @@ static int begin_or_go_on(struct replica *r, const Pb__PeersHead *head)
 	return REPLICA_GAP;
 }
 
+static void prune_pills(struct replica *r)
+{
+	for (size_t i = r->pills.n; i-- > 0;)
+		if (!members_get(r->list, &r->pills.rows[i].device_id)) {
+			struct uuid id = r->pills.rows[i].device_id;
+
+			pill_remove(&r->pills, &id);
+		}
+}
+
 static int take_snapshot(struct replica *r, const Pb__PeersUpdated *event,
 			 const Pb__PeersHead *head)
 {
@@ -170,13 +180,26 @@ static int take_snapshot(struct replica *r, const Pb__PeersUpdated *event,
 		return REPLICA_PARTIAL;
 	members_free(r->list);
 	r->list = TAKE(r->next);
+	r->touched.all = true;
+	prune_pills(r);
 	drop_next(r);
 	keep_head(r, event, head);
 	return REPLICA_CHANGED;
 }
 
+/* In proportion to the change: nothing here looks at each member. */
+static void hear(void *arg, const struct member *before, const struct member *now)
+{
+	struct replica *r = arg;
+
+	touched_note(&r->touched, &r->self, before, now);
+	if (before && !now)
+		pill_remove(&r->pills, &before->id);
+}
+
 static int take_change(struct replica *r, const Pb__PeersUpdated *event, const Pb__PeersHead *head)
 {
+	const struct members_ear ear = {.fn = hear, .arg = r};
 	const struct digest *expected;
 	struct digest space;
 	int e;
@@ -188,8 +211,9 @@ static int take_change(struct replica *r, const Pb__PeersUpdated *event, const P
 	if (head->to_generation <= r->head.generation)
 		return REPLICA_IGNORED;
 	expected = digest_of(head, &space);
-	e = expected ? members_apply(r->list, event->list.data, event->list.len, expected)
-		     : -EBADMSG;
+	e = expected
+		    ? members_apply_told(r->list, event->list.data, event->list.len, expected, &ear)
+		    : -EBADMSG;
 	if (e)
 		return e == -EILSEQ ? differs(head) : e;
 	keep_head(r, event, head);
@@ -197,7 +221,7 @@ static int take_change(struct replica *r, const Pb__PeersUpdated *event, const P
 }
 
 /* Promotions that the log agrees with, or whose rotation is over, are done. */
-static void prune(struct replica *r)
+static void prune_promoted(struct replica *r)
 {
 	size_t kept = 0;
 
@@ -205,12 +229,6 @@ static void prune(struct replica *r)
 		if (view_promoted_counts(r->list, &r->promoted[i]))
 			r->promoted[kept++] = r->promoted[i];
 	r->n_promoted = kept;
-	for (size_t i = r->pills.n; i-- > 0;)
-		if (!members_get(r->list, &r->pills.rows[i].device_id)) {
-			struct uuid id = r->pills.rows[i].device_id;
-
-			pill_remove(&r->pills, &id);
-		}
 }
 
 static void count(struct replica *r, int result)
@@ -240,7 +258,7 @@ int replica_take_peers(struct replica *r, const Pb__PeersUpdated *event)
 						: take_change(r, event, head);
 		count(r, result);
 		if (result == REPLICA_CHANGED) {
-			prune(r);
+			prune_promoted(r);
 			lease_set_length(&r->lease, members_tenant(r->list)->lease_s * 1000);
 		}
 	}

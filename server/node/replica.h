@@ -15,6 +15,7 @@
 #include "server/node/lease.h"
 #include "server/node/pill.h"
 #include "server/node/standing.h"
+#include "server/node/touched.h"
 #include "server/node/trust.h"
 #include "server/peers/view.h"
 
@@ -67,6 +68,7 @@ struct replica {
 	pthread_rwlock_t lock;
 	struct uuid self, tenant_id;
 	struct members *list;
+	struct touched touched; /* not applied yet; the keeper's thread alone */
 	struct replica_head head;
 	struct trust trust;
 	struct view_promoted *promoted;

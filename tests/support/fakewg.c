@@ -218,6 +218,7 @@ static int dump(const struct wg_options *o, struct wg_list *ret_list)
 
 	if (!f || !f->is_there)
 		return -ENODEV;
+	f->n_dumps++;
 	list.private_key = f->private_key;
 	list.listen_port = f->port;
 	for (size_t i = 0; i < f->n_peers && !r; i++) {

@@ -3,7 +3,8 @@
  * WireGuard back end in memory, found by its interface's name: peers, who holds
  * which prefix, handshakes as a test makes them. Takes messages as the kernel
  * does: a prefix moves to its newest holder, what is refused ends the message
- * and nothing before it is undone. Counts messages and what each one touched.
+ * and nothing before it is undone. Counts messages, what each one
+ * touched, and dumps.
  */
 #ifndef QM_FAKEWG_H
 #define QM_FAKEWG_H
@@ -25,7 +26,7 @@ struct fakewg {
 	struct key private_key;
 	uint16_t port;
 	bool is_there;
-	uint64_t n_messages, n_changes;
+	uint64_t n_messages, n_changes, n_dumps;
 	char fault[160]; /* the first message that made no sense; "": none */
 	/* May be NULL. True: this peer may not be added. */
 	bool (*refuses)(void *arg, const struct key *public_key);

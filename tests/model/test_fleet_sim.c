@@ -26,6 +26,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "server/cp/progress.h"
+#include "server/node/keeper.h"
 #include "server/node/link.h"
 #include "server/peers/view.h"
 #include "server/store/member_row.h"
@@ -41,6 +42,9 @@ enum {
 	CPU_SECONDS = 10,
 	BURST_EVERY = 110,
 	BURST = LIMIT_EVENT_QUEUE + 60, /* events */
+	LONELY_EVERY = 20,
+	ROTATIONS = 8,     /* of one event, to find one whose home listens */
+	PROMOTE_MS = 1500, /* a poll of the interface and the write after it */
 	LONG_TENANTS = 100,
 	LONG_NODES_EACH = 50,
 	LONG_ROUNDS = 1000,
@@ -71,7 +75,8 @@ static unsigned *asked_all; /* as each node had it before the round */
 static bool *was_slow;      /* in this round */
 static void *removed;       /* peers taken from an interface, as "interface key" */
 static uint64_t seed, dice;
-static unsigned n_violations, n_events, n_rounds, n_restarts, n_restores, n_mutations, n_refused;
+static unsigned n_violations, n_events, n_rounds, n_restarts, n_restores, n_mutations, n_refused,
+	n_promoted_alone;
 static int64_t jumped_ms;
 static char what_now[160];
 
@@ -295,9 +300,8 @@ static void shake_hands(void)
 	}
 }
 
-static void lose_interface(void)
+static void lose_interface(struct simnode *n)
 {
-	struct simnode *n = any_node();
 	const struct wg_options o = {.interface = n->wg->interface};
 
 	name_event("an interface is gone");
@@ -316,6 +320,45 @@ static void restart_panel(enum simfleet_between what)
 	n_restores++;
 	/* What was deleted since is there again. */
 	forget_removed();
+}
+
+/*
+ * A device takes its new key while the Control Panel is away, and the node starts again before
+ * anybody else knows: nothing but its own file says which key has the addresses. After a reboot
+ * even the interface does not.
+ */
+static void promote_alone(void)
+{
+	struct simtenant *t = &fleet.tenants[roll(fleet.n_tenants)];
+	const struct member *device;
+	struct member_key before;
+	struct simnode *n;
+	struct cidr address;
+
+	name_event("a promotion that nobody heard of");
+	for (unsigned i = 0; i < ROTATIONS && !t->is_suspended; i++)
+		n_mutations += simfleet_rotate(&fleet, t, i, false);
+	simfleet_run(&fleet, PROMOTE_MS);
+	n = simfleet_rotating(&fleet, t, &device);
+	if (!n)
+		return;
+	before = device->device.active;
+	address = cidr_v4(device->ip4, 32);
+	n->is_cut = true;
+	simnode_break(n);
+	fakewg_peer(n->wg, &device->device.pending.public_key)->is.handshake_ms = clock_wall_ms();
+	simfleet_run(&fleet, 3 * KEEPER_POLL_FAST_MS + PROMOTE_MS);
+	if (fakewg_peer(n->wg, &before.public_key))
+		violation(n, "a promotion is not carried out", before.key_version, 0);
+	simnode_kill(n);
+	if (roll(2))
+		lose_interface(n);
+	start_node(n);
+	name_event("a promotion that nobody heard of");
+	simfleet_run(&fleet, PROMOTE_MS);
+	n_promoted_alone++;
+	if (fakewg_peer(n->wg, &before.public_key) || !fakewg_holder(n->wg, &address))
+		violation(n, "a promotion is forgotten by a start", before.key_version, 0);
 }
 
 static void jump(void)
@@ -361,6 +404,8 @@ static void happen(void)
 		restart_panel(n_restarts % 3 ? SIMFLEET_RESTORE : SIMFLEET_BACK_UP);
 	} else if (n_events % BURST_EVERY == BURST_EVERY / 4) {
 		burst();
+	} else if (n_events % LONELY_EVERY == LONELY_EVERY / 4) {
+		promote_alone();
 	} else if (n_rounds % 2 == 0 && roll(3) == 0) {
 		rot();
 	} else if (what < 47) {
@@ -380,7 +425,7 @@ static void happen(void)
 	} else if (what < 94) {
 		jump();
 	} else {
-		lose_interface();
+		lose_interface(n);
 	}
 }
 
@@ -607,10 +652,10 @@ static void tell(void)
 		most = n->most_waiting > most ? n->most_waiting : most;
 	}
 	printf("%u nodes, %u rounds, %u events: %u changes (%u refused), %u restarts of the Control "
-	       "Panel, %u older stores; %llu hellos, %llu reports, %llu messages to interfaces, "
-	       "%zu events waited at most, %llu s of the clock\n",
+	       "Panel, %u older stores, %u lonely promotions; %llu hellos, %llu reports, %llu "
+	       "messages to interfaces, %zu events waited at most, %llu s of the clock\n",
 	       fleet.n_nodes, n_rounds, n_events, n_mutations, n_refused, n_restarts, n_restores,
-	       hellos, reports, messages, most,
+	       n_promoted_alone, hellos, reports, messages, most,
 	       (unsigned long long)(fleet.boot_ms - 1000000) / 1000);
 }
 

@@ -376,6 +376,33 @@ bool simfleet_suspend(struct simfleet *f, struct simtenant *t, bool suspend)
 	return true;
 }
 
+/* A device of this node with a next key that waits on its interface. */
+static const struct member *waits_for_promotion(const struct simnode *n)
+{
+	const struct members *list = n->node.replica.list;
+
+	for (size_t i = 0; n->is_up && !n->is_cut && i < members_count(list); i++) {
+		const struct member *m = members_at(list, i);
+
+		if (m->kind == MEMBER_DEVICE && !m->suspended && m->device.pending.key_version &&
+		    uuid_equal(&m->device.home, &n->node.identity.node_id) &&
+		    fakewg_peer(n->wg, &m->device.pending.public_key))
+			return m;
+	}
+	return NULL;
+}
+
+struct simnode *simfleet_rotating(const struct simfleet *f, const struct simtenant *t,
+				  const struct member **ret_device)
+{
+	for (unsigned i = t->first; i < t->first + t->n_nodes; i++) {
+		*ret_device = waits_for_promotion(&f->nodes[i]);
+		if (*ret_device)
+			return &f->nodes[i];
+	}
+	return NULL;
+}
+
 /* --- life --- */
 
 static void make_node(struct simfleet *f, struct simtenant *t, unsigned index)

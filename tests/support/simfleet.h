@@ -68,4 +68,9 @@ bool simfleet_rotate(struct simfleet *f, struct simtenant *t, unsigned device, b
 bool simfleet_suspend(struct simfleet *f, struct simtenant *t, bool suspend);
 bool simfleet_delete(struct simfleet *f, struct simtenant *t, unsigned device);
 
+/* A node of the tenant whose interface has the next key of a device, and that device, as its list
+ * has it; NULL: none. */
+struct simnode *simfleet_rotating(const struct simfleet *f, const struct simtenant *t,
+				  const struct member **ret_device);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "gen/rpc/agent_service.h"
 #include "server/cp/fields.h"
 #include "server/cp/hub.h"
 #include "server/cp/inspection.h"
@@ -160,6 +161,17 @@ static int too_often(struct call *call, uint64_t wait_ms)
 	return r;
 }
 
+int agents_admit(struct call *call, void *owner)
+{
+	struct cp *cp = owner;
+	uint64_t wait_ms;
+
+	if (call->method != &agent_service_methods[METHOD_AGENT_REPORT])
+		return 0;
+	wait_ms = manners_admit(cp->manners, &call->caller.node_id, MANNERS_REPORT, 1);
+	return wait_ms ? too_often(call, wait_ms) : 0;
+}
+
 int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResponse *out)
 {
 	const struct uuid *tenant = &call->caller.tenant_id, *node = &call->caller.node_id;
@@ -176,7 +188,7 @@ int agents_report(struct call *call, const Pb__ReportRequest *in, Pb__ReportResp
 	bool differs;
 	int r;
 
-	wait_ms = manners_admit(cp->manners, node, MANNERS_REPORT,
+	wait_ms = manners_admit(cp->manners, node, MANNERS_DEVICES,
 				manners_weight(in->n_statuses + in->n_promoted));
 	if (wait_ms)
 		return too_often(call, wait_ms);

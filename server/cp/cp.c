@@ -239,6 +239,7 @@ struct services *cp_services(struct cp *cp)
 {
 	const struct service_hooks hooks = {.authenticate = credential_authenticate,
 					    .licence = credential_licence,
+					    .admit = agents_admit,
 					    .finished = on_finished,
 					    .owner = cp};
 	struct services *s = services_new(&hooks);

@@ -15,6 +15,7 @@ enum { BUCKETS = 4096 };
 struct row {
 	struct uuid node;
 	struct quota hellos, reports, certificates;
+	uint64_t reports_from_ms; /* it was told to come again then */
 	struct mismatch mismatch;
 	struct row *next;
 };
@@ -75,7 +76,26 @@ static struct row *row_of(struct manners *m, const struct uuid *node)
 
 uint32_t manners_weight(size_t n_devices)
 {
-	return 1 + (uint32_t)(n_devices / LIMIT_REPORT_DEVICES);
+	return (uint32_t)(n_devices / LIMIT_REPORT_DEVICES);
+}
+
+static uint64_t admit_report(struct row *row, uint64_t now)
+{
+	return now < row->reports_from_ms
+		       ? row->reports_from_ms - now
+		       : quota_take(&row->reports, 1, LIMIT_RATE(NODE_REPORTS), now);
+}
+
+/* One that is refused was read for nothing: until it may come again, itself counted, none is. */
+static uint64_t admit_devices(struct row *row, uint32_t n, uint64_t now)
+{
+	uint64_t wait = quota_take(&row->reports, n, LIMIT_RATE(NODE_REPORTS), now);
+
+	if (!wait)
+		return 0;
+	wait += 1000 / LIMIT_NODE_REPORTS_PER_S;
+	row->reports_from_ms = now + wait;
+	return wait;
 }
 
 uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask, uint32_t n)
@@ -89,8 +109,10 @@ uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_
 		wait = quota_take(&row->hellos, n, LIMIT_RATE(NODE_HELLOS), now);
 	else if (row && ask == MANNERS_CERTIFICATE)
 		wait = quota_take(&row->certificates, n, LIMIT_RATE(NODE_CERTIFICATES), now);
+	else if (row && ask == MANNERS_DEVICES)
+		wait = admit_devices(row, n, now);
 	else if (row)
-		wait = quota_take(&row->reports, n, LIMIT_RATE(NODE_REPORTS), now);
+		wait = admit_report(row, now);
 	pthread_mutex_unlock(&m->lock);
 	return wait;
 }

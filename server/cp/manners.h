@@ -18,15 +18,16 @@ struct manners;
 struct manners *manners_new(void);
 void manners_free(struct manners *m);
 
-enum manners_ask { MANNERS_HELLO, MANNERS_REPORT, MANNERS_CERTIFICATE };
+enum manners_ask { MANNERS_HELLO, MANNERS_REPORT, MANNERS_DEVICES, MANNERS_CERTIFICATE };
 
 /*
- * 0: it may; else it asks too often: ms until it may again. n: how much at a time, 1 of
- * hellos and certificates; of reports see manners_weight.
+ * 0: it may; else it asks too often: ms until it may again. n: how much at a time, 1 but
+ * for MANNERS_DEVICES: what a report that was admitted is about, see manners_weight, when it
+ * was read. Who was told to wait with reports is held to it: none is admitted earlier.
  */
 uint64_t manners_admit(struct manners *m, const struct uuid *node, enum manners_ask ask,
 		       uint32_t n);
-/* A report that is about so many devices counts as so many: each of them is looked up. */
+/* What a report about so many devices counts for beside itself: each of them is looked up. */
 uint32_t manners_weight(size_t n_devices);
 /* A report's list digest. True: resync the node now. */
 bool manners_digest(struct manners *m, const struct uuid *node, bool differs, uint64_t generation);

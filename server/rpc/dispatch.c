@@ -273,6 +273,11 @@ static int guards(struct live *l)
 		if (r)
 			return err_trace(r);
 	}
+	if (hooks->admit) {
+		r = hooks->admit(call, hooks->owner);
+		if (r)
+			return err_trace(r);
+	}
 	if (method_caller_streams(call->method))
 		return 0; /* inflow.c decodes and checks each message */
 	r = call->door->decode(call, &call->in);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one place every call passes. Guards in this order: budgets ->
- * authenticate -> audience and role -> cheap user limits -> licence -> decode
- * with bounds -> handler -> encode -> finished hook. Nothing of the request is
- * parsed before the guards.
+ * authenticate -> audience and role -> cheap user limits -> licence -> admit
+ * -> decode with bounds -> handler -> encode -> finished hook. Nothing of the
+ * request is parsed before the guards.
  */
 #ifndef QM_DISPATCH_H
 #define QM_DISPATCH_H

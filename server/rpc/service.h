@@ -27,6 +27,11 @@ struct service_hooks {
 	int (*authenticate)(struct call *call, void *owner);
 	/* Is the method's feature on and the plan high enough? 0 or ERR_PLAN_LACKS_FEATURE. */
 	int (*licence)(struct call *call, void *owner);
+	/*
+	 * May this caller ask again already? 0 or ERR_RATE_LIMITED. Before the request is decoded:
+	 * who asks too often costs no more than that.
+	 */
+	int (*admit)(struct call *call, void *owner);
 	/* A refusal before the handler ran, or any result of an audited method: for counters and
 	 * audit. */
 	void (*finished)(struct call *call, int r, void *owner);

@@ -21,7 +21,7 @@ typedef int (*answer_fn)(struct call *call, const void *in, void *out);
 static struct {
 	char steps[256]; /* a letter per step, in order */
 	struct caller who;
-	int authenticate_r, licence_r, decode_r;
+	int authenticate_r, licence_r, admit_r, decode_r;
 	char service[300];
 	answer_fn handler;
 	int n_done, n_messages, n_secret, n_finished, finished_r, n_end;
@@ -53,6 +53,14 @@ static int licence(struct call *call, void *owner)
 	(void)owner;
 	step('l');
 	return t.licence_r;
+}
+
+static int admit(struct call *call, void *owner)
+{
+	(void)call;
+	(void)owner;
+	step('p');
+	return t.admit_r;
 }
 
 static void finished(struct call *call, int r, void *owner)
@@ -152,6 +160,7 @@ static void run_with(bool bound)
 {
 	const struct service_hooks hooks = {.authenticate = authenticate,
 					    .licence = licence,
+					    .admit = admit,
 					    .finished = finished,
 					    .forward = forward};
 	const handler_fn handlers[] = {bound ? handler : NULL};
@@ -201,7 +210,7 @@ static void straight_line(void **state)
 {
 	(void)state;
 	run();
-	assert_string_equal(t.steps, "aldhe");
+	assert_string_equal(t.steps, "alpdhe");
 	assert_int_equal(t.n_messages, 1);
 	assert_int_equal(t.code, GRPC_OK);
 	assert_int_equal(t.n_finished, 0);
@@ -225,14 +234,19 @@ static void each_guard_ends_it(void **state)
 	run();
 	assert_string_equal(t.steps, "al");
 	setup(NULL);
+	t.admit_r = ERR_RATE_LIMITED;
+	run();
+	assert_string_equal(t.steps, "alp"); /* and is not decoded */
+	assert_int_equal(t.err, ERR_RATE_LIMITED);
+	setup(NULL);
 	t.decode_r = ERR_MESSAGE_INVALID;
 	run();
-	assert_string_equal(t.steps, "ald");
+	assert_string_equal(t.steps, "alpd");
 	assert_int_equal(t.code, GRPC_INTERNAL);
 	setup(NULL);
 	memset(t.service, 'x', 201); /* the .proto says 200 */
 	run();
-	assert_string_equal(t.steps, "ald");
+	assert_string_equal(t.steps, "alpd");
 	assert_int_equal(t.err, ERR_FIELD_INVALID);
 	assert_non_null(strstr(t.words, "service"));
 	setup(NULL);
@@ -350,7 +364,7 @@ static void endings(void **state)
 	t.handler = parks;
 	row.policy.audit = "x.y";
 	run();
-	assert_string_equal(t.steps, "aldhe");
+	assert_string_equal(t.steps, "alpdhe");
 	assert_int_equal(t.n_messages, 1);
 	assert_int_equal(t.n_finished, 1);
 	assert_int_equal(t.finished_r, 0);
@@ -368,7 +382,7 @@ static void unbound_rows(void **state)
 	setup(NULL);
 	row.policy.runs_on = RUNS_ON_FORWARD;
 	run_with(false);
-	assert_string_equal(t.steps, "aldfe");
+	assert_string_equal(t.steps, "alpdfe");
 	assert_int_equal(t.code, GRPC_OK);
 }
 

@@ -576,12 +576,14 @@ int room_publish(struct room *room)
 
 /* --- what time brings --- */
 
-/* What a stream that was behind missed, all in one. False: the store does not answer. */
-static bool catch_up(struct stream *stream)
+/* What a stream that was behind missed, all in one. False: it could not be made, tried again. */
+static bool catch_up(struct stream *stream, uint64_t now)
 {
 	int r;
 
 	if (call_queued(stream->call))
+		return true;
+	if (stream->failed_ms && now - stream->failed_ms < LOOK_MS)
 		return true;
 	stream->behind = false;
 	stream->room->all->n_behind--;
@@ -589,8 +591,10 @@ static bool catch_up(struct stream *stream)
 	if (r < 0) {
 		stream->behind = true;
 		stream->room->all->n_behind++;
+		stream->failed_ms = now;
 		return false;
 	}
+	stream->failed_ms = 0;
 	if (r == ERR_NOT_FOUND)
 		call_finish(stream->call, ERR_TOKEN_INVALID);
 	/* Statuses that were dropped meanwhile come with the next interest. */
@@ -615,16 +619,24 @@ static void look_census(struct room *room, uint64_t now)
 	room->census_mark = mark;
 }
 
+/*
+ * A failure ends this look at this tenant: with a store that does not answer it costs one attempt
+ * each. The next look begins with others, so that one stream keeps nobody waiting.
+ */
 static void look(struct room *room, void *arg)
 {
-	bool *store_answers = arg;
 	uint64_t now = clock_boot_ms();
+	bool goes_on;
 
-	if (room->must_publish && *store_answers)
-		*store_answers = room_publish(room) == 0;
-	for (struct stream *s = room->streams; s && *store_answers; s = s->next) {
+	(void)arg;
+	if (room->must_publish && now - room->failed_ms >= LOOK_MS) {
+		room->failed_ms = now;
+		(void)!room_publish(room);
+	}
+	goes_on = !room->must_publish;
+	for (struct stream *s = room->streams; s && goes_on; s = s->next) {
 		if (s->behind)
-			*store_answers = catch_up(s);
+			goes_on = catch_up(s, now);
 	}
 	if (room->snapshot.n && now - room->snapshot_used_ms >= SNAPSHOT_REST_MS)
 		publish_frames_done(&room->snapshot);
@@ -642,12 +654,11 @@ static void look_liveness(struct room *room, void *arg)
 void rooms_turn(struct rooms *rooms)
 {
 	uint64_t now = clock_boot_ms();
-	bool store_answers = true;
 
 	if (rooms->n_liveness_due)
 		rooms_each(rooms, look_liveness, &now);
 	if (now - rooms->looked_ms < (rooms->n_behind ? LOOK_BEHIND_MS : LOOK_MS))
 		return;
 	rooms->looked_ms = now;
-	rooms_each(rooms, look, &store_answers);
+	rooms_each(rooms, look, NULL);
 }

@@ -27,6 +27,7 @@ struct stream {
 	uint64_t epoch, sent;
 	size_t queued_bytes; /* sent since the queue was last empty */
 	bool behind;         /* given nothing more until its queue is empty */
+	uint64_t failed_ms;  /* it could not be given what it lacks; 0: never */
 	struct stream *prev, *next, *next_same;
 };
 
@@ -37,6 +38,7 @@ struct room {
 	struct uuid tenant;
 	uint64_t epoch, published; /* 0: not looked up yet */
 	bool must_publish;         /* the store did not answer */
+	uint64_t failed_ms;        /* when it was asked again last */
 	struct stream *streams;
 	size_t n_streams;
 	char kid[KEYRING_KID_ROOM]; /* by which what follows is signed */

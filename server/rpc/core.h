@@ -48,11 +48,11 @@ struct loop {
 	unsigned n_spare_calls;
 	struct h2stream *spare_streams;
 	unsigned n_spare_streams;
-	atomic_uint n_conns; /* for others to read */
-	unsigned crowd;      /* the most there were since memory was last given back */
-	unsigned drain;      /* 0, then the step of loop_drain */
-	bool stop, secret;   /* secret: some went by in this turn; its end wipes the stack */
-	int64_t date_s;      /* of the text below */
+	atomic_uint n_conns;                     /* for others to read */
+	unsigned crowd, fewest, n_before, quiet; /* of all loops, on the first; see after_crowd */
+	unsigned drain;                          /* 0, then the step of loop_drain */
+	bool stop, secret; /* secret: some went by in this turn; its end wipes the stack */
+	int64_t date_s;    /* of the text below */
 	char date[32];
 	struct loop_engine *engine; /* h2o's part */
 };

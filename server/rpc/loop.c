@@ -29,6 +29,7 @@
 #define ACCEPTS_AT_END 1024 /* the backlog */
 #define INPUT_ROOM 24576    /* a frame or a head of 16 KiB, and the 4 KiB h2o reads at once */
 #define CROWD_MIN 256       /* connections; fewer are not worth a walk through the heap */
+#define CROWD_QUIET 2       /* ticks without another one: the last handshake is over */
 #define ACCEPT_REST 200     /* ms without accepting when descriptors have run out */
 
 _Static_assert(sizeof(((struct loop_note *)0)->link) == sizeof(h2o_multithread_message_t),
@@ -507,17 +508,29 @@ static void on_due(h2o_timeout_entry_t *entry)
 		     it */
 }
 
-/* When most of many have left: malloc would keep for ever what they needed. */
+/*
+ * When most of many have left, or many have come and their handshakes are over: malloc would keep
+ * for ever what they needed.
+ * Counted are the most and the fewest since memory was last given back, and ticks in a row that
+ * brought none.
+ */
 static void after_crowd(struct loop *l)
 {
-	unsigned n = l->n_conns;
+	unsigned n = l->server->n_conns;
+	bool left, came;
 
-	if (n > l->crowd)
-		l->crowd = n;
-	if (l->crowd < CROWD_MIN || n > l->crowd / 4)
+	if (l->index)
+		return;
+	l->quiet = n > l->n_before ? 0 : l->quiet + 1;
+	l->n_before = n;
+	l->crowd = n > l->crowd ? n : l->crowd;
+	l->fewest = n < l->fewest ? n : l->fewest;
+	left = l->crowd >= CROWD_MIN && n <= l->crowd / 4;
+	came = n - l->fewest >= CROWD_MIN && l->quiet >= CROWD_QUIET;
+	if (!left && !came)
 		return;
 	malloc_trim(0);
-	l->crowd = n;
+	l->crowd = l->fewest = n;
 }
 
 static void on_tick(struct timer *t)

@@ -22,14 +22,22 @@ static void ask(struct room *room, uint64_t now)
 	frame_unref(frame);
 }
 
-static void show_all(struct stream *stream)
+/* The part that is next; what comes after it when this one was read. */
+static void show_part(struct stream *stream)
 {
 	struct room *room = stream->room;
-	struct frame *full = presence_update(room_cp(room), &room->tenant, NULL, 0, true);
+	struct frame *part = presence_part(room_cp(room), &room->tenant, &stream->status_at);
 
-	if (full)
-		room_send(stream, full);
-	frame_unref(full);
+	if (!part || !room_send(stream, part))
+		stream->status_at = 0;
+	frame_unref(part);
+}
+
+bool interest_go_on(struct stream *stream)
+{
+	if (stream->status_at && !call_queued(stream->call))
+		show_part(stream);
+	return stream->status_at != 0;
 }
 
 void interest_shown(struct room *room, const struct uuid *node)
@@ -38,8 +46,10 @@ void interest_shown(struct room *room, const struct uuid *node)
 	uint64_t now = clock_boot_ms();
 
 	if (s && s->interest_until_ms <= now + INTEREST_MS / 2) {
-		if (s->interest_until_ms <= now)
-			show_all(s);
+		if (s->interest_until_ms <= now) {
+			s->status_at = 0;
+			show_part(s);
+		}
 		s->interest_until_ms = now + INTEREST_MS;
 	}
 	ask(room, now);

@@ -12,6 +12,8 @@
 
 /* Somebody looks at this node's page (nil: at the Control Panel's). */
 void interest_shown(struct room *room, const struct uuid *node);
+/* Statuses that are left of what it asked for, when it has read the rest; true: more are left. */
+bool interest_go_on(struct stream *stream);
 /* A stream that begins, or was behind, does not know that the others were asked. */
 void interest_greet(struct stream *stream);
 /* Statuses that a node reported, for the nodes that are interested. */

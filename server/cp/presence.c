@@ -15,7 +15,8 @@
 enum {
 	BUCKETS = 4096,
 	DOWN_MAX = 4094,
-	FULL_MAX = 4096,
+	FULL_MAX = 4096, /* of one update */
+	ARENA_BUDGET = 4 << 20,
 	CONNECTED_MS = 180000,
 	RX_FRESH_MS = 30000,
 	IDLE_MS = 600000,
@@ -141,7 +142,7 @@ void presence_report(struct presence *p, const struct uuid *tenant, const struct
 	for (size_t i = 0; i < n; i++)
 		take(p, tenant, statuses[i]);
 	pthread_mutex_unlock(&p->lock);
-	frame = presence_update(p->cp, tenant, statuses, n, false);
+	frame = presence_update(p->cp, tenant, statuses, n);
 	if (frame)
 		hub_relay(p->cp->hub, tenant, node, frame);
 	watch_changed(p->cp->watch, tenant, WATCH_DEVICES);
@@ -237,17 +238,33 @@ static bool add_entry(struct all *all, struct entry *e)
 	return true;
 }
 
-static void add_all(struct presence *p, const struct uuid *tenant, struct all *all)
+static size_t count_of(const struct entry *e, const struct uuid *tenant)
 {
+	size_t n = 0;
+
+	for (; e; e = e->next)
+		n += uuid_equal(&e->tenant, tenant);
+	return n;
+}
+
+/* Whole buckets from there on, as many as fit; the first that did not, 0: all did. */
+static int add_part(struct presence *p, const struct uuid *tenant, struct all *all, size_t *at)
+{
+	size_t i;
+	int r = 0;
+
 	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < BUCKETS; i++) {
-		for (struct entry *e = p->buckets[i]; e; e = e->next) {
-			if (all->n == FULL_MAX ||
-			    (uuid_equal(&e->tenant, tenant) && !add_entry(all, e)))
-				break;
+	for (i = *at; !r && i < BUCKETS; i++) {
+		if (all->n && all->n + count_of(p->buckets[i], tenant) > FULL_MAX)
+			break;
+		for (struct entry *e = p->buckets[i]; e && all->n < FULL_MAX; e = e->next) {
+			if (uuid_equal(&e->tenant, tenant) && !add_entry(all, e))
+				r = -ENOMEM;
 		}
 	}
 	pthread_mutex_unlock(&p->lock);
+	*at = i < BUCKETS ? i : 0;
+	return r;
 }
 
 static Pb__NodeLag *make_lag(struct arena *arena, const struct lag *lag)
@@ -315,33 +332,50 @@ static int add_nodes(struct cp *cp, struct arena *arena, const struct uuid *tena
 	return 0;
 }
 
+static struct frame *encode(struct cp *cp, const struct uuid *tenant,
+			    Pb__DeviceStatusUpdate *update)
+{
+	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
+
+	update->converged_generation = progress_converged(cp->progress, tenant);
+	event.type = (char *)"mesh.device.status";
+	event.body_case = PB__AGENT_EVENT__BODY_DEVICE_STATUS;
+	event.device_status = update;
+	return events_frame(&event, false);
+}
+
 struct frame *presence_update(struct cp *cp, const struct uuid *tenant,
-			      Pb__PeerStatus *const *statuses, size_t n, bool full)
+			      Pb__PeerStatus *const *statuses, size_t n)
 {
 	_cleanup_(arena_done) struct arena arena;
 	Pb__DeviceStatusUpdate update = PB__DEVICE_STATUS_UPDATE__INIT;
-	Pb__AgentEvent event = PB__AGENT_EVENT__INIT;
-	struct all all = {.arena = &arena};
 
-	arena_init(&arena, 4 << 20);
-	if (full) {
-		all.statuses = arena_alloc(&arena, FULL_MAX * sizeof(*all.statuses));
-		if (!all.statuses)
-			return NULL;
-		add_all(cp->presence, tenant, &all);
-	}
-	update.statuses = full ? all.statuses : (Pb__PeerStatus **)statuses;
-	update.n_statuses = full ? all.n : n;
-	update.full = full;
+	arena_init(&arena, ARENA_BUDGET);
+	update.statuses = (Pb__PeerStatus **)statuses;
+	update.n_statuses = n;
 	/* What a node reported of its devices changes nothing of this, and costs no look at all
 	 * nodes. */
-	if ((full || !n) && add_nodes(cp, &arena, tenant, &update))
+	if (!n && add_nodes(cp, &arena, tenant, &update))
 		return NULL;
-	update.converged_generation = progress_converged(cp->progress, tenant);
-	event.type = (char *)"mesh.device.status";
-	event.body_case = PB__AGENT_EVENT__BODY_DEVICE_STATUS;
-	event.device_status = &update;
-	return events_frame(&event, false);
+	return encode(cp, tenant, &update);
+}
+
+struct frame *presence_part(struct cp *cp, const struct uuid *tenant, size_t *at)
+{
+	_cleanup_(arena_done) struct arena arena;
+	Pb__DeviceStatusUpdate update = PB__DEVICE_STATUS_UPDATE__INIT;
+	struct all all = {.arena = &arena};
+
+	arena_init(&arena, ARENA_BUDGET);
+	all.statuses = arena_alloc(&arena, FULL_MAX * sizeof(*all.statuses));
+	if (!all.statuses || add_part(cp->presence, tenant, &all, at))
+		return NULL;
+	update.statuses = all.statuses;
+	update.n_statuses = all.n;
+	update.full = *at == 0;
+	if (update.full && add_nodes(cp, &arena, tenant, &update))
+		return NULL;
+	return encode(cp, tenant, &update);
 }
 
 /* --- to disk --- */

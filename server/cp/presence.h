@@ -32,11 +32,16 @@ void presence_forget(struct presence *p, const struct uuid *tenant, const struct
 /* Devices that a status is remembered of. */
 size_t presence_count(struct presence *p);
 /*
- * A DeviceStatusUpdate with these statuses (full: all of the tenant), the homes
- * that are away and the generation all have; NULL: out of memory.
+ * A DeviceStatusUpdate with these statuses, without any the homes that are away, and the
+ * generation all have; NULL: out of memory.
  */
 struct frame *presence_update(struct cp *cp, const struct uuid *tenant,
-			      Pb__PeerStatus *const *statuses, size_t n, bool full);
+			      Pb__PeerStatus *const *statuses, size_t n);
+/*
+ * All statuses of the tenant in parts: the part from *at on, 0 for the first, which moves to the
+ * next one, or to 0 behind the last. Only the last one is full and has homes and convergence.
+ */
+struct frame *presence_part(struct cp *cp, const struct uuid *tenant, size_t *at);
 /* What the pill shows. */
 Pb__DeviceStatus presence_pill(const struct presence_status *s, int64_t now_ms);
 /* Writes what changed. */

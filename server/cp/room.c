@@ -33,6 +33,7 @@ struct rooms {
 	struct room *buckets[BUCKETS];
 	struct stream *nodes[NODE_BUCKETS];
 	size_t n_streams, n_behind, n_liveness_due;
+	size_t n_showing; /* streams with statuses to come, at the last look */
 	uint64_t looked_ms;
 };
 
@@ -249,7 +250,7 @@ void room_send_all(struct room *room, struct frame *frame)
 static void send_liveness(struct room *room)
 {
 	struct cp *cp = room->all->cp;
-	struct frame *frame = presence_update(cp, &room->tenant, NULL, 0, false);
+	struct frame *frame = presence_update(cp, &room->tenant, NULL, 0);
 	uint64_t now = clock_boot_ms();
 
 	for (struct stream *s = room->streams; frame && s; s = s->next) {
@@ -599,6 +600,7 @@ static bool catch_up(struct stream *stream, uint64_t now)
 		call_finish(stream->call, ERR_TOKEN_INVALID);
 	/* Statuses that were dropped meanwhile come with the next interest. */
 	stream->interest_until_ms = 0;
+	stream->status_at = 0;
 	room_tell_liveness(stream->room);
 	return true;
 }
@@ -626,9 +628,9 @@ static void look_census(struct room *room, uint64_t now)
 static void look(struct room *room, void *arg)
 {
 	uint64_t now = clock_boot_ms();
+	size_t *n_showing = arg;
 	bool goes_on;
 
-	(void)arg;
 	if (room->must_publish && now - room->failed_ms >= LOOK_MS) {
 		room->failed_ms = now;
 		(void)!room_publish(room);
@@ -637,6 +639,8 @@ static void look(struct room *room, void *arg)
 	for (struct stream *s = room->streams; s && goes_on; s = s->next) {
 		if (s->behind)
 			goes_on = catch_up(s, now);
+		else if (s->status_at)
+			*n_showing += interest_go_on(s);
 	}
 	if (room->snapshot.n && now - room->snapshot_used_ms >= SNAPSHOT_REST_MS)
 		publish_frames_done(&room->snapshot);
@@ -657,8 +661,10 @@ void rooms_turn(struct rooms *rooms)
 
 	if (rooms->n_liveness_due)
 		rooms_each(rooms, look_liveness, &now);
-	if (now - rooms->looked_ms < (rooms->n_behind ? LOOK_BEHIND_MS : LOOK_MS))
+	if (now - rooms->looked_ms <
+	    (rooms->n_behind || rooms->n_showing ? LOOK_BEHIND_MS : LOOK_MS))
 		return;
 	rooms->looked_ms = now;
-	rooms_each(rooms, look, NULL);
+	rooms->n_showing = 0;
+	rooms_each(rooms, look, &rooms->n_showing);
 }

@@ -23,6 +23,7 @@ struct stream {
 	struct uuid node;
 	int64_t expires_ms;
 	uint64_t interest_until_ms;
+	size_t status_at; /* of presence's parts, the one to send next; 0: none */
 	/* The list its node has once it has read all that was sent; 0: none. */
 	uint64_t epoch, sent;
 	size_t queued_bytes; /* sent since the queue was last empty */

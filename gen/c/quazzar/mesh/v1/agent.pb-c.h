@@ -391,7 +391,7 @@ struct  Pb__DeviceStatusUpdate
    */
   uint64_t converged_generation;
   /*
-   * The first update after Interest: all there is.
+   * The last of the updates that tell all there is, after Interest; one, but in a large tenant.
    */
   protobuf_c_boolean full;
   /*

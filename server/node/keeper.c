@@ -25,6 +25,7 @@
 #include "server/node/rings.h"
 #include "server/node/trim.h"
 #include "server/node/trouble.h"
+#include "server/node/waiters.h"
 #include "server/node/watchers.h"
 
 #define SAVE_EVERY_MS 1000
@@ -33,7 +34,8 @@
 #define RETRY_MS 3000
 #define TRIM_AFTER_MS 5000
 #define LOOK_EVERY_MS 30000
-#define MAX_WAITERS 1024
+#define FETCH_EVERY_MS 1000
+#define FETCH_PATIENCE_MS 10000
 
 enum note_kind {
 	NOTE_EVENT,
@@ -47,16 +49,6 @@ enum note_kind {
 	NOTE_FORGET,
 	NOTE_SERVE,
 	NOTE_CERTIFICATE
-};
-
-struct waiter {
-	void (*fn)(void *arg, int result);
-	void *arg;
-};
-
-struct waiters {
-	struct waiter rows[MAX_WAITERS];
-	size_t n;
 };
 
 struct keeper {
@@ -77,8 +69,10 @@ struct keeper {
 	uint64_t poll_at_ms, save_at_ms, retry_at_ms, trim_at_ms, look_at_ms, name_at_ms;
 	uint64_t dns_look_at_ms;
 	uint64_t lease_save_at_ms;
-	struct waiters on_snapshot, on_status;
+	struct waiters on_snapshot, on_next, on_status;
+	uint64_t fetch_at_ms; /* no earlier is the list fetched anew for on_next */
 
+	atomic_bool is_fetching;                /* for on_snapshot */
 	atomic_uint_fast64_t interest_until_ms; /* somebody looks here */
 	atomic_uint_fast64_t asked_until_ms;    /* the Control Panel asks, for others */
 };
@@ -129,33 +123,6 @@ void keeper_free(struct keeper *k)
 	free(k);
 }
 
-static void run_waiters(struct waiters *w, int result)
-{
-	for (size_t i = 0; i < w->n; i++)
-		w->rows[i].fn(w->rows[i].arg, result);
-	w->n = 0;
-}
-
-static void add_waiter(struct waiters *w, const struct inbox_note *note)
-{
-	if (w->n == MAX_WAITERS) {
-		note->fn(note->arg, ERR_CP_UNREACHABLE);
-		return;
-	}
-	w->rows[w->n++] = (struct waiter){.fn = note->fn, .arg = note->arg};
-}
-
-static void forget_waiter(struct waiters *w, const struct inbox_note *note)
-{
-	for (size_t i = 0; i < w->n; i++) {
-		if (w->rows[i].fn != note->fn || w->rows[i].arg != note->arg)
-			continue;
-		w->rows[i] = w->rows[--w->n];
-		note->fn(note->arg, ERR_CANCELLED);
-		return;
-	}
-}
-
 static void take_peers(struct keeper *k, const Pb__PeersUpdated *event)
 {
 	int r = replica_take_peers(&k->node->replica, event);
@@ -202,7 +169,7 @@ static void take_status(struct keeper *k, const Pb__DeviceStatusUpdate *event)
 		return;
 	watchers_publish(k->node->watchers, WATCH_DEVICES | WATCH_NODES);
 	if (event->full)
-		run_waiters(&k->on_status, 0);
+		waiters_run(&k->on_status, 0);
 }
 
 /* States are looked at somewhere, and are read more often for it. */
@@ -303,7 +270,7 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 		break;
 	case NOTE_LINK_DOWN:
 		replica_set_link(&k->node->replica, false);
-		run_waiters(&k->on_status, ERR_CP_UNREACHABLE);
+		waiters_run(&k->on_status, ERR_CP_UNREACHABLE);
 		watchers_publish(k->node->watchers, WATCH_STATE | WATCH_DEVICES | WATCH_NODES);
 		break;
 	case NOTE_WAKE:
@@ -314,23 +281,20 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 		k->stop = true;
 		break;
 	case NOTE_ON_SNAPSHOT:
-		add_waiter(&k->on_snapshot, note);
-		/* Only the next stream counts. */
-		k->has_snapshot = false;
-		k->stream = 0;
+		waiters_add(&k->on_next, note->fn, note->arg);
 		/* Whoever asks for all of it means what this host has to say, too. */
 		k->look_at_ms = 0;
 		endpoints_refresh(k->applier.endpoints);
-		link_refresh(k->node->link);
 		break;
 	case NOTE_ON_STATUS:
-		add_waiter(&k->on_status, note);
+		waiters_add(&k->on_status, note->fn, note->arg);
 		break;
 	case NOTE_ON_DUMP:
 		note->fn(note->arg, applier_poll(&k->applier));
 		break;
 	case NOTE_FORGET:
-		forget_waiter(&k->on_snapshot, note);
+		waiters_forget(&k->on_next, note->fn, note->arg);
+		waiters_forget(&k->on_snapshot, note->fn, note->arg);
 		break;
 	case NOTE_CERTIFICATE:
 		nodehttps_answer(&k->https, note->number, note->bytes, note->len);
@@ -340,6 +304,29 @@ static void take_note(struct keeper *k, const struct inbox_note *note)
 		k->must_name = true;
 		break;
 	}
+}
+
+/*
+ * All of the list anew, for everybody who asked so far. Who asks while it comes shares the next
+ * one: fetches that each of many began anew would never end.
+ */
+static void fetch(struct keeper *k, uint64_t now)
+{
+	waiters_move(&k->on_snapshot, &k->on_next);
+	k->is_fetching = true;
+	k->fetch_at_ms = now + FETCH_PATIENCE_MS;
+	/* Only the next stream counts. */
+	k->has_snapshot = false;
+	k->stream = 0;
+	link_refresh(k->node->link);
+}
+
+static void end_fetch(struct keeper *k)
+{
+	waiters_run(&k->on_snapshot, 0);
+	if (k->is_fetching)
+		k->fetch_at_ms -= FETCH_PATIENCE_MS - FETCH_EVERY_MS;
+	k->is_fetching = false;
 }
 
 /* What was sent alone is looked at with all the rest before long: once for all that comes now. */
@@ -374,7 +361,7 @@ static void apply(struct keeper *k)
 	link_report(k->node->link, LINK_REPORT_APPLIED_MS);
 	watchers_publish(k->node->watchers, WATCH_STATE | WATCH_DEVICES | WATCH_NODES);
 	if (k->has_snapshot)
-		run_waiters(&k->on_snapshot, 0);
+		end_fetch(k);
 }
 
 static void save(struct keeper *k)
@@ -452,6 +439,8 @@ static uint64_t next_deadline(const struct keeper *k)
 		at = k->retry_at_ms;
 	if (k->lease_save_at_ms < at)
 		at = k->lease_save_at_ms;
+	if ((k->on_next.n || k->is_fetching) && k->fetch_at_ms < at)
+		at = k->fetch_at_ms;
 	if (k->node->conf.dns == NODE_DNS_COREDNS && k->dns_look_at_ms < at)
 		at = k->dns_look_at_ms;
 	if (!k->must_name && nodehttps_look_at_ms(&k->https) < at)
@@ -536,6 +525,11 @@ uint64_t keeper_turn(struct keeper *k, uint64_t wait_ms)
 		k->must_apply = true;
 	if (k->must_apply || k->must_follow || (k->retry_at_ms && now >= k->retry_at_ms))
 		apply(k);
+	if (now >= k->fetch_at_ms) {
+		k->is_fetching = false;
+		if (k->on_next.n)
+			fetch(k, now);
+	}
 	if (now >= k->poll_at_ms)
 		poll_interface(k);
 	k->must_name |= now >= nodehttps_look_at_ms(&k->https);
@@ -570,8 +564,9 @@ static void *run(void *arg)
 	keeper_begin(k);
 	while (!k->stop)
 		keeper_turn(k, UINT64_MAX);
-	run_waiters(&k->on_snapshot, ERR_DRAINING);
-	run_waiters(&k->on_status, ERR_DRAINING);
+	waiters_run(&k->on_next, ERR_DRAINING);
+	waiters_run(&k->on_snapshot, ERR_DRAINING);
+	waiters_run(&k->on_status, ERR_DRAINING);
 	return NULL;
 }
 
@@ -663,6 +658,11 @@ static int post_waiter(struct keeper *k, enum note_kind kind, void (*fn)(void *a
 int keeper_on_snapshot(struct keeper *k, void (*fn)(void *arg, int result), void *arg)
 {
 	return post_waiter(k, NOTE_ON_SNAPSHOT, fn, arg);
+}
+
+bool keeper_is_fetching(struct keeper *k)
+{
+	return atomic_load(&k->is_fetching);
 }
 
 void keeper_forget(struct keeper *k, void (*fn)(void *arg, int result), void *arg)

@@ -52,9 +52,14 @@ bool keeper_interest(struct keeper *k);
  * that passed that on as its own interest would keep all others asking for ever.
  */
 bool keeper_has_interest(struct keeper *k);
-/* fn runs on the keeper's thread after the next whole snapshot was applied, or with an error
- * (enum err) when the link is lost; once. */
+/*
+ * fn runs on the keeper's thread, once, after a snapshot that was asked for from now on was
+ * applied, or with an error (enum err). One is fetched at a time, for all who asked before it
+ * began, and one a second at most.
+ */
 int keeper_on_snapshot(struct keeper *k, void (*fn)(void *arg, int result), void *arg) _must_check_;
+/* That is under way: the link may be down for a moment because of it. */
+bool keeper_is_fetching(struct keeper *k);
 /* Nobody waits any more: fn runs soon, with ERR_CANCELLED, unless it ran already. */
 void keeper_forget(struct keeper *k, void (*fn)(void *arg, int result), void *arg);
 /* The same with the interface just read: keeper_dump works inside fn only. */

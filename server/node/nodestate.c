@@ -313,7 +313,7 @@ int nodestate_refresh(struct call *call, const Pb__RefreshRequest *in, Pb__Refre
 
 	(void)in;
 	(void)out;
-	if (!link_is_up(n->link))
+	if (!link_is_up(n->link) && !keeper_is_fetching(n->keeper))
 		return call_fail(call, ERR_CP_UNREACHABLE,
 				 "The Control Panel cannot be reached. What is applied here stays "
 				 "in force.");

@@ -15,6 +15,7 @@ from realnode import RealNode, control_panel, enter, metrics, until  # noqa: E40
 from test_cp import Agent  # noqa: E402
 
 ASKED_EVERY_S = 30
+SNAPSHOTS = "qmesh_fanout_snapshots_sent_total"
 REPORT = "/quazzar.mesh.v1.AgentService/Report"
 
 
@@ -44,6 +45,19 @@ class Lab:
         with open(self.node.log_path, errors="replace") as f:
             assert "Sanitizer" not in f.read()
         self.cp.remove()
+
+
+def refreshed_by_many(lab):
+    """Each begins no fetch of its own, and each gets a list that has what was changed before."""
+    mesh = login(lab.node, "ann", "home")
+    path, in_, out = mesh._method("Refresh")
+    stub = mesh.channel.unary_unary(path, request_serializer=lambda m: m.SerializeToString(),
+                                    response_deserializer=msg(out).__class__.FromString)
+    goal = lab.change()
+    before = metrics(lab.cp)[SNAPSHOTS]
+    calls = [stub.future(msg(in_), metadata=mesh.metadata) for _ in range(60)]
+    assert all(call.result(60).generation >= goal for call in calls)
+    assert metrics(lab.cp)[SNAPSHOTS] - before < 20, "a fetch for each"
 
 
 def count(agent, kind):
@@ -142,7 +156,7 @@ def main():
     if code is not None:
         return code
     lab = Lab()
-    run_all((asked_once, nodes_down_stand, heavy_reports, reports_that_do_not_decode), lab)
+    run_all((refreshed_by_many, asked_once, nodes_down_stand, heavy_reports, reports_that_do_not_decode), lab)
     run("clean end", lab.close)
     return summary()
 

@@ -293,6 +293,16 @@ static void refuse_pending(struct engine *e)
 	}
 }
 
+/* As the clock is now: this turn may have begun before the call was made. 0: no deadline. */
+static uint64_t time_left(const struct qm_call *call)
+{
+	uint64_t now = qcall_now_ms();
+
+	if (!call->deadline)
+		return 0;
+	return call->deadline > now ? call->deadline - now : 1;
+}
+
 static void place_pending(struct engine *e)
 {
 	struct qm_call *call;
@@ -305,11 +315,9 @@ static void place_pending(struct engine *e)
 			dial_now(e);
 	}
 	while (e->current && (call = TAILQ_FIRST(&e->pending)) && carrier_room(e->current)) {
-		uint64_t timeout_ms = call->deadline ? call->deadline - e->now : 0;
-
 		TAILQ_REMOVE(&e->pending, call, link);
 		qcall_reset(call, e->o.max_message);
-		if (carrier_start(e->current, call, timeout_ms, e->now) < 0)
+		if (carrier_start(e->current, call, time_left(call), e->now) < 0)
 			fail_unreachable(e, call, "out of memory");
 	}
 }

@@ -30,7 +30,7 @@ struct qm_stream {
 	TAILQ_HEAD(, arrival) arrivals;
 	size_t waiting; /* their bytes */
 	struct mdlist headers, trailers;
-	bool got_headers, over, paused, no_memory, unwanted;
+	bool got_headers, over, told, paused, no_memory, unwanted, cancelled;
 	struct status status;
 };
 
@@ -121,6 +121,12 @@ static void on_writable(void *arg)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* What the server made of it came behind the caller's word, whether it was here already or not. */
+static void set_cancelled(struct qm_stream *s)
+{
+	status_set(&s->status, ERR_CANCELLED, "the call was cancelled");
+}
+
 static void on_done(void *arg, const struct status *status)
 {
 	struct qm_stream *s = arg;
@@ -128,6 +134,8 @@ static void on_done(void *arg, const struct status *status)
 	pthread_mutex_lock(&s->lock);
 	if (status_copy(status, &s->status) < 0)
 		s->status = (struct status){.code = status->code, .err = status->err};
+	if (s->cancelled)
+		set_cancelled(s);
 	s->over = s->got_headers = true;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
@@ -175,7 +183,6 @@ static void destroy(struct qm_stream *s)
 {
 	drop(s);
 	mdlist_done(&s->headers);
-	mdlist_done(&s->trailers);
 	status_done(&s->status);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
@@ -224,6 +231,7 @@ static void wait_for_end(struct qm_stream *s)
 	read_on(s);
 	while (!s->over)
 		pthread_cond_wait(&s->changed, &s->lock);
+	s->told = true;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -274,6 +282,8 @@ int qm_stream_receive(struct qm_stream *s, uint8_t **ret_p, size_t *ret_len)
 		r = 1;
 	} else if (s->no_memory) {
 		r = -ENOMEM;
+	} else {
+		s->told = true;
 	}
 	pthread_mutex_unlock(&s->lock);
 	return r;
@@ -281,6 +291,15 @@ int qm_stream_receive(struct qm_stream *s, uint8_t **ret_p, size_t *ret_len)
 
 void qm_stream_cancel(struct qm_stream *s)
 {
+	pthread_mutex_lock(&s->lock);
+	if (!s->told) {
+		s->cancelled = s->unwanted = true;
+		drop(s);
+		read_on(s);
+		if (s->over)
+			set_cancelled(s);
+	}
+	pthread_mutex_unlock(&s->lock);
 	qm_call_cancel(s->call);
 }
 

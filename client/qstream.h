@@ -30,7 +30,10 @@ int qm_stream_send(struct qm_stream *s, const void *request, size_t len);
 void qm_stream_end(struct qm_stream *s);
 /* Blocks. 1: a message, the caller frees *ret_p; 0: there are no more; -ENOMEM. */
 int qm_stream_receive(struct qm_stream *s, uint8_t **ret_p, size_t *ret_len);
-/* Any thread; who waits is woken and finds the end. */
+/*
+ * Any thread; who waits is woken and finds the end. What was not received is dropped, and the
+ * call is CANCELLED, unless its end was told already: by receive, or by status.
+ */
 void qm_stream_cancel(struct qm_stream *s);
 /* How the call came out: blocks until it is over and drops what was not received. */
 const struct status *qm_stream_status(struct qm_stream *s);

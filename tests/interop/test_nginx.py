@@ -60,6 +60,8 @@ http {{
 		location / {{
 			grpc_pass grpc://calls;
 			grpc_set_header Host $host;
+			# An answer's head: metadata of 8 KiB, in base64.
+			grpc_buffer_size 16k;
 			grpc_next_upstream error timeout http_503 non_idempotent;
 			grpc_socket_keepalive on;
 		}}

@@ -183,6 +183,7 @@ static void destroy(struct qm_stream *s)
 {
 	drop(s);
 	mdlist_done(&s->headers);
+	mdlist_done(&s->trailers);
 	status_done(&s->status);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);

@@ -71,9 +71,12 @@ static void to_list(const struct model *m, struct wg_list *l)
 	}
 }
 
+/* N_KEYS: a drop's key, which is a random one. */
 static int index_of(const struct key *k)
 {
-	return k->b[31] == 1 && k->b[1] == 0 && k->b[0] < N_KEYS ? k->b[0] : N_KEYS;
+	struct key known = key_of(k->b[0]);
+
+	return k->b[0] < N_KEYS && key_equal(k, &known) ? k->b[0] : N_KEYS;
 }
 
 static void remove_peer(struct model *m, int k)
